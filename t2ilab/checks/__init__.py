@@ -1,0 +1,1 @@
+"""Exercises: `check`, `hint`, `solution`."""

@@ -1,0 +1,42 @@
+"""Errors for the user: each message says what was wrong, what was expected and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class T2ILabError(Exception):
+    """Base of every error that is meant to be read by the user rather than debugged."""
+
+
+class UsageError(T2ILabError, ValueError):
+    """A name or a value that was given is wrong (exit status 2 on the command line)."""
+
+
+class CaptionError(UsageError):
+    """A caption that cannot be drawn: empty, too long, or made of unknown words only."""
+
+
+class DataError(T2ILabError):
+    """A file or a data set is missing or damaged."""
+
+
+class WeightsError(DataError):
+    """A weight file is missing, cut short, altered, or belongs to another architecture."""
+
+
+class TrainingError(T2ILabError):
+    """Training cannot start or cannot go on."""
+
+
+def choose(kind: str, name: str, choices: Iterable[str]) -> str:
+    """Return `name` if it is one of `choices`; else name the nearest one and the whole list.
+
+    Raises:
+        UsageError: `name` is not among `choices`.
+    """
+    choices = list(choices)
+    if name in choices:
+        return name
+    near = get_close_matches(str(name).lower(), choices, n=1, cutoff=0.5)
+    guess = f" did you mean '{near[0]}'?" if near else ""
+    raise UsageError(f"unknown {kind} '{name}':{guess} Choose one of: {', '.join(choices)}.")

@@ -1,0 +1,1 @@
+"""Widgets: a pure `render(**state) -> image` each, and a thin shell of sliders."""

@@ -1,0 +1,1 @@
+"""Small pure functions on logits and tensors, one family a file."""

@@ -1,0 +1,1 @@
+"""Scores: Inception score, FID, KID with a named extractor; caption consistency."""

@@ -1,0 +1,1 @@
+"""Captions to vectors: tokens, word vectors, caption encoders."""

@@ -1,11 +1,13 @@
 """The one shape that every data set of captioned pictures takes."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+
+if TYPE_CHECKING:  # torch is imported where it is needed: drawing pictures does without it
+    from jaxtyping import Float, UInt8
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,17 @@ class CaptionedImages:
         )
 
 
-def to_float(images: UInt8[np.ndarray, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+def to_float(images: "UInt8[np.ndarray, 'b h w 3']") -> "Float[Tensor, 'b 3 h w']":
     """uint8 pictures to floats in [-1, 1], channels before rows."""
+    import torch
+
     x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     return x.float().div_(127.5).sub_(1)
 
 
-def to_uint8(x: Float[Tensor, "b 3 h w"]) -> UInt8[np.ndarray, "b h w 3"]:
+def to_uint8(x: "Float[Tensor, 'b 3 h w']") -> "UInt8[np.ndarray, 'b h w 3']":
     """Floats in [-1, 1] (values outside are clipped) to uint8 pictures."""
+    import torch
+
     x = x.detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round()
     return x.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()

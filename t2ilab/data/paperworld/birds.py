@@ -1,0 +1,79 @@
+"""Birds of cut paper: the stand-in for Caltech-UCSD Birds.
+
+A bird is drawn facing right around the origin, its body about one unit long, y down.
+"""
+
+import numpy as np
+
+from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, smooth
+from t2ilab.data.paperworld.places import Place, draw_place
+
+BODY = smooth([(-0.56, -0.02), (-0.40, -0.22), (-0.05, -0.33), (0.30, -0.34), (0.50, -0.14),
+               (0.46, 0.14), (0.22, 0.34), (-0.14, 0.34), (-0.42, 0.18)])
+HEAD = circle(0.44, -0.40, 0.285)
+CROWN = smooth([(0.15, -0.45), (0.17, -0.64), (0.34, -0.80), (0.40, -0.74), (0.56, -0.73),
+                (0.70, -0.56), (0.735, -0.455), (0.56, -0.495), (0.36, -0.475)], 4)
+TAIL = smooth([(-0.34, -0.14), (-0.66, -0.22), (-1.00, -0.34), (-1.06, -0.14), (-1.00, 0.10),
+               (-0.66, 0.10), (-0.36, 0.16)], 4)
+FOLDED_WING = smooth([(0.24, -0.16), (0.06, -0.25), (-0.24, -0.20), (-0.56, -0.02), (-0.72, 0.14),
+                      (-0.40, 0.20), (-0.06, 0.22), (0.18, 0.08)])
+RAISED_WING = smooth([(0.20, -0.02), (0.16, -0.26), (-0.10, -0.62), (-0.42, -0.94), (-0.62, -0.98),
+                      (-0.58, -0.60), (-0.44, -0.26), (-0.30, 0.02), (0.00, 0.12)])
+BEAKS = {
+    "short": np.array([(0.685, -0.51), (0.88, -0.37), (0.69, -0.27)]),
+    "long": np.array([(0.68, -0.51), (1.27, -0.34), (0.69, -0.27)]),
+}
+EYE_WHITE, PUPIL = circle(0.535, -0.385, 0.09, n=16), circle(0.55, -0.38, 0.052, n=12)
+SCALES = {"small": 0.270, "large": 0.375}
+BEAK_COLOUR = (244, 176, 44)
+LEG_COLOUR = (120, 84, 52)
+
+
+def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw one bird.
+
+    Args:
+        facts: content (size, breast, crown, wing, tail, beak) and style (setting, side, tone).
+        colours: colour name -> (r, g, b).
+        size: side of the picture in pixels.
+        rng: the rest of the style: place, turn, exact scale, clouds, leaves, grain.
+
+    Returns:
+        uint8 [size, size, 3]
+    """
+    setting, mirror = facts["setting"], facts["side"] == "left"
+    jitter = rng.uniform(-1, 1, 4)
+    scale = SCALES[facts["size"]] * (1 + 0.05 * jitter[0])
+    flying = setting == "sky"
+    turn = 0.14 * jitter[1] - (0.12 if flying else 0.0)
+    x = 0.5 + 0.05 * jitter[2]
+    y = (0.58 if flying else 0.52) + 0.05 * jitter[3]
+
+    page = Page(size, colours["tone"][facts["tone"]])
+    feet = y + 0.52 * scale
+    draw_place(page, Place(setting, feet=feet), rng)
+    pose = Pose(x, y, scale, turn=-turn if mirror else turn, mirror=mirror)
+    _lay_bird(page, pose, facts, colours, flying=flying, feet=feet)
+    return page.finish(int(rng.integers(1 << 16)))
+
+
+def _lay_bird(page: Page, pose: Pose, facts: dict, colours: dict, *, flying: bool, feet: float):
+    paint = {part: colours["paint"][facts[part]] for part in ("breast", "crown", "wing", "tail")}
+    body = Sheet(page.size)
+    if not flying:
+        for leg in (-0.06, 0.12):
+            top = pose(np.array([[leg, 0.25]]))[0]
+            body.line([top, (top[0], feet + 0.01)], LEG_COLOUR, 0.09 * pose.scale)
+    body.cut(pose(TAIL), paint["tail"])
+    body.cut(pose(BEAKS[facts["beak"]]), BEAK_COLOUR)
+    body.cut(pose(BODY), paint["breast"])
+    body.cut(pose(HEAD), paint["breast"])
+    body.cut(pose(CROWN), paint["crown"])
+    body.cut(pose(EYE_WHITE), (250, 250, 246))
+    body.cut(pose(PUPIL), (24, 22, 26))
+    page.lay(body, height=0.05 * pose.scale / 0.3)
+    wing = Sheet(page.size)
+    wing.cut(pose(RAISED_WING if flying else FOLDED_WING), paint["wing"])
+    page.lay(wing, height=0.03 * pose.scale / 0.3, depth=0.55)
+
+

@@ -1,0 +1,188 @@
+"""A world of PaperWorld: which pictures exist, what is true of them, and what is said of them.
+
+Picture i of a split is a function of (world, split, i, resolution) alone, and so are its facts and
+its captions, which do not depend on the resolution.
+"""
+
+import json
+from functools import cached_property, lru_cache
+from importlib import import_module
+from itertools import product
+from zlib import crc32
+
+import numpy as np
+
+from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data.paperworld import cache
+from t2ilab.data.paperworld.captions import Template, caption, read
+from t2ilab.errors import UsageError, choose
+from t2ilab.paths import DATA
+
+WORLDS = ("birds", "flowers", "phrases", "scenes")
+SPLITS = {"train": 20_000, "val": 2_000, "test": 2_000}  # pictures in each unless told otherwise
+SIZES = (32, 64, 128)
+FOLDER = DATA / "paperworld"
+LEVELS = 5  # captions of a picture, from complete (0) to bare (4)
+
+
+@lru_cache
+def world(name: str) -> "World":
+    """The world called `name`: birds, flowers, phrases or scenes.
+
+    Raises:
+        UsageError: there is no such world.
+    """
+    return World(choose("world", name, WORLDS))
+
+
+class World:
+    """One world: its attributes, classes, captions and pictures.
+
+    Attributes:
+        name: "birds", ...
+        content: attribute -> its values; what captions may state.
+        style: attribute -> its values; what captions never state.
+        classes: the combinations of content values that count as one class.
+        unseen: bool [classes]; True where a class occurs in the test split only.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self.colours = {kind: {k: tuple(v) for k, v in named.items()}
+                        for kind, named in _json("paint").items()}
+        self.definition = definition = _json(name)
+        self.content = {k: self._values(v) for k, v in definition["content"].items()}
+        self.style = {k: self._values(v) for k, v in definition["style"].items()}
+        self.copies = definition.get("copies", {})
+        self.templates = [[Template.parse(t) for t in level] for level in definition["captions"]]
+        self.classes = list(product(*(self.content[a] for a in definition["class"])))
+        self.classes = [c for c in self.classes if self._allowed(c)]
+        self.class_names = [" ".join(v for v in c if v != "none") for c in self.classes]
+        self.unseen = self._choose_unseen(definition["unseen"])
+
+    def _values(self, values: str | list[str]) -> tuple[str, ...]:
+        return tuple(self.colours[values]) if isinstance(values, str) else tuple(values)
+
+    def _allowed(self, combination: tuple[str, ...]) -> bool:
+        """Does the definition's "only" admit this class? (A dog wears no coat, say.)"""
+        facts = dict(zip(self.definition["class"], combination, strict=True))
+        return all(facts[a] in allowed for condition in self.definition.get("only", [])
+                   if all(facts.get(k) in v for k, v in condition["when"].items())
+                   for a, allowed in condition["then"].items())
+
+    def _choose_unseen(self, unseen: int | list) -> np.ndarray:
+        mask = np.zeros(len(self.classes), dtype=bool)
+        if isinstance(unseen, int):
+            order = np.random.default_rng(crc32(self.name.encode())).permutation(len(mask))
+            mask[order[:unseen]] = True
+        else:  # partial combinations, e.g. {"subject": "stop sign", "setting": "sky"}
+            for i, combination in enumerate(self.classes):
+                facts = dict(zip(self.definition["class"], combination, strict=True))
+                mask[i] = any(all(facts[k] == v for k, v in held.items()) for held in unseen)
+        return mask
+
+    @property
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """Every attribute, content before style, with its values."""
+        return self.content | self.style
+
+    def _rng(self, split: str, i: int, stream: int) -> np.random.Generator:
+        return np.random.default_rng((crc32(self.name.encode()), list(SPLITS).index(split), i, stream))
+
+    def facts(self, split: str, i: int) -> dict[str, str]:
+        """What is true of picture i: attribute -> value, content and style."""
+        rng = self._rng(choose("split", split, SPLITS), i, 0)
+        unseen = split == "test" and rng.random() < 0.5  # half of the test split is unseen classes
+        pool = self._unseen_indices if unseen else self._seen_indices
+        chosen = self.classes[pool[int(rng.integers(len(pool)))]]
+        facts = dict(zip(self.definition["class"], chosen, strict=True))
+        for name, values in self.content.items():
+            if name in self.copies:
+                facts[name] = facts[self.copies[name][int(rng.integers(len(self.copies[name])))]]
+            elif name not in facts:
+                facts[name] = values[int(rng.integers(len(values)))]
+        for name, values in self.style.items():
+            facts[name] = values[int(rng.integers(len(values)))]
+        return facts
+
+    @cached_property
+    def _seen_indices(self) -> np.ndarray:
+        return np.flatnonzero(~self.unseen)
+
+    @cached_property
+    def _unseen_indices(self) -> np.ndarray:
+        return np.flatnonzero(self.unseen)
+
+    def captions(self, split: str, i: int, *, unseen_words: bool = False) -> list[str]:
+        """The five captions of picture i, from complete to bare.
+
+        Args:
+            unseen_words: use words that never stand beside a training picture (zero-shot test).
+        """
+        return [text for text, _ in self._captions(self.facts(split, i), split, i, unseen_words)]
+
+    def _captions(self, facts, split, i, unseen_words=False) -> list[tuple[str, set[str]]]:
+        rng = self._rng(split, i, 1)
+        words = self.words("unseen" if unseen_words else "words")
+        return [caption(level, facts, words, rng) for level in self.templates]
+
+    @lru_cache  # noqa: B019 - there are four worlds, kept for good
+    def words(self, which: str = "words") -> dict[str, list[str]]:
+        """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only."""
+        lexicon = {k: v for k, v in _json("lexicon").items() if k != "about"}
+        return {value: entry[which] or entry["words"] for value, entry in lexicon.items()}
+
+    def read(self, text: str) -> dict[str, str]:
+        """What a sentence states, by the lexicon: attribute -> value. Understands free text."""
+        meanings = {w: v for which in ("words", "unseen") for v, ws in self.words(which).items()
+                    for w in ws}
+        kinds: dict[str, list[str]] = {}
+        for name, values in self.content.items():
+            for value in values:
+                kinds.setdefault(value, []).append(name)
+                meanings.setdefault(value, value)
+        return read(text, meanings, kinds, self.definition["heads"])
+
+    def picture(self, split: str, i: int, size: int) -> np.ndarray:
+        """Picture i, uint8 [size, size, 3]."""
+        draw = import_module(f"t2ilab.data.paperworld.{self.name}").draw
+        return draw(self.facts(split, i), self.colours, size, self._rng(split, i, 2))
+
+    def draw(self, facts: dict[str, str], size: int, seed: int = 0) -> np.ndarray:
+        """A picture of exactly these facts (content and style), uint8 [size, size, 3]."""
+        missing = sorted(set(self.attributes) - set(facts))
+        if missing:
+            raise UsageError(f"{self.name}: facts without {', '.join(missing)}; "
+                             f"give a value to each of {', '.join(self.attributes)}.")
+        for name in self.attributes:
+            choose(f"value of {name}", facts[name], self.attributes[name])
+        draw = import_module(f"t2ilab.data.paperworld.{self.name}").draw
+        return draw(facts, self.colours, size, np.random.default_rng(seed))
+
+    def load(self, split: str, size: int, n: int | None = None) -> CaptionedImages:
+        """The first n pictures of a split with captions and attributes, drawn once and kept.
+
+        Args:
+            split: "train", "val" or "test"; unseen classes occur in "test" only.
+            size: 32, 64 or 128 pixels.
+            n: how many; by default 20,000 of train and 2,000 of val and test.
+
+        Raises:
+            UsageError: unknown split, size or n.
+        """
+        n = SPLITS[choose("split", split, SPLITS)] if n is None else n
+        if size not in SIZES:
+            raise UsageError(f"PaperWorld is drawn at {', '.join(map(str, SIZES))} pixels, not {size}.")
+        if not isinstance(n, int) or n < 1:
+            raise UsageError(f"n must be a whole number of pictures, at least 1; got {n!r}.")
+        words = cache.words(self, split, n)
+        names = list(self.content) + list(self.style)
+        attributes = dict(zip(names, words["values"].T.astype(np.int64), strict=True))
+        return CaptionedImages(
+            name=f"{self.name}/{split}/{size}", images=cache.pictures(self, split, size, n),
+            captions=words["captions"], classes=words["classes"], class_names=self.class_names,
+            attributes=attributes, stated=words["stated"])
+
+
+def _json(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text())

@@ -1,0 +1,274 @@
+"""What the first and the last code cell of a notebook call: `lab = start(...)`, `lab.finish()`.
+
+A `Lab` knows the profile, the seed and the device, shows and keeps figures, records numbers, is
+told of the errors of widgets, and writes `metrics.json`. It works in JupyterLab, under nbval,
+under papermill and in plain Python.
+"""
+
+import os
+import random
+import re
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from t2ilab import __version__
+from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.files import new_folder, plain, runs_dir, write_atomically, write_json
+
+PROFILES = ("smoke", "laptop", "gpu")  # from small to large: pick() falls back towards smoke
+DEVICES = ("auto", "cpu", "cuda", "mps")
+_MISSING = object()
+
+
+class Lab:
+    """One run of one notebook; made by `start`.
+
+    Attributes:
+        profile: "smoke", "laptop" or "gpu".
+        seed: what python, numpy and torch were seeded with.
+        device: "cpu", "cuda" or "mps", as torch names it.
+        out: the folder of this run; figures go to `out/figures`.
+    """
+
+    def __init__(self, *, profile: str, seed: int, device: str, out: Path):
+        self.profile, self.seed, self.device, self.out = profile, seed, device, out
+        self._recorded: dict[str, Any] = {}
+        self._figures: dict[str, str] = {}
+        self._errors: list[BaseException] = []
+        self._began = time.perf_counter()
+
+    def pick(self, *, smoke: Any = _MISSING, laptop: Any = _MISSING, gpu: Any = _MISSING) -> Any:
+        """The value of this profile; a missing one falls back: gpu to laptop, laptop to smoke.
+
+        Raises:
+            UsageError: neither this profile nor a smaller one has a value.
+        """
+        values = {"smoke": smoke, "laptop": laptop, "gpu": gpu}
+        for profile in reversed(PROFILES[: PROFILES.index(self.profile) + 1]):
+            if values[profile] is not _MISSING:
+                return values[profile]
+        raise UsageError(f"pick has no value for the profile '{self.profile}': give smoke=...")
+
+    def figure(self, name: str, figure: Any, caption: str | None = None, *, dpi: int = 90) -> None:
+        """Show a figure below the cell and keep it as `out/figures/NAME.png`.
+
+        `figure` is a matplotlib figure (drawn at `dpi`, then closed) or a PIL image.
+
+        Raises:
+            UsageError: the name is no plain file name, or the object is neither of the two.
+        """
+        if not re.fullmatch(r"[\w-]+", str(name)):
+            raise UsageError(f"figure name '{name}': use letters, digits, '-' and '_' only")
+        png = _png(figure, dpi)
+        write_atomically(self.out / "figures" / f"{name}.png", png)
+        self._figures[name] = caption or ""
+        _show(name, png, caption)
+
+    def record(self, **values: Any) -> None:
+        """Keep numbers (or text, lists, dicts of them) for `metrics.json`; the last one counts.
+
+        Scalars and small arrays of numpy and torch are turned into plain numbers; a value that is
+        not finite is kept as null, with a warning.
+
+        Raises:
+            UsageError: a value of another type, or an array of more than 10,000 numbers.
+        """
+        for name, value in values.items():
+            not_finite: list[str] = []
+            self._recorded[name] = plain(value, name, not_finite)
+            if not_finite:
+                where = ", ".join(not_finite)
+                warnings.warn(f"{where}: not a finite number, kept as null", stacklevel=2)
+
+    def watch(self, error: BaseException) -> None:
+        """Widgets report their exceptions here, for a browser would swallow them."""
+        self._errors.append(error)
+
+    def finish(self) -> None:
+        """Write `metrics.json`, print a summary, and raise what a widget swallowed.
+
+        Raises:
+            T2ILabError: a widget reported an exception; the first one is its cause.
+        """
+        errors, self._errors = self._errors, []
+        metrics = self._metrics()
+        metrics["widget_errors"] = [f"{type(e).__name__}: {e}" for e in errors]
+        write_json(self.out / "metrics.json", metrics)
+        print(self._summary(metrics))
+        if errors:
+            listed = "; ".join(metrics["widget_errors"])
+            raise T2ILabError(f"a widget could not draw ({len(errors)} times): {listed}") from (
+                errors[0]
+            )
+
+    def _metrics(self) -> dict[str, Any]:
+        import torch
+
+        metrics = {
+            "profile": self.profile,
+            "seed": self.seed,
+            "device": self.device,
+            "seconds": round(time.perf_counter() - self._began, 3),
+            "peak_memory_mb": _peak_memory_mb(),
+            "versions": _versions(),
+            "recorded": self._recorded,
+            "figures": self._figures,
+        }
+        if self.device == "cuda":
+            metrics["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+        return metrics
+
+    def _summary(self, metrics: dict[str, Any]) -> str:
+        memory = metrics["peak_memory_mb"]
+        peak = f" · peak memory {memory} MB" if memory else ""
+        recorded = [f"  {name} = {_short(value)}" for name, value in self._recorded.items()]
+        head = f"finished in {metrics['seconds']:.0f} s{peak} · {len(self._figures)} figures"
+        return "\n".join([head, *recorded])
+
+
+def start(profile: str = "laptop", seed: int = 0, device: str = "auto", out: str = "") -> Lab:
+    """Begin a notebook: check the parameters, seed everything, say what we run on.
+
+    Args:
+        profile: "smoke", "laptop" or "gpu". The environment variable T2ILAB_PROFILE, where it is
+            set, wins (nbval cannot inject parameters), and the printed line says so.
+        seed: from 0 to 2^32 - 1; seeds python, numpy and torch.
+        device: "cpu", "cuda", "mps", or "auto" for the fastest that is there.
+        out: the folder for figures and `metrics.json`; "" makes a fresh one under `runs/`.
+
+    Raises:
+        UsageError: an unknown profile or device, a device this machine lacks, a wrong seed.
+    """
+    asked, forced = choose("profile", profile, PROFILES), os.environ.get("T2ILAB_PROFILE", "")
+    profile = choose("profile (in T2ILAB_PROFILE)", forced, PROFILES) if forced else asked
+    device = _device(device)
+    seed_everything(seed)
+    folder = Path(out).expanduser().resolve() if out else _fresh_out()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"OUT: cannot make the folder '{out}': {error.strerror}") from error
+    note = f" (by T2ILAB_PROFILE, not {asked})" if profile != asked else ""
+    versions = _versions()
+    print(
+        f"t2ilab {versions['t2ilab']} · profile {profile}{note} · device {device} · "
+        f"{_cores()} cores · torch {versions['torch']} · seed {seed}"
+    )
+    return Lab(profile=profile, seed=seed, device=device, out=folder)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed python, numpy and torch (all devices).
+
+    Raises:
+        UsageError: the seed is no whole number from 0 to 2^32 - 1.
+    """
+    import numpy as np
+    import torch
+
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UsageError(f"seed {seed!r}: give a whole number from 0 to {2**32 - 1}")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def in_notebook() -> bool:
+    """Whether a kernel runs us, so that pictures and Markdown can be displayed."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def _device(device: str) -> str:
+    import torch
+
+    choose("device", device, DEVICES)
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next((name for name, available in there.items() if available), "cpu")
+    if not there.get(device, True):
+        kind = {"cuda": "NVIDIA GPU", "mps": "Apple GPU"}[device]
+        raise UsageError(
+            f"device '{device}' was asked for, but torch finds no {kind} on this machine: "
+            "give 'auto' or 'cpu'"
+        )
+    return device
+
+
+def _fresh_out() -> Path:
+    shell = sys.modules["IPython"].get_ipython() if in_notebook() else None
+    opened = shell.user_ns.get("__vsc_ipynb_file__") if shell else sys.argv[0]
+    stem = Path(os.environ.get("JPY_SESSION_NAME") or opened or "notebook").stem
+    name = re.sub(r"[^\w-]+", "_", stem).strip("_") or "notebook"
+    return new_folder(runs_dir() / name, time.strftime("by-hand-%Y%m%d-%H%M%S"))
+
+
+def _png(figure: Any, dpi: int) -> bytes:
+    from io import BytesIO
+
+    from PIL import Image
+
+    buffer = BytesIO()
+    if isinstance(figure, Image.Image):
+        writable = figure.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+        (figure if writable else figure.convert("RGB")).save(buffer, "PNG", optimize=True)
+    elif hasattr(figure, "savefig"):
+        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close(figure)
+    else:
+        kind = type(figure).__name__
+        raise UsageError(f"a figure is a matplotlib Figure or a PIL image; this is a {kind}")
+    return buffer.getvalue()
+
+
+def _show(name: str, png: bytes, caption: str | None) -> None:
+    if not in_notebook():
+        print(f"figure {name}" + (f": {caption}" if caption else ""))
+        return
+    from IPython.display import Image, Markdown, display
+
+    display(Image(data=png, format="png", alt=caption or name.replace("_", " ")))
+    if caption:
+        display(Markdown(f"*{caption}*"))
+
+
+def _short(value: Any) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS, not on Windows
+        return os.cpu_count() or 1
+
+
+def _versions() -> dict[str, str]:
+    import torch
+
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return {"t2ilab": __version__, "torch": str(torch.__version__), "python": python}
+
+
+def _peak_memory_mb() -> int | None:
+    """The most memory this process held, in MiB; None where the system does not tell.
+
+    Linux's ru_maxrss would include the parent's memory before exec, hence VmHWM first.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        return round(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024)
+    except (OSError, TypeError):
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)

@@ -1,0 +1,110 @@
+"""Flickr8k: 8,091 photographs of people and animals, five captions each.
+
+Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task", JAIR 47, 2013. The
+split lists are the authors': 6,000 train, 1,000 dev (here "val"), 1,000 test. There are no classes,
+so each picture is its own.
+"""
+
+import re
+from pathlib import Path
+
+from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data.files import Report, Source, first, gather, tidy
+from t2ilab.errors import DataError, choose
+
+SPLITS = {"train": "Flickr_8k.trainImages.txt", "val": "Flickr_8k.devImages.txt",
+          "test": "Flickr_8k.testImages.txt"}
+
+SOURCE = Source(
+    title="Flickr8k",
+    licence="for research and teaching, not for commercial use; the photographs belong to their "
+            "authors on Flickr. Cite Hodosh et al. 2013.",
+    get="Get Flickr8k_Dataset.zip and Flickr8k_text.zip (the University of Illinois has handed "
+        "them out; the GitHub repository jbrownlee/Datasets keeps both under its releases). Unpack "
+        "both in the root folder.",
+    layout="""\
+  Flicker8k_Dataset/1000268201_693b08cb0e.jpg ...   (or images/)
+  Flickr8k.token.txt                                (these four here, or in text/)
+  Flickr_8k.trainImages.txt
+  Flickr_8k.devImages.txt
+  Flickr_8k.testImages.txt""",
+)
+
+
+def load(root: str | Path, split: str, size: int, *, n: int | None = None, crop: str = "centre",
+         skip: bool = False, cache: bool = True, report: Report = print) -> CaptionedImages:
+    """The pictures of a split that are on disk, in the order of the split's list.
+
+    Args:
+        root: the folder with the files of `SOURCE.layout`.
+        split: "train", "val" or "test".
+        size: side of the square pictures in pixels.
+        n: only the first n of those on disk.
+        crop, skip, cache: as in `pictures.read_many`.
+        report: gets one line on how many pictures of the split were found; None drops it.
+
+    Of the split lists only the pictures on disk are used: a part of the data set will do.
+
+    Raises:
+        DataError: a list, the captions or all pictures are missing; a file is damaged.
+        UsageError: there is no such split, size or crop.
+    """
+    choose("split", split, SPLITS)
+    root = SOURCE.root(root)
+    folder = SOURCE.find(root, "images", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
+    listed = _listed(root, split)
+    found = [name for name in listed if (folder / name).is_file()]
+    if not found:
+        raise DataError(f"Flickr8k: none of the {len(listed)} pictures of split '{split}' is in "
+                        f"{folder}.\n{SOURCE.help()}")
+    if report is not None:
+        report(f"flickr8k/{split}: {len(found):,} of the {len(listed):,} pictures are in {folder}")
+    said = captions(root)
+    silent = [name for name in found if name not in said]
+    if silent:
+        raise DataError(f"{_text(root, 'Flickr8k.token.txt')}: no caption of {silent[0]} and "
+                        f"{len(silent) - 1} more pictures of split '{split}'. Copy the file again.")
+    found = first(n, found)
+    return gather(f"flickr8k/{split}", [folder / name for name in found],
+                  [said[name] for name in found], size, classes=None, class_names=None, crop=crop,
+                  skip=skip, cache=cache, report=report)
+
+
+def captions(root: str | Path, split: str | None = None) -> dict[str, list[str]]:
+    """Picture name -> its captions, whether the picture is on disk or not: a corpus of text.
+
+    Args:
+        root: the folder with the text files of `SOURCE.layout`; no picture is needed.
+        split: only the pictures of this split's list; None: all 8,092 that the file names.
+
+    The words stay as written; spaces around them and a final full stop go. The file names one
+    picture that the archive lacks, 2258277193_586949ec62.jpg, and its first caption under
+    `....jpg.1`: that caption is put with the others. No split list has this picture.
+
+    Raises:
+        DataError: a file is missing, or a line is not "<picture>#<number><tab><caption>".
+    """
+    root = SOURCE.root(root)
+    path = _text(root, "Flickr8k.token.txt")
+    said: dict[str, list[str]] = {}
+    for k, line in enumerate(SOURCE.lines(path), 1):
+        match = re.fullmatch(r"(.+?\.jpg)(?:\.\d+)?#\d+\t(.*)", line)
+        if match is None and line.strip():
+            raise DataError(f"{path}, line {k}: expected '<picture>.jpg#<number><tab><caption>', "
+                            f"got {line[:80]!r}. Copy the file again from its source.")
+        if match and (text := tidy(match[2])):
+            said.setdefault(match[1], []).append(text)
+    if split is None:
+        return said
+    choose("split", split, SPLITS)
+    return {name: said[name] for name in _listed(root, split) if name in said}
+
+
+def _text(root: Path, name: str) -> Path:
+    return SOURCE.find(root, f"text/{name}", name, f"Flickr8k_text/{name}")
+
+
+def _listed(root: Path, split: str) -> list[str]:
+    """The names in a split's list, each once."""
+    lines = SOURCE.lines(_text(root, SPLITS[split]))
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))

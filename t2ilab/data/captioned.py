@@ -67,7 +67,7 @@ def to_float(images: "UInt8[np.ndarray, 'b h w 3']") -> "Float[Tensor, 'b 3 h w'
     """uint8 pictures to floats in [-1, 1], channels before rows."""
     import torch
 
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
     return x.float().div_(127.5).sub_(1)
 
 

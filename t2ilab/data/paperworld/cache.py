@@ -25,8 +25,9 @@ ALONE = 1500  # up to this many pictures are drawn without starting other proces
 def fingerprint(world: str) -> str:
     """Eight characters that change with a world's drawing code and with its data."""
     code, data = Path(__file__).parent, DATA / "paperworld"
+    drawn_with = ("places", world) if world == "birds" else ("places", "cutouts", "settings", world)
     digest = hashlib.sha256()
-    for path in [*(code / f"{name}.py" for name in ("paper", "places", "captions", "world", world)),
+    for path in [*(code / f"{name}.py" for name in ("paper", "captions", "world", *drawn_with)),
                  *(data / f"{name}.json" for name in ("paint", "lexicon", world))]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:8]

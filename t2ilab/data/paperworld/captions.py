@@ -8,7 +8,9 @@ import re
 from dataclasses import dataclass
 
 SLOT = re.compile(r"\{([a-z_+]+)\}")
-WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+WORD = re.compile(r"[a-z]+(?:[-_][a-z]+)*")
+
+BOUNDARIES = ("a", "an", "the", "its", "and", "with", "has", "have", "is", "are")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def caption(templates: list[Template], facts: dict, words: dict, rng) -> tuple[s
 
 
 def read(text: str, meanings: dict[str, str], kinds: dict[str, list[str]],
-         heads: dict[str, list[str]]) -> dict[str, str]:
+         heads: dict[str, list[str]], plain: dict[str, str] | None = None) -> dict[str, str]:
     """What a free sentence states: attribute -> value.
 
     Adjectives are given to the noun after them ("blue wings"), to the subject of "is" ("its wings
@@ -64,8 +66,12 @@ def read(text: str, meanings: dict[str, str], kinds: dict[str, list[str]],
     Args:
         meanings: word -> value ("crimson" -> "red").
         kinds: value -> the attributes that can take it.
-        heads: noun -> the attributes that its adjectives can set.
+        heads: noun -> the attributes that its adjectives can set; a noun with none (the "field" of
+            "a green field") only takes its adjectives with it.
+        plain: value -> its attribute, for values that state themselves wherever they stand ("dog",
+            "running").
     """
+    plain = plain or {}
     stated: dict[str, str] = {}
     pending: list[str] = []
     noun, last, copula, chained = None, [], False, False
@@ -76,8 +82,16 @@ def read(text: str, meanings: dict[str, str], kinds: dict[str, list[str]],
                 if name in kinds.get(value, ()) and name not in stated:
                     stated[name] = value
 
-    for word in WORD.findall(text.lower()):
-        if word in meanings:
+    words = _words(text, meanings)
+    for position, word in enumerate(words):
+        if meanings.get(word) in plain:
+            word = meanings[word]  # synonyms share the head of their value
+            stated.setdefault(plain[word], word)
+            if word not in heads:
+                continue
+        if word in heads and not heads[word]:
+            pending, copula, chained = [], False, False
+        elif word in meanings and word not in plain:
             value = meanings[word]
             if copula and noun:
                 give([value], noun)
@@ -85,6 +99,11 @@ def read(text: str, meanings: dict[str, str], kinds: dict[str, list[str]],
                 pending.append(value)
         elif word in ("is", "are"):
             copula = True
+        elif word in ("in", "wearing"):
+            copula = False
+        elif word in ("a", "an") and copula:  # "are pointed, a black centre": another noun begins
+            ahead = (w for w in words[position + 1 :] if w in heads or w in BOUNDARIES)
+            copula = next(ahead, "its") not in heads
         elif word == "and":
             chained = bool(last) and not pending
         elif word in heads and word != "with":
@@ -99,3 +118,11 @@ def read(text: str, meanings: dict[str, str], kinds: dict[str, list[str]],
     if pending and noun:
         give(pending, noun)
     return stated
+
+
+def _words(text: str, meanings: dict[str, str]) -> list[str]:
+    """The words of a text; a term of several words that has a meaning ("stop sign") is one word."""
+    text = text.lower()
+    for term in sorted((m for m in meanings if " " in m), key=len, reverse=True):
+        text = re.sub(rf"\b{term}\b", term.replace(" ", "_"), text)
+    return [word.replace("_", " ") for word in WORD.findall(text)]

@@ -19,7 +19,7 @@ from t2ilab.errors import UsageError, choose
 from t2ilab.paths import DATA
 
 WORLDS = ("birds", "flowers", "phrases", "scenes")
-SPLITS = {"train": 20_000, "val": 2_000, "test": 2_000}  # pictures in each unless told otherwise
+SPLITS = {"train": 20_000, "val": 2_000, "test": 2_000, "reader": 20_000}  # pictures in each
 SIZES = (32, 64, 128)
 FOLDER = DATA / "paperworld"
 LEVELS = 5  # captions of a picture, from complete (0) to bare (4)
@@ -43,7 +43,7 @@ class World:
         content: attribute -> its values; what captions may state.
         style: attribute -> its values; what captions never state.
         classes: the combinations of content values that count as one class.
-        unseen: bool [classes]; True where a class occurs in the test split only.
+        unseen: bool [classes]; True where a class is kept out of training (test split only).
     """
 
     def __init__(self, name: str):
@@ -51,24 +51,26 @@ class World:
         self.colours = {kind: {k: tuple(v) for k, v in named.items()}
                         for kind, named in _json("paint").items()}
         self.definition = definition = _json(name)
+        self.colours |= {kind: {k: tuple(v) for k, v in named.items()}
+                         for kind, named in definition.get("colours", {}).items()}
         self.content = {k: self._values(v) for k, v in definition["content"].items()}
         self.style = {k: self._values(v) for k, v in definition["style"].items()}
         self.copies = definition.get("copies", {})
         self.templates = [[Template.parse(t) for t in level] for level in definition["captions"]]
         self.classes = list(product(*(self.content[a] for a in definition["class"])))
-        self.classes = [c for c in self.classes if self._allowed(c)]
+        self.classes = [c for c in self.classes
+                        if self._agree(dict(zip(definition["class"], c, strict=True)))]
         self.class_names = [" ".join(v for v in c if v != "none") for c in self.classes]
         self.unseen = self._choose_unseen(definition["unseen"])
 
     def _values(self, values: str | list[str]) -> tuple[str, ...]:
         return tuple(self.colours[values]) if isinstance(values, str) else tuple(values)
 
-    def _allowed(self, combination: tuple[str, ...]) -> bool:
-        """Does the definition's "only" admit this class? (A dog wears no coat, say.)"""
-        facts = dict(zip(self.definition["class"], combination, strict=True))
+    def _agree(self, facts: dict[str, str]) -> bool:
+        """Does the definition's "only" admit these facts together? (A dog wears no shirt, say.)"""
         return all(facts[a] in allowed for condition in self.definition.get("only", [])
                    if all(facts.get(k) in v for k, v in condition["when"].items())
-                   for a, allowed in condition["then"].items())
+                   for a, allowed in condition["then"].items() if a in facts)
 
     def _choose_unseen(self, unseen: int | list) -> np.ndarray:
         mask = np.zeros(len(self.classes), dtype=bool)
@@ -92,26 +94,25 @@ class World:
     def facts(self, split: str, i: int) -> dict[str, str]:
         """What is true of picture i: attribute -> value, content and style."""
         rng = self._rng(choose("split", split, SPLITS), i, 0)
-        unseen = split == "test" and rng.random() < 0.5  # half of the test split is unseen classes
-        pool = self._unseen_indices if unseen else self._seen_indices
+        pool = self._pools["all" if split == "reader" else "seen"]
+        if split == "test" and rng.random() < 0.5:  # half of the test split is unseen classes
+            pool = self._pools["unseen"]
         chosen = self.classes[pool[int(rng.integers(len(pool)))]]
         facts = dict(zip(self.definition["class"], chosen, strict=True))
         for name, values in self.content.items():
             if name in self.copies:
                 facts[name] = facts[self.copies[name][int(rng.integers(len(self.copies[name])))]]
             elif name not in facts:
-                facts[name] = values[int(rng.integers(len(values)))]
+                agreeing = [v for v in values if self._agree(facts | {name: v})]
+                facts[name] = agreeing[int(rng.integers(len(agreeing)))]
         for name, values in self.style.items():
             facts[name] = values[int(rng.integers(len(values)))]
         return facts
 
     @cached_property
-    def _seen_indices(self) -> np.ndarray:
-        return np.flatnonzero(~self.unseen)
-
-    @cached_property
-    def _unseen_indices(self) -> np.ndarray:
-        return np.flatnonzero(self.unseen)
+    def _pools(self) -> dict[str, np.ndarray]:
+        return {"seen": np.flatnonzero(~self.unseen), "unseen": np.flatnonzero(self.unseen),
+                "all": np.arange(len(self.classes))}
 
     def captions(self, split: str, i: int, *, unseen_words: bool = False) -> list[str]:
         """The five captions of picture i, from complete to bare.
@@ -134,14 +135,20 @@ class World:
 
     def read(self, text: str) -> dict[str, str]:
         """What a sentence states, by the lexicon: attribute -> value. Understands free text."""
-        meanings = {w: v for which in ("words", "unseen") for v, ws in self.words(which).items()
-                    for w in ws}
+        return read(text, *self._reading)
+
+    @cached_property
+    def _reading(self) -> tuple:
+        """What `read` knows of this world: meanings, kinds, heads, plain."""
         kinds: dict[str, list[str]] = {}
         for name, values in self.content.items():
             for value in values:
                 kinds.setdefault(value, []).append(name)
-                meanings.setdefault(value, value)
-        return read(text, meanings, kinds, self.definition["heads"])
+        meanings = dict(self.definition.get("also", {})) | {value: value for value in kinds}
+        for which in ("unseen", "words"):
+            meanings |= {w: v for v, words in self.words(which).items() if v in kinds for w in words}
+        plain = {v: name for name in self.definition.get("plain", []) for v in self.content[name]}
+        return meanings, kinds, self.definition["heads"], plain
 
     def picture(self, split: str, i: int, size: int) -> np.ndarray:
         """Picture i, uint8 [size, size, 3]."""
@@ -156,6 +163,9 @@ class World:
                              f"give a value to each of {', '.join(self.attributes)}.")
         for name in self.attributes:
             choose(f"value of {name}", facts[name], self.attributes[name])
+        if not self._agree(facts):
+            raise UsageError(f"{self.name}: these facts do not go together: "
+                             + ", ".join(f"{k} {facts[k]}" for k in self.content) + ".")
         draw = import_module(f"t2ilab.data.paperworld.{self.name}").draw
         return draw(facts, self.colours, size, np.random.default_rng(seed))
 
@@ -163,9 +173,11 @@ class World:
         """The first n pictures of a split with captions and attributes, drawn once and kept.
 
         Args:
-            split: "train", "val" or "test"; unseen classes occur in "test" only.
+            split: "train", "val", "test", or "reader", from which the AttributeReader learns. Half
+                of "test" are unseen classes; "train" and "val" have none; "reader" has all, since
+                a measuring instrument must not be blind to what it is to measure.
             size: 32, 64 or 128 pixels.
-            n: how many; by default 20,000 of train and 2,000 of val and test.
+            n: how many; by default 20,000 of train and reader, 2,000 of val and test.
 
         Raises:
             UsageError: unknown split, size or n.

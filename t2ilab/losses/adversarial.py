@@ -1,0 +1,48 @@
+"""Adversarial losses on logits: the game of Goodfellow et al. 2014 and its relatives.
+
+`real`, `fake` and `wrong` are the discriminator's logits for real pictures with their captions,
+generated pictures, and real pictures with captions that do not fit them (Reed et al. 2016). All
+losses are means over the batch and are minimised.
+"""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+Logits = Float[Tensor, " *batch"]
+Loss = Float[Tensor, ""]
+
+
+def discriminator_bce(real: Logits, fake: Logits) -> Loss:
+    """-log D(real) - log(1 - D(fake)): Goodfellow et al. 2014, eq. 1. 2 ln 2 at logits 0."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def matching_aware_bce(real: Logits, wrong: Logits, fake: Logits) -> Loss:
+    """-log D(real) - (log(1 - D(wrong)) + log(1 - D(fake))) / 2: Reed et al. 2016, Algorithm 1."""
+    return F.softplus(-real).mean() + 0.5 * (F.softplus(wrong).mean() + F.softplus(fake).mean())
+
+
+def generator_nonsaturating(fake: Logits) -> Loss:
+    """-log D(fake): what is used in practice. ln 2 at logits 0."""
+    return F.softplus(-fake).mean()
+
+
+def generator_saturating(fake: Logits) -> Loss:
+    """log(1 - D(fake)): the minimax game as written; its gradient dies while D is sure."""
+    return -F.softplus(fake).mean()
+
+
+def discriminator_hinge(real: Logits, fake: Logits) -> Loss:
+    """max(0, 1 - real) + max(0, 1 + fake): Lim and Ye 2017. 2 at logits 0."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def matching_aware_hinge(real: Logits, wrong: Logits, fake: Logits) -> Loss:
+    """The hinge loss with mismatched pairs, each kind of negative weighted one half."""
+    return F.relu(1 - real).mean() + 0.5 * (F.relu(1 + wrong).mean() + F.relu(1 + fake).mean())
+
+
+def generator_hinge(fake: Logits) -> Loss:
+    """-fake: the generator's side of the hinge loss."""
+    return -fake.mean()

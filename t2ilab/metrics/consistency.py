@@ -1,0 +1,71 @@
+"""Does the picture obey the caption? Attributes read back by the AttributeReader.
+
+*Caption consistency* is the share of generated pictures of which a stated attribute is read back
+right; "all" asks that of every attribute counted. *Diversity* asks what the caption leaves open:
+with one caption, how varied are the style attributes, as a share of the real pictures' variety?
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from t2ilab.data.captioned import CaptionedImages
+from t2ilab.models.reader import AttributeReader
+
+
+def caption_consistency(reader: AttributeReader, images: Float[Tensor, "n 3 h w"],
+                        data: CaptionedImages, attributes: Iterable[str], *,
+                        level: int | None = None) -> dict[str, float]:
+    """The share of pictures on which each attribute is read back as the caption states it.
+
+    Args:
+        reader: of the same world.
+        images: picture n was drawn for a caption of picture n of `data`; values in [-1, 1].
+        data: has the attributes asked for; its first len(images) pictures are compared.
+        attributes: those to count, e.g. ("breast", "wing", "beak").
+        level: which of the five captions was drawn for; an attribute it does not state counts as
+            obeyed. None: each attribute counts, as for complete captions.
+
+    Returns:
+        attribute -> share in [0, 1], and "all" -> the share with every attribute right.
+    """
+    read, right = reader.read(images), {}
+    content = list(data.attributes)[: data.stated.shape[2]]
+    for name in attributes:
+        right[name] = read[name].cpu().numpy() == data.attributes[name][: len(images)]
+        if level is not None:
+            right[name] |= ~data.stated[: len(images), level, content.index(name)]
+    shares = {name: float(values.mean()) for name, values in right.items()}
+    return shares | {"all": float(np.logical_and.reduce(list(right.values())).mean())}
+
+
+def entropy(labels: np.ndarray) -> float:
+    """-sum p ln p of the shares of the values in `labels`, in nats."""
+    p = np.unique(labels, return_counts=True)[1] / len(labels)
+    return float(-(p * np.log(p)).sum())
+
+
+def joint(values: dict, names: Iterable[str]) -> np.ndarray:
+    """Several attributes as one label: equal where all of them are equal."""
+    rows = np.stack([torch.as_tensor(values[name]).cpu().numpy() for name in names], axis=1)
+    return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+
+
+def diversity(reader: AttributeReader, images: Float[Tensor, "captions n 3 h w"],
+              data: CaptionedImages, attributes: Iterable[str] = ("setting", "side")) -> float:
+    """Entropy of style at fixed caption, as a share of the real pictures' entropy.
+
+    Args:
+        images: n pictures for each of several captions.
+        data: the real pictures to compare with.
+        attributes: of style, taken jointly.
+
+    Returns:
+        the mean over the captions of H(attributes of its pictures), divided by H(of the real ones);
+        1 where each caption's pictures are as varied as all real pictures are.
+    """
+    each = [entropy(joint(reader.read(pictures), attributes)) for pictures in images]
+    return float(np.mean(each) / entropy(joint(data.attributes, attributes)))

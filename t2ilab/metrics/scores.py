@@ -1,0 +1,152 @@
+"""Inception score, FID and KID, computed by torchmetrics with an extractor that is named.
+
+With a world's AttributeReader as extractor the scores are called "... (birds reader)" or, in short,
+FID-PaperWorld: they compare with each other, never with published ImageNet ones. The originals are
+computed where their weights can be had.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from t2ilab.errors import DataError, UsageError
+from t2ilab.models.reader import AttributeReader
+
+
+class ClassLogits(nn.Module):
+    """log p(class | picture) = sum over attributes of log p(value | picture), up to a constant.
+
+    Args:
+        reader: gives p(value | picture).
+        classes: each class as attribute -> number of its value.
+    """
+
+    def __init__(self, reader: AttributeReader, classes: list[dict[str, int]]):
+        super().__init__()
+        self.reader = reader
+        self.columns = {name: [c[name] for c in classes] for name in classes[0]}
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b classes"]:
+        logits = self.reader(images)
+        return sum(logits[name].log_softmax(1)[:, columns] for name, columns in self.columns.items())
+
+
+class Features(nn.Module):
+    """The reader's feature layer, as torchmetrics calls an extractor."""
+
+    def __init__(self, reader: AttributeReader):
+        super().__init__()
+        self.reader, self.num_features = reader, reader.heads.in_features
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b features"]:
+        return self.reader.features(images)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of generated pictures, and the name of the network that they rest on.
+
+    Attributes:
+        extractor: e.g. "PaperWorld birds reader".
+        inception_score: exp E KL(p(y|x) || p(y)); from 1 to the number of classes. More is better.
+        fid: Frechet distance of the features' Gaussians. Less is better; biased upwards when few.
+        kid, kid_std: maximum mean discrepancy of the features with a cubic kernel, over subsets.
+        n_real, n_fake: numbers of pictures; FID depends on them.
+    """
+
+    extractor: str
+    inception_score: float
+    fid: float
+    kid: float
+    kid_std: float
+    n_real: int
+    n_fake: int
+
+
+def scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"],
+           reader: AttributeReader, classes: list[dict[str, int]], *, world: str) -> Scores:
+    """The scores with a world's reader as extractor.
+
+    Args:
+        real, fake: pictures in [-1, 1]; at least 50 of each.
+        classes: for the Inception score; see `ClassLogits`.
+        world: whose reader it is; goes into the extractor's name.
+
+    Raises:
+        UsageError: fewer than 50 pictures of a kind.
+    """
+    features = Features(reader).eval()
+    return _compute(real, fake, features, ClassLogits(reader, classes).eval(),
+                    name=f"PaperWorld {world} reader")
+
+
+def imagenet_scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]) -> Scores:
+    """The scores with the ImageNet Inception network of the literature.
+
+    Raises:
+        DataError: its weights are not on this machine and cannot be had.
+    """
+    try:
+        from torchmetrics.image.fid import NoTrainInceptionV3
+
+        extractor = NoTrainInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"])
+    except Exception as error:
+        raise DataError("The ImageNet scores need torch-fidelity (pip install torch-fidelity) and, at "
+                        "the first call, a network to fetch its Inception weights. The course's own "
+                        f"scores need neither: `scores(...)`. ({type(error).__name__}: {error})"
+                        ) from error
+    def as_bytes(x):
+        return x.add(1).mul(127.5).round().clamp(0, 255).byte()
+
+    def part(k):
+        module = _Part(extractor, k)
+        module.num_features = 2048
+        return module
+
+    return _compute(as_bytes(real), as_bytes(fake), part(0), part(1), name="ImageNet Inception-v3")
+
+
+class _Part(nn.Module):
+    """One output of an extractor that gives several."""
+
+    def __init__(self, extractor: nn.Module, k: int):
+        super().__init__()
+        self.extractor, self.k = extractor, k
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.extractor.forward(images)[self.k] if self.k else self.extractor(images)
+
+
+@torch.inference_mode()
+def _compute(real, fake, features: nn.Module, logits: nn.Module, *, name: str) -> Scores:
+    import warnings
+
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    from torchmetrics.image.inception import InceptionScore
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    few = min(len(real), len(fake))
+    if few < 50:
+        raise UsageError(f"{few} pictures are too few for a score: give at least 50 of each kind.")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Metric .* will save all extracted features")
+        fid = FrechetInceptionDistance(feature=features, normalize=False,
+                                       input_img_size=tuple(real.shape[1:]))
+        kid = KernelInceptionDistance(feature=features, subset_size=min(500, few), subsets=50)
+        inception = InceptionScore(feature=logits, splits=1)
+    fid.set_dtype(torch.float64)
+    for i in range(0, len(real), 256):
+        fid.update(real[i : i + 256], real=True)
+        kid.update(real[i : i + 256], real=True)
+    for i in range(0, len(fake), 256):
+        fid.update(fake[i : i + 256], real=False)
+        kid.update(fake[i : i + 256], real=False)
+        inception.update(fake[i : i + 256])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # KID draws subsets, the Inception score shuffles
+        kid_mean, kid_std = kid.compute()
+        inception_score = inception.compute()[0]
+    return Scores(name, float(inception_score), float(fid.compute()), float(kid_mean),
+                  float(kid_std), len(real), len(fake))

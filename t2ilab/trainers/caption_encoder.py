@@ -1,0 +1,107 @@
+"""Train a caption encoder by matching: a caption must find its picture among those of a batch.
+
+Pictures enter as fixed feature vectors (the AttributeReader's on PaperWorld); where there are none,
+captions are matched against other captions of the same picture, as Reed et al. 2016 did for COCO.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data.pairs import Order, fits
+from t2ilab.losses.matching import symmetric_matching
+from t2ilab.text.encoders import CaptionEncoder
+
+SMALL_WORDS = ("a", "an", "the", "this", "its")
+
+
+class CaptionEncoderTrainer:
+    """One update: scores s_ij of picture i and caption j, symmetric cross-entropy.
+
+    Args:
+        encoder: the caption encoder to train.
+        features: size of the picture's feature vectors; None to match captions with captions.
+        lr: of AdamW; decays to 0 along a cosine over the budget.
+    """
+
+    def __init__(self, encoder: CaptionEncoder, *, features: int | None, lr: float = 2e-3):
+        self.encoder = encoder
+        self.head = nn.Linear(features, encoder.text) if features else nn.Identity()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+        self.both = nn.ModuleDict({"encoder": encoder, "head": self.head})
+        self.both.register_parameter("log_scale", self.log_scale)
+        self.lr, self.progress = lr, 0.0
+        self.optimizer = torch.optim.AdamW(self.both.parameters(), lr=lr, weight_decay=1e-4)
+
+    def setup(self, fabric) -> None:
+        self.device = fabric.device
+        self.both.to(fabric.device)
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * 0.5 * (1 + math.cos(math.pi * min(self.progress, 1.0)))
+        t = F.normalize(self.encoder(batch["numbers"].to(self.device)), dim=1)
+        if "features" in batch:
+            v = F.normalize(self.head(batch["features"].to(self.device)), dim=1)
+        else:
+            v = F.normalize(self.encoder(batch["others"].to(self.device)), dim=1)
+        scores = self.log_scale.exp().clamp(max=50) * v @ t.T
+        loss = symmetric_matching(scores, batch["fits"].to(self.device))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return {"matching": loss.detach()}
+
+    def state_dict(self) -> dict:
+        return {"networks": self.both.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.both.load_state_dict(state["networks"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+class CaptionBatches:
+    """Batches for the encoder: step -> {"numbers", "fits", and "features" or "others"}.
+
+    Small words are dropped and asides added at random, so that "red bird" and "a red bird sits on a
+    branch" are read like "a red bird".
+
+    Args:
+        data: captioned pictures.
+        encoder: whose vocabulary numbers the words.
+        features: float [n, features] of the pictures, or None: then "others" are the numbers of
+            another caption of the same picture.
+        asides: sentence ends that say nothing of the content ("sits on a branch").
+    """
+
+    def __init__(self, data: CaptionedImages, encoder: CaptionEncoder, features: Tensor | None, *,
+                 batch_size: int = 256, seed: int = 0, asides: tuple[str, ...] = ()):
+        self.data, self.encoder, self.features, self.asides = data, encoder, features, asides
+        self.order = Order(data, min(batch_size, len(data)), seed, (0.3, 0.3, 0.2, 0.15, 0.05))
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        chosen, levels, rng = self.order(step)
+        numbers = self.encoder.vocabulary.numbers
+        said = [self._vary(self.data.captions[i][k], rng) for i, k in zip(chosen, levels, strict=True)]
+        batch = {"numbers": numbers(said),
+                 "fits": torch.from_numpy(fits(self.data, chosen, chosen, levels))}
+        if self.features is not None:
+            return batch | {"features": self.features[torch.from_numpy(chosen)]}
+        count = [len(self.data.captions[i]) for i in chosen]
+        other = [(k + 1 + int(rng.integers(max(1, n - 1)))) % n
+                 for k, n in zip(levels, count, strict=True)]
+        return batch | {"others": numbers([self._vary(self.data.captions[i][k], rng)
+                                           for i, k in zip(chosen, other, strict=True)])}
+
+    def _vary(self, caption: str, rng: np.random.Generator) -> str:
+        u = rng.random(2)
+        if u[0] < 0.15:
+            kept = [w for w in caption.split() if w not in SMALL_WORDS]
+            caption = " ".join(kept) or caption
+        if self.asides and u[1] < 0.15:
+            caption = f"{caption} {self.asides[int(u[1] / 0.15 * len(self.asides))]}"
+        return caption

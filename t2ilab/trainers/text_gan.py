@@ -1,0 +1,174 @@
+"""GAN, GAN-CLS, GAN-INT, GAN-INT-CLS: text-to-image training of Reed et al. 2016, Algorithm 1.
+
+Two switches make the four systems. `cls` shows the discriminator real pictures with captions that do
+not fit them; `interpolate` asks the generator to please it on points between two captions too.
+Symbols: x pictures, z noise, phi = phi(t) caption vectors, s_r, s_w, s_f the discriminator's logits
+for real, wrong and fake pairs.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from t2ilab.losses import adversarial as loss
+from t2ilab.models.reed import Discriminator, Generator
+
+SYSTEMS = {
+    "gan": dict(cls=False, interpolate=False),
+    "gan_cls": dict(cls=True, interpolate=False),
+    "gan_int": dict(cls=False, interpolate=True),
+    "gan_int_cls": dict(cls=True, interpolate=True),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the two networks are trained.
+
+    Attributes:
+        lr_g, lr_d: learning rates of Adam for generator and discriminator.
+        betas: of Adam.
+        hinge: hinge losses instead of cross-entropy.
+        beta: the interpolated caption is beta * phi_1 + (1 - beta) * phi_2, in [0, 1].
+        share: interpolated captions per matching one in the generator's step (repository: 1/2).
+        average: decay of the generator's running average, which draws the samples; 0 for none.
+        decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
+        norm: the discriminator's, "batch" or "spectral".
+        resize: the generator enlarges by nearest neighbours and convolution.
+        residual: the repository's bottleneck blocks.
+        wrong, near: see `TextImageBatches`; mismatched captions a picture, and how near they come.
+    """
+
+    lr_g: float = 2e-4
+    lr_d: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    hinge: bool = False
+    beta: float = 0.5
+    share: float = 0.5
+    average: float = 0.0
+    decay: float = 0.0
+    norm: str = "batch"
+    resize: bool = False
+    residual: bool = False
+    wrong: int = 1
+    near: int = 1
+
+
+class TextGAN:
+    """The four systems. `step` is one update of D and one of G.
+
+    Args:
+        generator, discriminator: of Reed et al., or anything called alike.
+        cls: show the discriminator mismatched pairs (GAN-CLS).
+        interpolate: train the generator between captions too (GAN-INT).
+        recipe: how; see `Recipe`.
+        seed: of the noise.
+    """
+
+    def __init__(self, generator: Generator, discriminator: Discriminator, *, cls: bool = True,
+                 interpolate: bool = True, recipe: Recipe, seed: int = 0):
+        self.G, self.D, self.recipe = generator, discriminator, recipe
+        self.cls, self.interpolate = cls, interpolate
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas)
+        self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas)
+        self.noise = torch.Generator().manual_seed(seed)
+        self.progress, self.device, self.z = 0.0, torch.device("cpu"), generator.z
+        self.backward = Tensor.backward
+
+    def setup(self, fabric) -> None:
+        self.G, self.D = (m.to(memory_format=torch.channels_last) for m in (self.G, self.D))
+        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
+        self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
+        self.average = self.average.to(fabric.device, memory_format=torch.channels_last)
+        self.device, self.backward = fabric.device, fabric.backward
+
+    def draw_noise(self, n: int) -> Float[Tensor, "n z"]:
+        return torch.randn(n, self.z, generator=self.noise).to(self.device)
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One update. `batch`: images uint8 [b, 3, h, w], phi [b, text], phi_wrong [b, k, text]."""
+        self._set_learning_rates()
+        batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
+        x, phi = batch["images"].float().div(127.5).sub(1), batch["phi"]
+        x = x.contiguous(memory_format=torch.channels_last)
+        phi_all = self._with_interpolated(phi)
+        fakes = self.G(self.draw_noise(len(phi_all)), phi_all)  # drawn once, used by D and by G
+
+        # D: real pairs are true, wrong and fake ones are not. detach(): G is not to learn here.
+        pairs = torch.cat([phi[:, None], batch["phi_wrong"]], 1) if self.cls else phi[:, None]
+        s_x = self.D(x, pairs)  # [b, 1 + wrong]
+        s_f = self.D(fakes[: len(x)].detach(), phi)
+        loss_d = self._discriminator_loss(s_x[:, 0], s_x[:, 1:], s_f)
+        self.opt_D.zero_grad()
+        self.backward(loss_d)
+        self.opt_D.step()
+
+        # G: fakes are to be taken for true, between captions too. D only hands the gradient on.
+        self.D.requires_grad_(False)
+        logits = self.D(fakes, phi_all)
+        loss_g = (loss.generator_hinge if self.recipe.hinge else loss.generator_nonsaturating)(logits)
+        self.opt_G.zero_grad()
+        self.backward(loss_g)
+        self.opt_G.step()
+        self.D.requires_grad_(True)
+        self._update_average()
+        return {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
+
+    def _discriminator_loss(self, s_r, s_w, s_f) -> Tensor:
+        hinge = self.recipe.hinge
+        if not self.cls:
+            return (loss.discriminator_hinge if hinge else loss.discriminator_bce)(s_r, s_f)
+        return (loss.matching_aware_hinge if hinge else loss.matching_aware_bce)(s_r, s_w, s_f)
+
+    def _with_interpolated(self, phi: Float[Tensor, "b text"]) -> Float[Tensor, "c text"]:
+        """phi and, below it, beta * phi_1 + (1 - beta) * phi_2 for `share` * b pairs (GAN-INT)."""
+        count = round(len(phi) * self.recipe.share) if self.interpolate else 0
+        if not count:
+            return phi
+        beta = self.recipe.beta
+        return torch.cat([phi, beta * phi[:count] + (1 - beta) * phi.roll(count, 0)[:count]])
+
+    def _set_learning_rates(self) -> None:
+        r = self.recipe
+        left = 1.0 if not r.decay else min(1.0, (1.0 - self.progress) / r.decay)
+        for optimizer, lr in ((self.opt_G, r.lr_g), (self.opt_D, r.lr_d)):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * max(left, 0.0)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """The running average of G's weights draws better pictures than their last value."""
+        for mean, now in zip(self.average.state_dict().values(), _bare(self.G).state_dict().values(),
+                             strict=True):
+            if self.recipe.average and mean.dtype.is_floating_point:
+                mean.lerp_(now, 1 - self.recipe.average)
+            else:
+                mean.copy_(now)
+
+    @torch.inference_mode()
+    def sample(self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
+               ) -> Float[Tensor, "b 3 size size"]:
+        """Pictures in [-1, 1] from the averaged generator."""
+        return self.average(z.to(self.device), phi.to(self.device))
+
+    def state_dict(self) -> dict:
+        return {"G": _bare(self.G).state_dict(), "D": _bare(self.D).state_dict(),
+                "average": self.average.state_dict(), "opt_G": self.opt_G.state_dict(),
+                "opt_D": self.opt_D.state_dict(), "noise": self.noise.get_state()}
+
+    def load_state_dict(self, state: dict) -> None:
+        _bare(self.G).load_state_dict(state["G"])
+        _bare(self.D).load_state_dict(state["D"])
+        self.average.load_state_dict(state["average"])
+        self.opt_G.load_state_dict(state["opt_G"])
+        self.opt_D.load_state_dict(state["opt_D"])
+        self.noise.set_state(state["noise"].cpu())
+
+
+def _bare(module: nn.Module) -> nn.Module:
+    """The network itself, whatever it was wrapped in for precision or several processes."""
+    return getattr(module, "module", module)

@@ -39,7 +39,7 @@ class Template:
         return all(len(v) == 1 and "none" not in v for v in values)
 
     def fill(self, facts: dict[str, str], words: dict[str, list[str]], rng) -> str:
-        """The sentence with a word for each slot; several words for a value are drawn from `rng`."""
+        """The sentence with a word for each slot; of several words `rng` draws one."""
 
         def word(match: re.Match) -> str:
             value = facts[match.group(1).split("+")[0]]

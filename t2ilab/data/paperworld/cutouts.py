@@ -1,4 +1,4 @@
-"""Figures made of many parts: cut once in their own coordinates, then laid anywhere in any colours."""
+"""Figures of many parts: cut once in their own coordinates, laid anywhere, in any colours."""
 
 from collections.abc import Callable
 

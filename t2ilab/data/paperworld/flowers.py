@@ -59,7 +59,8 @@ def leaves() -> Cutout:
     """Two leaves, left and right of the stem."""
     cutout = Cutout()
     for flip, rise, length in ((-1, 0.50, 0.95), (1, 0.62, 1.0)):
-        turn = np.array([[math.cos(rise), -math.sin(rise)], [math.sin(rise), math.cos(rise)]]) * length
+        cos, sin = math.cos(rise) * length, math.sin(rise) * length
+        turn = np.array([[cos, -sin], [sin, cos]])
         cutout.add("leaf", LEAF @ turn * (flip, 1))
         cutout.add("vein", np.array([(0, -0.018), (0.8, 0), (0, 0.018)]) @ turn * (flip, 1))
     return cutout
@@ -91,7 +92,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
     sheet = Sheet(size)
     _cut_stem(sheet, (foot, top + 0.03), (head, y), leafy=facts["leaves"] == "leafy")
     turn = -math.pi / 2 + 0.2 * jitter[4]
-    pose = Pose(head, y, 0.285 * (1 + 0.05 * jitter[5]), turn=turn)
+    pose = Pose(head, y, 0.295 * (1 + 0.05 * jitter[5]), turn=turn)
     petal, centre = (colours["paint"][facts[part]] for part in ("petal", "centre"))
     edge = shade(petal, 0.25 if sum(petal) < 200 else -0.20)
     blossom(facts["shape"], facts["count"]).cut(sheet, pose, {"petal": petal, "edge": edge})

@@ -40,9 +40,12 @@ TRUNK = smooth([(-0.10, -0.67), (0.10, -0.67), (0.155, -0.60), (0.13, -0.38), (0
                 (-0.13, -0.38), (-0.155, -0.60)], 3)
 SKIRTS = {
     "standing": np.array([(-0.11, -0.43), (0.11, -0.43), (0.21, -0.15), (-0.21, -0.15)]),
-    "sitting": np.array([(-0.13, -0.29), (0.11, -0.30), (0.37, -0.32), (0.37, -0.12), (-0.13, -0.14)]),
-    "running": np.array([(-0.11, -0.43), (0.11, -0.43), (0.27, -0.20), (0.0, -0.15), (-0.26, -0.21)]),
-    "jumping": np.array([(-0.11, -0.43), (0.11, -0.43), (0.28, -0.20), (0.0, -0.15), (-0.28, -0.20)]),
+    "sitting": smooth([(-0.14, -0.27), (0.10, -0.31), (0.34, -0.32), (0.38, -0.25), (0.37, -0.12),
+                       (0.21, -0.14), (-0.12, -0.15)], 3),
+    "running": np.array([(-0.11, -0.43), (0.11, -0.43), (0.27, -0.20), (0.0, -0.15),
+                         (-0.26, -0.21)]),
+    "jumping": np.array([(-0.11, -0.43), (0.11, -0.43), (0.28, -0.20), (0.0, -0.15),
+                         (-0.28, -0.20)]),
 }
 FACE = circle(0.0, -0.845, 0.145, n=20)
 FRINGE = smooth([(-0.155, -0.84), (-0.165, -0.95), (-0.06, -1.02), (0.08, -1.00), (0.145, -0.90),
@@ -78,6 +81,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
         paints = PAINT | {"skin": skin, "hair": hair, "top": colours["paint"][facts["top"]],
                           "bottom": colours["paint"][facts["bottom"]]}
         layers, height = person(subject, stance), HEIGHTS[subject]
+        height *= 0.92 if stance == "jumping" else 1.0  # room above for the hands
     pose = Pose(x, feet, height * (1 + 0.04 * jitter[2]), mirror=mirror)
     for layer in layers:
         sheet = Sheet(size)
@@ -95,7 +99,8 @@ def person(subject: str, pose: str) -> tuple[Cutout, Cutout]:
     if pose == "jumping":
         below.add("shadow", circle(0, 0.01, 0.24, 0.03, n=16))
     if pose == "sitting":
-        below.add("wood", box(-0.18, -0.19, 0.14, 0.0)).add("wood", box(-0.20, -0.21, 0.16, -0.16), by=-0.2)
+        below.add("wood", box(-0.20, -0.19, 0.17, 0.0))
+        below.add("wood", box(-0.24, -0.21, 0.20, -0.15), by=-0.2)
     below.move = (lambda o: o + up) if pose == "jumping" else below.move
     bare = subject == "woman"
     for leg, by in zip(stance["legs"], (-0.18, 0.0), strict=True):
@@ -138,11 +143,16 @@ HEAD = smooth([(0.22, -0.80), (0.38, -0.90), (0.52, -0.82), (0.70, -0.72), (0.72
                (0.56, -0.57), (0.36, -0.52), (0.22, -0.62)], 3)
 EAR = smooth([(0.26, -0.86), (0.36, -0.84), (0.34, -0.66), (0.26, -0.54), (0.18, -0.62)], 3)
 LEGS = {
-    "standing": (((-0.30, -0.34), (-0.32, -0.16), (-0.32, 0.0)), ((-0.18, -0.34), (-0.19, -0.1), (-0.18, 0.0)),
-                 ((0.16, -0.34), (0.15, -0.1), (0.16, 0.0)), ((0.29, -0.36), (0.30, -0.1), (0.30, 0.0))),
-    "sitting": (((0.16, -0.4), (0.18, -0.1), (0.20, 0.0)), ((0.27, -0.4), (0.29, -0.1), (0.31, 0.0))),
-    "running": (((-0.28, -0.36), (-0.48, -0.22), (-0.62, -0.10)), ((-0.24, -0.34), (-0.36, -0.16), (-0.48, -0.02)),
-                ((0.20, -0.36), (0.40, -0.22), (0.52, -0.06)), ((0.26, -0.38), (0.50, -0.28), (0.66, -0.16))),
+    "standing": (((-0.30, -0.34), (-0.32, -0.16), (-0.32, 0.0)),
+                 ((-0.18, -0.34), (-0.19, -0.10), (-0.18, 0.0)),
+                 ((0.16, -0.34), (0.15, -0.10), (0.16, 0.0)),
+                 ((0.29, -0.36), (0.30, -0.10), (0.30, 0.0))),
+    "sitting": (((0.16, -0.40), (0.18, -0.10), (0.20, 0.0)),
+                ((0.27, -0.40), (0.29, -0.10), (0.31, 0.0))),
+    "running": (((-0.28, -0.36), (-0.48, -0.22), (-0.62, -0.10)),
+                ((-0.24, -0.34), (-0.36, -0.16), (-0.48, -0.02)),
+                ((0.20, -0.36), (0.40, -0.22), (0.52, -0.06)),
+                ((0.26, -0.38), (0.50, -0.28), (0.66, -0.16))),
 }
 LEGS["jumping"] = LEGS["running"]
 TAILS = {"standing": ((-0.36, -0.46), (-0.50, -0.60), (-0.54, -0.78)),
@@ -157,8 +167,9 @@ def dog(pose: str) -> tuple[Cutout, Cutout]:
     body, head = Cutout(), Cutout()
     if pose == "jumping":
         body.add("shadow", circle(0, 0.01, 0.38, 0.035, n=16))
-        cos, sin = np.cos(0.42), np.sin(0.42)
-        body.move = head.move = lambda o: o @ np.array([[cos, -sin], [sin, cos]]) * 0.95 + (0.08, -0.24)
+        cos, sin = 0.95 * np.cos(0.42), 0.95 * np.sin(0.42)
+        rising = np.array([[cos, -sin], [sin, cos]])
+        body.move = head.move = lambda o: o @ rising + (0.08, -0.24)
     elif pose == "sitting":
         head.move = lambda o: o + (-0.08, -0.10)
     body.add("fur", limb(*TAILS[pose], width=0.09))

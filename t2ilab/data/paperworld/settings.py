@@ -1,4 +1,4 @@
-"""Where flowers grow, people play and scenes happen: meadow, garden, room, street, sea and the rest.
+"""Where flowers grow, people play and scenes happen: meadow, garden, room, street, sea, ...
 
 A setting lays its sheets behind the subject. All coordinates are shares of the picture's side.
 """
@@ -9,7 +9,8 @@ from t2ilab.data.paperworld.cutouts import box
 from t2ilab.data.paperworld.paper import Colour, Page, Sheet, circle, shade, smooth
 from t2ilab.data.paperworld.places import CLOUD, CLOUD_COLOUR, GRASS, GRASS_DARK
 
-WOOD, WOOD_DARK, EARTH = (190, 142, 96), (150, 106, 68), (118, 84, 62)
+WOOD, WOOD_DARK, EARTH = (198, 152, 106), (158, 114, 76), (118, 84, 62)
+FENCE, FENCE_DARK = (226, 204, 170), (192, 166, 130)
 POT, POT_RIM = (196, 104, 70), (214, 124, 86)
 
 
@@ -58,12 +59,12 @@ def garden(page: Page, top: float, rng: np.random.Generator) -> None:
     sheet = Sheet(page.size)
     first, gap, high = rng.uniform(-0.1, 0.0), 0.165, top - 0.27
     for rail in (high + 0.09, high + 0.20):
-        sheet.cut(box(-0.02, rail, 1.02, rail + 0.035), WOOD_DARK)
+        sheet.cut(box(-0.02, rail, 1.02, rail + 0.035), FENCE_DARK)
     for k in range(8):
         x = first + k * gap
         sheet.cut(np.array([(x, top + 0.03), (x, high + 0.03), (x + 0.05, high - 0.02),
-                            (x + 0.10, high + 0.03), (x + 0.10, top + 0.03)]), WOOD)
-    sheet.cut(box(-0.02, top - 0.015, 1.02, top + 0.05), shade(WOOD_DARK, -0.25))
+                            (x + 0.10, high + 0.03), (x + 0.10, top + 0.03)]), FENCE)
+    sheet.cut(box(-0.02, top - 0.015, 1.02, top + 0.05), shade(EARTH, -0.25))
     ground(sheet, top, EARTH)
     for x, y in rng.uniform((0, top + 0.06), (1, 0.96), (6, 2)):
         sheet.cut(circle(x, y, 0.026, 0.016, n=8), shade(EARTH, -0.2))
@@ -100,7 +101,7 @@ def park(page: Page, top: float, rng: np.random.Generator) -> None:
     page.lay(sheet, height=0.02)
 
 
-def houses(page: Page, top: float, rng: np.random.Generator) -> None:
+def town(page: Page, top: float, rng: np.random.Generator) -> None:
     """A row of houses behind a grey pavement."""
     sheet = Sheet(page.size)
     x = -0.05 - rng.uniform(0, 0.2)
@@ -108,8 +109,8 @@ def houses(page: Page, top: float, rng: np.random.Generator) -> None:
         wide, high = rng.uniform(0.22, 0.32), top - rng.uniform(0.24, 0.44)
         wall = HOUSES[int(rng.integers(len(HOUSES)))]
         sheet.cut(box(x, high, x + wide, top + 0.03), wall)
-        sheet.cut(np.array([(x - 0.02, high), (x + wide / 2, high - 0.10), (x + wide + 0.02, high)]),
-                  shade(wall, -0.25))
+        roof = [(x - 0.02, high), (x + wide / 2, high - 0.10), (x + wide + 0.02, high)]
+        sheet.cut(np.array(roof), shade(wall, -0.25))
         for k in (0.25, 0.62):
             sheet.cut(box(x + k * wide, high + 0.05, x + (k + 0.2) * wide, high + 0.12),
                       (250, 238, 196))
@@ -139,10 +140,11 @@ def room(page: Page, top: float, rng: np.random.Generator) -> None:
 
 # -------------------------------------------------------------------------------------- for scenes
 
-SKY, SEA, SEA_DARK, SAND, SNOW = (122, 182, 226), (72, 150, 182), (48, 122, 160), (228, 188, 116), (240, 244, 248)
-ROAD, PINE, CACTUS = (104, 104, 114), (74, 120, 96), (96, 148, 92)
-BANK = smooth([(-0.1, 0.86), (0.02, 0.80), (0.14, 0.84), (0.24, 0.77), (0.40, 0.80), (0.52, 0.86), (0.64, 0.80),
-               (0.80, 0.76), (0.92, 0.83), (1.1, 0.80), (1.1, 1.1), (-0.1, 1.1)], 4)
+SKY, SEA, SEA_DARK = (122, 182, 226), (72, 150, 182), (48, 122, 160)
+SAND, SNOW, ROAD = (228, 188, 116), (240, 244, 248), (104, 104, 114)
+PINE, CACTUS, SUN = (74, 120, 96), (96, 148, 92), (250, 224, 130)
+BANK = smooth([(-0.1, 0.86), (0.02, 0.80), (0.14, 0.84), (0.24, 0.77), (0.40, 0.80), (0.52, 0.86),
+               (0.64, 0.80), (0.80, 0.76), (0.92, 0.83), (1.1, 0.80), (1.1, 1.1), (-0.1, 1.1)], 4)
 
 
 def sky(page: Page, feet: float, rng: np.random.Generator) -> None:
@@ -219,7 +221,7 @@ def desert(page: Page, feet: float, rng: np.random.Generator) -> None:
     sheet = Sheet(page.size)
     x = rng.choice((0.12, 0.88)) + rng.uniform(-0.05, 0.05)
     y = feet - 0.10
-    sheet.cut(circle(1 - x, 0.16, 0.085), (250, 224, 130))
+    sheet.cut(circle(1 - x, 0.16, 0.085), SUN)
     ground(sheet, feet - 0.20, shade(SAND, -0.10), slope=rng.choice((-0.10, 0.10)))
     sheet.cut(box(x - 0.03, y - 0.26, x + 0.03, y + 0.03), CACTUS)
     sheet.cut(box(x - 0.10, y - 0.15, x + 0.09, y - 0.11), CACTUS)

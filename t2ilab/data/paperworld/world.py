@@ -89,7 +89,8 @@ class World:
         return self.content | self.style
 
     def _rng(self, split: str, i: int, stream: int) -> np.random.Generator:
-        return np.random.default_rng((crc32(self.name.encode()), list(SPLITS).index(split), i, stream))
+        seed = (crc32(self.name.encode()), list(SPLITS).index(split), i, stream)
+        return np.random.default_rng(seed)
 
     def facts(self, split: str, i: int) -> dict[str, str]:
         """What is true of picture i: attribute -> value, content and style."""
@@ -146,7 +147,8 @@ class World:
                 kinds.setdefault(value, []).append(name)
         meanings = dict(self.definition.get("also", {})) | {value: value for value in kinds}
         for which in ("unseen", "words"):
-            meanings |= {w: v for v, words in self.words(which).items() if v in kinds for w in words}
+            meanings |= {word: value for value, words in self.words(which).items()
+                         if value in kinds for word in words}
         plain = {v: name for name in self.definition.get("plain", []) for v in self.content[name]}
         return meanings, kinds, self.definition["heads"], plain
 
@@ -184,7 +186,8 @@ class World:
         """
         n = SPLITS[choose("split", split, SPLITS)] if n is None else n
         if size not in SIZES:
-            raise UsageError(f"PaperWorld is drawn at {', '.join(map(str, SIZES))} pixels, not {size}.")
+            raise UsageError(f"PaperWorld is drawn at {', '.join(map(str, SIZES))} pixels, "
+                             f"not {size}.")
         if not isinstance(n, int) or n < 1:
             raise UsageError(f"n must be a whole number of pictures, at least 1; got {n!r}.")
         words = cache.words(self, split, n)

@@ -9,23 +9,36 @@ captions without that check would call many true pairs false: "a bird" fits ever
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import UsageError
 
+POOL = 64  # captions among which mismatching ones are looked for, at least
 LEVEL_WEIGHTS = (0.40, 0.25, 0.15, 0.12, 0.08)  # how often a caption of each level is drawn
 
 
-def fits(data: CaptionedImages, pictures, captions, levels) -> Bool[np.ndarray, "n m"]:
-    """Is caption (captions[j], levels[j]) true of picture pictures[i], as far as is known?"""
-    if data.stated is None:
-        return data.classes[pictures][:, None] == data.classes[captions][None]
-    names = list(data.attributes)[: data.stated.shape[2]]
-    values = np.stack([data.attributes[name] for name in names], axis=1)
-    differ = values[pictures][:, None] != values[captions][None]  # [n, m, attributes]
-    return ~(differ & data.stated[captions, levels][None]).any(-1)
+class Truth:
+    """Which captions are true of which pictures, as far as is known.
+
+    Args:
+        data: the captioned pictures. Where it has facts, a caption is true of every picture with
+            the values that it states; elsewhere, of every picture of its own picture's class.
+    """
+
+    def __init__(self, data: CaptionedImages):
+        self.classes, self.stated = data.classes, data.stated
+        if self.stated is not None:
+            names = list(data.attributes)[: self.stated.shape[2]]
+            self.values = np.stack([data.attributes[name] for name in names], 1).astype(np.uint8)
+
+    def fits(self, pictures, captions, levels) -> Bool[np.ndarray, "n m"]:
+        """Is caption (captions[j], levels[j]) true of picture pictures[i]?"""
+        if self.stated is None:
+            return self.classes[pictures][:, None] == self.classes[captions][None]
+        differ = self.values[pictures][:, None] != self.values[captions][None]  # [n, m, facts]
+        return ~(differ & self.stated[captions, levels][None]).any(-1)
 
 
 class Order:
@@ -57,17 +70,21 @@ class Order:
             self._epoch = epoch
         rng = np.random.default_rng((self.seed, step, 1))
         chosen = self._permutation[place * self.batch_size : (place + 1) * self.batch_size]
-        u = rng.random(len(chosen))
+        return chosen, self.draw_levels(chosen, rng), rng
+
+    def draw_levels(self, pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Which caption of each picture is taken."""
+        u = rng.random(len(pictures))
         if self.levels is None:
-            return chosen, (u * self.counts[chosen]).astype(int), rng
-        return chosen, np.searchsorted(self.levels, u).clip(max=len(self.levels) - 1), rng
+            return (u * self.counts[pictures]).astype(int)
+        return np.searchsorted(self.levels, u).clip(max=len(self.levels) - 1)
 
 
 class TextImageBatches:
     """Batches for text-to-image training: step -> {"images", "phi", "phi_wrong"}.
 
     `images` are uint8 [b, 3, h, w]; `phi` [b, text] are the vectors of their captions, and
-    `phi_wrong` [b, wrong, text] those of captions that do not fit them, from the same batch.
+    `phi_wrong` [b, wrong, text] those of captions that do not fit them.
 
     Args:
         data: the captioned pictures.
@@ -75,9 +92,9 @@ class TextImageBatches:
         batch_size: pictures a batch.
         seed: of the order.
         wrong: mismatching captions a picture (paper: 1).
-        near: draw so many mismatching captions and take `wrong` of them, evenly from the nearest in
-            vector space on: one that differs in a detail teaches the detail. Equal to `wrong`: any
-            are taken, as in the paper.
+        near: draw so many captions and take `wrong` of those that mismatch, the nearest in vector
+            space and others ever farther: one that differs in a detail teaches the detail. Up to
+            `wrong`: any are taken, as in the paper.
         flip: mirror every second picture, drawn at random. Captions say nothing of left and right.
         levels: weights of a picture's captions (PaperWorld: from complete to bare).
     """
@@ -89,7 +106,7 @@ class TextImageBatches:
         self.data, self.phi, self.flip = data, phi, flip
         self.wrong, self.near = wrong, max(near, wrong)
         self.options = dict(batch_size=batch_size, wrong=wrong, near=near, flip=flip, levels=levels)
-        self.seed = seed
+        self.seed, self.truth = seed, Truth(data)
         self.order = Order(data, batch_size, seed, levels)
 
     def shard(self, rank: int, world_size: int) -> "TextImageBatches":
@@ -99,23 +116,28 @@ class TextImageBatches:
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         chosen, levels, rng = self.order(step)
-        phi = self.phi[torch.from_numpy(chosen), torch.from_numpy(levels)].float()
-        wrong = self._wrong(chosen, levels, phi, rng)
+        phi = self._phi(chosen, levels)
         images = self.data.images[chosen]
         if self.flip:
             mirrored = rng.random(len(images)) < 0.5
             images[mirrored] = images[mirrored, :, ::-1]
-        return {"images": torch.from_numpy(images).permute(0, 3, 1, 2),
-                "phi": phi, "phi_wrong": phi[wrong]}
+        return {"images": torch.from_numpy(images).permute(0, 3, 1, 2), "phi": phi,
+                "phi_wrong": self._wrong(chosen, phi, rng)}
 
-    def _wrong(self, chosen, levels, phi, rng) -> Int[Tensor, "b wrong"]:
-        """For each picture the indices, within the batch, of captions that do not fit it."""
-        mismatch = torch.from_numpy(~fits(self.data, chosen, chosen, levels))
-        lottery = torch.from_numpy(rng.random(mismatch.shape)).masked_fill(~mismatch, -1.0)
-        drawn = lottery.topk(min(self.near, len(chosen)), dim=1)
-        if self.near == self.wrong:
-            return drawn.indices
-        unit = F.normalize(phi, dim=1)
-        nearness = (unit @ unit.T).gather(1, drawn.indices).masked_fill(drawn.values < 0, -2.0)
-        ranks = torch.linspace(0, drawn.indices.shape[1] - 1, self.wrong).long()
-        return drawn.indices.gather(1, nearness.argsort(1, descending=True)[:, ranks])
+    def _phi(self, pictures: np.ndarray, levels: np.ndarray) -> Float[Tensor, "n text"]:
+        return self.phi[torch.from_numpy(pictures), torch.from_numpy(levels)].float()
+
+    def _wrong(self, chosen, phi, rng) -> Float[Tensor, "b wrong text"]:
+        """For each picture the vectors of captions that do not fit it."""
+        others = rng.integers(len(self.data), size=max(self.near, POOL))
+        levels = self.order.draw_levels(others, rng)
+        candidates = self._phi(others, levels)
+        fitting = torch.from_numpy(self.truth.fits(chosen, others, levels))
+        if self.near > self.wrong:
+            score = F.normalize(phi, dim=1) @ F.normalize(candidates, dim=1).T
+        else:
+            score = torch.from_numpy(rng.random(fitting.shape))
+        order = score.masked_fill(fitting, -2.0).argsort(1, descending=True)
+        last = (~fitting).sum(1, keepdim=True).sub(1).clamp(min=0)
+        ranks = torch.from_numpy(np.geomspace(1, max(self.near, self.wrong), self.wrong) - 1).long()
+        return candidates[order.gather(1, torch.minimum(ranks[None], last))]

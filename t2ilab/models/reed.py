@@ -82,6 +82,8 @@ class Generator(nn.Module):
         super().__init__()
         n = _stages(size)
         self.size, self.text, self.z = size, text, z
+        self.arguments = dict(size=size, text=text, z=z, projected=projected, width=width,
+                              residual=residual, resize=resize)
         self.project = nn.Sequential(nn.Linear(text, projected), nn.LeakyReLU(0.2))
         c = [width * 2 ** (n - 1 - i) for i in range(n)]  # 64 px: 8w, 4w, 2w, w
         # A transposed 4x4 convolution of one pixel is a linear layer; as such it is faster.
@@ -134,7 +136,7 @@ class Discriminator(nn.Module):
         self.fuse_picture = bound(nn.Conv2d(c[-1], c[-1], 1, bias=not batch))
         self.fuse_caption = bound(nn.Linear(projected, c[-1], bias=False))
         self.fused = nn.Sequential(*(b(c[-1]) for b in batch), nn.LeakyReLU(0.2))
-        self.score = bound(nn.Conv2d(c[-1], 1, 4))
+        self.score = bound(nn.Linear(c[-1] * 16, 1))  # a 4x4 convolution of 4x4 places
         self.apply(init_dcgan)
 
     def forward(self, images: Float[Tensor, "b 3 size size"], phi: Float[Tensor, "b k text"]
@@ -144,5 +146,5 @@ class Discriminator(nn.Module):
             return self(images, phi[:, None])[:, 0]
         h = self.fuse_picture(self.fold(images))  # [b, 8w, 4, 4]
         t = self.fuse_caption(self.project(phi))  # [b, k, 8w]
-        logits = [self.score(self.fused(h + t_k[:, :, None, None])) for t_k in t.unbind(1)]
-        return torch.cat(logits, dim=1).flatten(1)
+        fused = [self.fused(h + t_k[:, :, None, None]) for t_k in t.unbind(1)]
+        return self.score(torch.stack(fused, dim=1).flatten(2))[..., 0]

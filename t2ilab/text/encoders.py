@@ -67,6 +67,7 @@ class MeanVectorEncoder(_Encoder):
 
     def __init__(self, vocabulary: Vocabulary, *, text: int = 256, word: int = 128):
         super().__init__(vocabulary, text)
+        self.arguments = dict(text=text, word=word)
         self.words = nn.Embedding(len(vocabulary), word, padding_idx=0)
         self.out = nn.Linear(word, text)
 
@@ -89,6 +90,7 @@ class GRUEncoder(_Encoder):
     def __init__(self, vocabulary: Vocabulary, *, text: int = 256, word: int = 96,
                  hidden: int = 128):
         super().__init__(vocabulary, text)
+        self.arguments = dict(text=text, word=word, hidden=hidden)
         self.words = nn.Embedding(len(vocabulary), word, padding_idx=0)
         self.gru = nn.GRU(word, hidden, batch_first=True, bidirectional=True)
         self.out = nn.Linear(2 * hidden, text)

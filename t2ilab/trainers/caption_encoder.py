@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.pairs import Order, fits
+from t2ilab.data.pairs import Order, Truth
 from t2ilab.losses.matching import symmetric_matching
 from t2ilab.text.encoders import CaptionEncoder
 
@@ -81,6 +81,7 @@ class CaptionBatches:
     def __init__(self, data: CaptionedImages, encoder: CaptionEncoder, features: Tensor | None, *,
                  batch_size: int = 256, seed: int = 0, asides: tuple[str, ...] = ()):
         self.data, self.encoder, self.features, self.asides = data, encoder, features, asides
+        self.truth = Truth(data)
         self.order = Order(data, min(batch_size, len(data)), seed, (0.3, 0.3, 0.2, 0.15, 0.05))
 
     def __call__(self, step: int) -> dict[str, Tensor]:
@@ -88,7 +89,7 @@ class CaptionBatches:
         numbers = self.encoder.vocabulary.numbers
         said = [self._vary(self.data.captions[i][k], rng) for i, k in zip(chosen, levels, strict=True)]
         batch = {"numbers": numbers(said),
-                 "fits": torch.from_numpy(fits(self.data, chosen, chosen, levels))}
+                 "fits": torch.from_numpy(self.truth.fits(chosen, chosen, levels))}
         if self.features is not None:
             return batch | {"features": self.features[torch.from_numpy(chosen)]}
         count = [len(self.data.captions[i]) for i in chosen]

@@ -9,10 +9,12 @@ for real, wrong and fake pairs.
 import copy
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from t2ilab.data.captioned import to_uint8
 from t2ilab.losses import adversarial as loss
 from t2ilab.models.reed import Discriminator, Generator
 
@@ -66,25 +68,28 @@ class TextGAN:
         interpolate: train the generator between captions too (GAN-INT).
         recipe: how; see `Recipe`.
         seed: of the noise.
+        shown: caption vectors [n, text] whose pictures, from fixed noise, make the strips.
     """
 
     def __init__(self, generator: Generator, discriminator: Discriminator, *, cls: bool = True,
-                 interpolate: bool = True, recipe: Recipe, seed: int = 0):
+                 interpolate: bool = True, recipe: Recipe, seed: int = 0,
+                 shown: Float[Tensor, "n text"] | None = None):
         self.G, self.D, self.recipe = generator, discriminator, recipe
         self.cls, self.interpolate = cls, interpolate
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas)
         self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas)
         self.noise = torch.Generator().manual_seed(seed)
+        self.shown = torch.zeros(0, generator.text) if shown is None else shown
+        self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.noise)
         self.progress, self.device, self.z = 0.0, torch.device("cpu"), generator.z
-        self.backward = Tensor.backward
 
     def setup(self, fabric) -> None:
         self.G, self.D = (m.to(memory_format=torch.channels_last) for m in (self.G, self.D))
         self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
         self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
         self.average = self.average.to(fabric.device, memory_format=torch.channels_last)
-        self.device, self.backward = fabric.device, fabric.backward
+        self.device = fabric.device
 
     def draw_noise(self, n: int) -> Float[Tensor, "n z"]:
         return torch.randn(n, self.z, generator=self.noise).to(self.device)
@@ -104,7 +109,7 @@ class TextGAN:
         s_f = self.D(fakes[: len(x)].detach(), phi)
         loss_d = self._discriminator_loss(s_x[:, 0], s_x[:, 1:], s_f)
         self.opt_D.zero_grad()
-        self.backward(loss_d)
+        loss_d.backward()
         self.opt_D.step()
 
         # G: fakes are to be taken for true, between captions too. D only hands the gradient on.
@@ -112,7 +117,7 @@ class TextGAN:
         logits = self.D(fakes, phi_all)
         loss_g = (loss.generator_hinge if self.recipe.hinge else loss.generator_nonsaturating)(logits)
         self.opt_G.zero_grad()
-        self.backward(loss_g)
+        loss_g.backward()
         self.opt_G.step()
         self.D.requires_grad_(True)
         self._update_average()
@@ -154,6 +159,10 @@ class TextGAN:
                ) -> Float[Tensor, "b 3 size size"]:
         """Pictures in [-1, 1] from the averaged generator."""
         return self.average(z.to(self.device), phi.to(self.device))
+
+    def strip(self) -> UInt8[np.ndarray, "n size size 3"]:
+        """Pictures of the captions `shown`, from noise that is always the same."""
+        return to_uint8(self.sample(self.shown, self.shown_z))
 
     def state_dict(self) -> dict:
         return {"G": _bare(self.G).state_dict(), "D": _bare(self.D).state_dict(),

@@ -1,0 +1,70 @@
+"""All that is measured of a trained text-to-image system on a world of PaperWorld."""
+
+import numpy as np
+import torch
+
+from t2ilab.data import paperworld
+from t2ilab.data.captioned import to_float
+from t2ilab.errors import UsageError
+from t2ilab.metrics.consistency import caption_consistency, diversity
+from t2ilab.metrics.scores import scores
+from t2ilab.models.reader import AttributeReader
+from t2ilab.text_to_image import TextToImage
+
+
+def style_of(world: paperworld.World) -> list[str]:
+    """The style attributes whose variety is measured: all but the tone of the paper."""
+    return [name for name in world.style if name != "tone"]
+
+
+def evaluate(system: TextToImage, world: paperworld.World, reader: AttributeReader, *,
+             n: int = 1000, seed: int = 1, noises: int = 100) -> dict[str, float | str | int]:
+    """Draw for the complete captions of the test split and measure the pictures.
+
+    Args:
+        system: what draws.
+        world: whose captions; its class attributes are those that are counted.
+        reader: of that world.
+        n: captions of the test split, half of them of classes that training never saw.
+        seed: of the noise.
+        noises: pictures a caption for the diversity, which takes 16 captions.
+
+    Returns:
+        "consistency_<attribute>", "consistency_all", the same "_unseen"; "diversity"; and with the
+        reader as extractor "fid", "kid", "inception_score", "inception_score_share" (of the real
+        pictures').
+    """
+    test = world.load("test", system.size)
+    if not 50 <= n <= len(test):
+        raise UsageError(f"n = {n}: expected 50 to {len(test)} captions of the test split.")
+    test = test.subset(slice(0, n))
+    phi = system.encoder.encode([captions[0] for captions in test.captions])
+    fake = system(system.noise(n, seed), phi)
+    counted = world.definition["class"]
+    unseen = world.unseen[test.classes]
+    found = {f"consistency_{name}": share for name, share in
+             caption_consistency(reader, fake, test, counted).items()}
+    found |= {f"consistency_{name}_unseen": share for name, share in caption_consistency(
+        reader, fake[torch.from_numpy(unseen)], test.subset(unseen), counted).items()}
+    found["diversity"] = _diversity(system, world, reader, phi, noises, seed)
+    return found | _scores(world, reader, to_float(test.images), fake)
+
+
+def _diversity(system, world, reader, phi, noises, seed) -> float:
+    """Of 16 captions, `noises` pictures each, against a real sample of the same size."""
+    z = system.noise(noises, seed + 1)
+    some = phi[:: max(1, len(phi) // 16)][:16]
+    drawn = torch.stack([system(z, p.expand(noises, -1)) for p in some])
+    return diversity(reader, drawn, world.load("test", system.size), style_of(world))
+
+
+def _scores(world, reader, real, fake) -> dict[str, float | str | int]:
+    names = world.definition["class"]
+    classes = [{name: world.content[name].index(value) for name, value in
+                zip(names, combination, strict=True)} for combination in world.classes]
+    of_fake = scores(real, fake, reader, classes, world=world.name)
+    of_real = scores(real, real, reader, classes, world=world.name)
+    share = of_fake.inception_score / of_real.inception_score
+    return {"extractor": of_fake.extractor, "fid": of_fake.fid, "kid": of_fake.kid,
+            "inception_score": of_fake.inception_score, "inception_score_share": share,
+            "pictures": int(np.minimum(len(real), len(fake)))}

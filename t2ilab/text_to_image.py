@@ -1,0 +1,145 @@
+"""A trained text-to-image system as one thing: caption encoder and generator.
+
+    system = TextToImage.load("gan_int_cls-birds-64")
+    pictures = system.draw("a small red bird with blue wings", n=8, seed=0)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from t2ilab import weights
+from t2ilab.data.captioned import to_uint8
+from t2ilab.errors import UsageError, WeightsError
+from t2ilab.models.reader import AttributeReader
+from t2ilab.models.reed import Generator
+from t2ilab.text.encoders import ENCODERS, CaptionEncoder
+from t2ilab.text.tokens import Vocabulary
+
+MOST = 1024  # pictures in one call
+
+
+class TextToImage(nn.Module):
+    """phi and G together: captions in, pictures out.
+
+    Args:
+        encoder: phi, captions to vectors [b, text].
+        generator: G(z, phi(t)) -> [b, 3, size, size] in [-1, 1].
+    """
+
+    def __init__(self, encoder: CaptionEncoder, generator: Generator):
+        super().__init__()
+        self.encoder, self.generator = encoder, generator
+        self.about: dict = {}
+        self.eval()
+
+    @property
+    def size(self) -> int:
+        return self.generator.size
+
+    def noise(self, n: int, seed: int = 0) -> Float[Tensor, "n z"]:
+        """n noise vectors, the same for the same seed; the first ones do not depend on n."""
+        rng = torch.Generator().manual_seed(int(seed))
+        return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
+
+    @torch.inference_mode()
+    def forward(self, z: Float[Tensor, "b z"], phi: Float[Tensor, "b text"]
+                ) -> Float[Tensor, "b 3 size size"]:
+        """Pictures in [-1, 1] from noise and caption vectors, in float32."""
+        parts = [self.generator(z[i : i + 256], phi[i : i + 256]) for i in range(0, len(z), 256)]
+        return torch.cat(parts)
+
+    def draw(self, caption: str | Sequence[str], n: int = 8, seed: int = 0
+             ) -> UInt8[np.ndarray, "n size size 3"]:
+        """n pictures of one caption, or one picture of each of several captions.
+
+        Raises:
+            CaptionError: a caption is empty, too long, or made of unknown words only.
+            UsageError: n is not between 1 and 1024.
+        """
+        if isinstance(caption, str):
+            if not 1 <= n <= MOST:
+                raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
+            phi = self.encoder.encode([caption]).expand(n, -1)
+        else:
+            phi, n = self.encoder.encode(caption), len(caption)
+        return to_uint8(self(self.noise(n, seed).to(phi.device), phi))
+
+    def unknown(self, caption: str) -> list[str]:
+        """The words of a caption that the encoder does not know; they are read as "something"."""
+        return self.encoder.vocabulary.unknown(caption)
+
+    def save(self, folder: str | Path, name: str, **about) -> Path:
+        """Write NAME.safetensors and NAME.json into a folder. `about`: see `weights.save`."""
+        g, e = self.generator, self.encoder
+        architecture = {"class": "t2ilab.text_to_image.TextToImage",
+                        "arguments": {"encoder": describe_encoder(e), "generator": g.arguments}}
+        return weights.save(folder, self.state_dict(), {"architecture": architecture, **about},
+                            name=name, half=True)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "TextToImage":
+        """The system of a weight file: a bundled name, a file, or the folder of a training run.
+
+        Raises:
+            WeightsError: missing, cut short, altered, or of another kind of system.
+        """
+        path = Path(name_or_path).expanduser()
+        found = sorted(path.glob("*.safetensors")) if path.is_dir() else []
+        if path.is_dir() and len(found) != 1:
+            raise WeightsError(f"{path} holds {len(found)} weight files (*.safetensors); expected one. "
+                               "Give the file, or the folder of a finished training run.")
+        loaded = weights.load(found[0] if found else name_or_path)
+        arguments = _arguments(loaded, cls)
+        system = cls(make_encoder(arguments["encoder"]), Generator(**arguments["generator"]))
+        weights.into(system, loaded)
+        system.about = loaded.about
+        return system
+
+
+def describe_encoder(encoder: CaptionEncoder) -> dict:
+    """What `make_encoder` needs to build the same network."""
+    kind = next(name for name, cls in ENCODERS.items() if isinstance(encoder, cls))
+    return {"kind": kind, "words": encoder.vocabulary.words, **encoder.arguments}
+
+
+def make_encoder(description: dict) -> CaptionEncoder:
+    """An untrained encoder from its description."""
+    arguments = dict(description)
+    kind, words = arguments.pop("kind"), arguments.pop("words")
+    return ENCODERS[kind](Vocabulary(words), **arguments)
+
+
+def save_encoder(encoder: CaptionEncoder, folder: str | Path, name: str, **about) -> Path:
+    """Write a caption encoder alone."""
+    architecture = {"class": f"{type(encoder).__module__}.{type(encoder).__qualname__}",
+                    "arguments": describe_encoder(encoder)}
+    return weights.save(folder, encoder.state_dict(), {"architecture": architecture, **about},
+                        name=name, half=True)
+
+
+def load_encoder(name_or_path: str | Path) -> CaptionEncoder:
+    """A trained caption encoder, e.g. "encoder-birds"."""
+    loaded = weights.load(name_or_path)
+    if "kind" not in loaded.arguments:
+        raise WeightsError(f"weights '{loaded.name}' are no caption encoder but "
+                           f"{loaded.about['architecture']['class']}.")
+    return weights.into(make_encoder(loaded.arguments), loaded).eval()
+
+
+def load_reader(world: str) -> AttributeReader:
+    """The trained AttributeReader of a world of PaperWorld."""
+    loaded = weights.load(f"reader-{world}")
+    return weights.into(AttributeReader(**loaded.arguments), loaded).eval()
+
+
+def _arguments(loaded: weights.Loaded, cls: type) -> dict:
+    wanted = f"{cls.__module__}.{cls.__qualname__}"
+    made = loaded.about["architecture"]["class"]
+    if made != wanted:
+        raise WeightsError(f"weights '{loaded.name}' are of {made}, not of {wanted}.")
+    return loaded.arguments

@@ -1,8 +1,8 @@
 """Pictures drawn once and kept: one memory-mapped file a world, split and size.
 
-A file's name carries a fingerprint of the world's drawing code and data, so a changed world is drawn
-anew. Files are written under another name and moved into place when complete; a lock
-makes a second process wait for the first, and a killed one leaves nothing that is taken for whole.
+A file's name carries a fingerprint of the world's drawing code and data, so a changed world is
+drawn anew. Files are written under another name and moved into place when complete; a lock makes a
+second process wait for the first, and a killed one leaves nothing that is taken for whole.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock
@@ -45,12 +46,13 @@ def pictures(world, split: str, size: int, n: int) -> np.ndarray:
 
 
 def words(world, split: str, n: int) -> dict:
-    """Facts and captions of the first n pictures: values [n, attributes], stated, captions, classes."""
+    """Facts and captions of the first n pictures: values [n, attributes], stated, captions, ..."""
     path = _path(world, f"{split}-{n}", ".npz")
     try:
-        found = np.load(path)
-        kept = {k: found[k] for k in ("values", "stated", "classes", "captions")}
-    except (OSError, ValueError, KeyError, EOFError):
+        with open(path, "rb") as file:
+            found = np.load(file)
+            kept = {k: found[k] for k in ("values", "stated", "classes", "captions")}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         kept = _describe(world, split, n)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.stem}.{os.getpid()}.npz")
@@ -95,12 +97,13 @@ def draw_into(out: np.ndarray, world, split: str, size: int, start: int, stop: i
 
 
 def _draw_in_processes(path: Path, world, split: str, size: int, n: int) -> None:
-    """Each process fills its share of the file. (Fresh interpreters: safe in notebooks, on Windows.)"""
+    """Each process fills its share of the file; fresh interpreters are safe in notebooks, too."""
     count = os.cpu_count() or 1
     bounds = np.linspace(0, n, count + 1).astype(int).tolist()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     jobs = [subprocess.Popen([sys.executable, "-m", "t2ilab.data.paperworld.worker",
                               json.dumps([str(path), world.name, split, size, start, stop])],
-                             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+                             env=environment)
             for start, stop in zip(bounds, bounds[1:], strict=False)]
     try:
         failed = [job.returncode for job in jobs if job.wait() != 0]
@@ -112,7 +115,8 @@ def _draw_in_processes(path: Path, world, split: str, size: int, n: int) -> None
 
 
 def _describe(world, split: str, n: int) -> dict[str, np.ndarray]:
-    index = {name: {v: k for k, v in enumerate(values)} for name, values in world.attributes.items()}
+    index = {name: {value: k for k, value in enumerate(values)}
+             for name, values in world.attributes.items()}
     content, classes = list(world.content), {c: k for k, c in enumerate(world.classes)}
     values, stated, numbers, lines = [], [], [], []
     for i in range(n):

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2ilab.data.paperworld import settings
 from t2ilab.data.paperworld.cutouts import Cutout
-from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, shade, smooth
+from t2ilab.data.paperworld.paper import Colour, Page, Pose, Sheet, circle, shade, smooth
 
 COUNTS = {"three": 3, "five": 5, "many": 11}
 WIDTHS = {  # half the width of a petal, as a share of its length
@@ -94,15 +94,19 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
     turn = -math.pi / 2 + 0.2 * jitter[4]
     pose = Pose(head, y, 0.295 * (1 + 0.05 * jitter[5]), turn=turn)
     petal, centre = (colours["paint"][facts[part]] for part in ("petal", "centre"))
-    edge = shade(petal, 0.25 if sum(petal) < 200 else -0.20)
-    blossom(facts["shape"], facts["count"]).cut(sheet, pose, {"petal": petal, "edge": edge})
+    blossom(facts["shape"], facts["count"]).cut(sheet, pose, {"petal": petal, "edge": _edge(petal)})
     page.lay(sheet, height=0.032)
     middle = Sheet(size)
     radius = pose.scale * 0.31
-    middle.cut(circle(head, y, radius), shade(centre, -0.12))
+    middle.cut(circle(head, y, radius), _edge(centre))
     middle.cut(circle(head - 0.008, y - 0.008, radius * 0.88), centre)
     page.lay(middle, height=0.018, depth=0.5)
     return page.finish(int(rng.integers(1 << 16)))
+
+
+def _edge(colour: Colour) -> Colour:
+    """What sets a part off from its own colour: a little darker, or lighter where it is black."""
+    return shade(colour, 0.32 if sum(colour) < 200 else -0.18)
 
 
 def _cut_stem(sheet: Sheet, foot: tuple, head: tuple, *, leafy: bool) -> None:

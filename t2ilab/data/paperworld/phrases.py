@@ -14,7 +14,7 @@ from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, smooth
 SKINS = ((250, 214, 182), (232, 184, 144), (196, 140, 100), (140, 94, 66))
 HAIRS = ((62, 46, 40), (112, 70, 42), (214, 162, 84), (168, 74, 40))
 PAINT = {"shoe": (64, 54, 60), "ink": (40, 34, 38), "wood": (176, 128, 84), "eye": (248, 246, 240),
-         "shadow": (104, 98, 96)}
+         "shadow": (104, 98, 96), "lips": (186, 78, 70)}
 HEIGHTS = {"man": 0.80, "woman": 0.77, "child": 0.58}
 
 # Of each pose: far and near leg, far and near arm, lean of the trunk, height of hips over standing.
@@ -51,6 +51,8 @@ FACE = circle(0.0, -0.845, 0.145, n=20)
 FRINGE = smooth([(-0.155, -0.84), (-0.165, -0.95), (-0.06, -1.02), (0.08, -1.00), (0.145, -0.90),
                  (0.05, -0.915), (-0.08, -0.90), (-0.11, -0.82)], 3)
 BEARD = smooth([(-0.10, -0.80), (0.14, -0.80), (0.10, -0.715), (0.0, -0.69), (-0.09, -0.73)], 3)
+SMILE = np.array([(0.0, -0.79), (0.048, -0.778), (0.096, -0.79), (0.085, -0.764), (0.048, -0.752),
+                  (0.011, -0.764)])
 LONG_HAIR = smooth([(-0.02, -1.02), (0.12, -0.98), (0.13, -0.84), (0.02, -0.70), (-0.06, -0.56),
                     (-0.20, -0.56), (-0.18, -0.72), (-0.175, -0.90)], 3)
 
@@ -132,6 +134,7 @@ def _add_head(above: Cutout, subject: str) -> Cutout:
         add("hair", BEARD)
     for x in (0.005, 0.09):
         add("ink", circle(x, -0.845, 0.018, 0.024, n=8))
+    add("lips", SMILE)
     return above
 
 

@@ -16,7 +16,7 @@ PAINT = {"sign": (206, 44, 42), "white": (250, 248, 242), "pole": (128, 130, 138
          "elephant": (142, 146, 158), "giraffe": (240, 190, 92), "spots": (164, 102, 48),
          "wood": (132, 88, 56), "smoke": (238, 236, 232)}
 SCALES = {"stop sign": 0.74, "school bus": 0.80, "elephants": 0.60, "airplane": 0.84,
-          "boat": 0.72, "train": 0.84, "giraffe": 0.62, "zebra": 0.70}
+          "boat": 0.72, "train": 0.84, "giraffe": 0.58, "zebra": 0.70}
 
 
 def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -35,7 +35,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
     mirror = facts["side"] == "left"
     jitter = rng.uniform(-1, 1, 3)
     page = Page(size, colours["tone"][facts["tone"]])
-    feet = (0.76 if setting == "sky" else 0.84) + 0.02 * jitter[0]
+    feet = (0.79 if setting == "sky" else 0.84) + 0.02 * jitter[0]
     getattr(settings, setting)(page, feet, rng)
     paints = PAINT | {"body": colours["paint"].get(facts["colour"], (0, 0, 0))}
     x = 0.5 + 0.03 * jitter[1]

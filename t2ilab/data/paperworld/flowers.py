@@ -19,6 +19,10 @@ WIDTHS = {  # half the width of a petal, as a share of its length
 }
 LENGTHS = {"round": {"three": 0.94, "five": 0.94, "many": 0.98},
            "pointed": {"three": 1.12, "five": 1.12, "many": 1.12}}
+DISC, ALONG = circle(0, 0, 1, n=24), np.linspace(0, 1, 8)
+SPINE = np.stack([ALONG**2 - 0.2 * ALONG * (1 - ALONG), ALONG], 1)  # foot (0, 0), head (1, 1)
+SPINE = np.concatenate([SPINE, SPINE[::-1]])
+HALF_WIDTH = np.repeat([(-0.022, 0.0), (0.022, 0.0)], len(ALONG), axis=0)
 STEM, LEAF_COLOUR = (84, 120, 66), (104, 152, 78)
 LEAF = np.concatenate([smooth([(0, 0), (0.25, -0.24), (0.6, -0.26), (0.88, -0.10)], 4)[:13],
                        [(1.0, 0.0)], smooth([(0.85, 0.10), (0.55, 0.22), (0.2, 0.18)], 4)[:9]])
@@ -98,8 +102,8 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
     page.lay(sheet, height=0.032)
     middle = Sheet(size)
     radius = pose.scale * 0.31
-    middle.cut(circle(head, y, radius), _edge(centre))
-    middle.cut(circle(head - 0.008, y - 0.008, radius * 0.88), centre)
+    middle.cut(DISC * radius + (head, y), _edge(centre))
+    middle.cut(DISC * (radius * 0.88) + (head - 0.008, y - 0.008), centre)
     page.lay(middle, height=0.018, depth=0.5)
     return page.finish(int(rng.integers(1 << 16)))
 
@@ -111,11 +115,8 @@ def _edge(colour: Colour) -> Colour:
 
 def _cut_stem(sheet: Sheet, foot: tuple, head: tuple, *, leafy: bool) -> None:
     """A stem from foot to head that first rises and then leans, with its leaves."""
-    t = np.linspace(0, 1, 8)[:, None]
-    bend = np.array([(foot[0] - 0.1 * (head[0] - foot[0]), (foot[1] + head[1]) / 2)])
-    spine = (1 - t) ** 2 * np.array([foot]) + 2 * t * (1 - t) * bend + t**2 * np.array([head])
-    thick = np.array([0.022, 0.0])
-    sheet.cut(np.concatenate([spine - thick, (spine + thick)[::-1]]), STEM)
+    way = (head[0] - foot[0], head[1] - foot[1])
+    sheet.cut(SPINE * way + foot + HALF_WIDTH, STEM)
     if leafy:
         paints = {"leaf": LEAF_COLOUR, "vein": shade(LEAF_COLOUR, -0.25)}
-        leaves().cut(sheet, Pose(*(spine[2] + (0, 0.03)), 0.25), paints)
+        leaves().cut(sheet, Pose(*(SPINE[2] * way + foot + (0, 0.03)), 0.25), paints)

@@ -53,11 +53,11 @@ def _lay(page: Page, subject: str, place: tuple, paints: dict, rng: np.random.Ge
     x, y, scale, mirror = place
     if subject == "elephants":  # the herd: smaller ones behind
         forward = -1 if mirror else 1
-        herd = [(-0.30, -0.05, 0.72), (0.34, -0.03, 0.62)][: int(rng.integers(1, 3))]
+        herd = [(-0.30, -0.05, 0.72), (0.38, -0.01, 0.52)][: int(rng.integers(1, 3))]
         sheet = Sheet(page.size)
         for dx, dy, smaller in herd:
             pose = Pose(x + dx * forward, y + dy, scale * smaller, mirror=mirror)
-            cutout(subject).cut(sheet, pose, paints | {"elephant": (166, 170, 180)})
+            cutout(subject).cut(sheet, pose, paints | {"elephant": (176, 180, 190)})
         page.lay(sheet, height=0.02)
         x += 0.02 * forward
     sheet = Sheet(page.size)

@@ -10,6 +10,7 @@ from t2ilab.data.paperworld.paper import Colour, Page, Sheet, circle, shade, smo
 from t2ilab.data.paperworld.places import CLOUD, CLOUD_COLOUR, GRASS, GRASS_DARK
 
 WOOD, WOOD_DARK, EARTH = (198, 152, 106), (158, 114, 76), (118, 84, 62)
+DOT = circle(0, 0, 1, n=8)
 FENCE, FENCE_DARK = (226, 204, 170), (192, 166, 130)
 POT, POT_RIM = (196, 104, 70), (214, 124, 86)
 
@@ -50,7 +51,7 @@ def meadow(page: Page, top: float, rng: np.random.Generator) -> None:
     ground(sheet, top, GRASS)
     blades(sheet, top, 8, rng)
     for x, y in rng.uniform((0, top + 0.06), (1, 0.96), (5, 2)):
-        sheet.cut(circle(x, y, 0.018, n=8), (250, 240, 214))
+        sheet.cut(DOT * 0.018 + (x, y), (250, 240, 214))
     page.lay(sheet, height=0.02)
 
 
@@ -67,7 +68,7 @@ def garden(page: Page, top: float, rng: np.random.Generator) -> None:
     sheet.cut(box(-0.02, top - 0.015, 1.02, top + 0.05), shade(EARTH, -0.25))
     ground(sheet, top, EARTH)
     for x, y in rng.uniform((0, top + 0.06), (1, 0.96), (6, 2)):
-        sheet.cut(circle(x, y, 0.026, 0.016, n=8), shade(EARTH, -0.2))
+        sheet.cut(DOT * (0.026, 0.016) + (x, y), shade(EARTH, -0.2))
     page.lay(sheet, height=0.018)
 
 
@@ -191,7 +192,7 @@ def snow(page: Page, feet: float, rng: np.random.Generator) -> None:
             sheet.cut(np.array([(x, y), (x + w, y + h * 0.42), (x - w, y + h * 0.42)]), PINE)
     ground(sheet, feet - 0.14, SNOW, slope=rng.uniform(-0.05, 0.05))
     for x, y in rng.uniform((0, 0), (1, 0.7), (12, 2)):
-        sheet.cut(circle(x, y, 0.016, n=8), (255, 255, 255))
+        sheet.cut(DOT * 0.016 + (x, y), (255, 255, 255))
     page.lay(sheet, height=0.02, depth=0.35)
 
 

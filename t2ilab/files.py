@@ -14,7 +14,12 @@ LARGEST_ARRAY = 10_000  # numbers in one recorded array; more belongs into a fil
 
 
 def runs_dir() -> Path:
-    """Where runs are kept: `runs/` of the checkout, or of the current folder without one."""
+    """Where runs are kept: `runs/` of the checkout, or of the current folder without one.
+
+    The environment variable T2ILAB_RUNS moves it.
+    """
+    if os.environ.get("T2ILAB_RUNS"):
+        return Path(os.environ["T2ILAB_RUNS"]).expanduser().resolve()
     return (ROOT if NOTEBOOKS.is_dir() else Path.cwd()) / "runs"
 
 

@@ -155,7 +155,7 @@ def start(profile: str = "laptop", seed: int = 0, device: str = "auto", out: str
     versions = _versions()
     print(
         f"t2ilab {versions['t2ilab']} · profile {profile}{note} · device {device} · "
-        f"{_cores()} cores · torch {versions['torch']} · seed {seed}"
+        f"{cores()} cores · torch {versions['torch']} · seed {seed}"
     )
     return Lab(profile=profile, seed=seed, device=device, out=folder)
 
@@ -174,6 +174,14 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS, not on Windows
+        return os.cpu_count() or 1
 
 
 def in_notebook() -> bool:
@@ -240,13 +248,6 @@ def _show(name: str, png: bytes, caption: str | None) -> None:
 def _short(value: Any) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS, not on Windows
-        return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

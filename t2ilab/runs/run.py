@@ -1,0 +1,200 @@
+"""One run of a notebook as an experiment, by papermill, in a folder of its own.
+
+A run lies in `runs/<notebook>/<time>-<hash>/`: the executed notebook, its figures, what else it
+writes into OUT, and `metrics.json`. The hash stands for the notebook's code and all its
+parameters. `metrics.json` gets its part "run" last of all; only then does a run count as finished.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.files import new_folder, read_json, runs_dir, write_json
+from t2ilab.lab import DEVICES, PROFILES
+from t2ilab.runs.notebook import (
+    code_cells,
+    find_notebook,
+    parameters_of,
+    strip_widgets,
+    unknown,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that has been checked: the notebook, every parameter but OUT, what it overrides."""
+
+    notebook: Path
+    parameters: dict[str, Any]
+    changed: dict[str, Any]
+    takes_out: bool
+    hash: str
+
+
+def plan(
+    notebook: str | int | Path,
+    *,
+    profile: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Check everything that `run` is given, without running.
+
+    Raises:
+        UsageError: an unknown notebook, parameter, profile or device; a value of a wrong type.
+    """
+    path = find_notebook(notebook)
+    declared = parameters_of(path)
+    given = dict(parameters or {})
+    if "OUT" in given:
+        raise UsageError("OUT is made by the run; say where runs go with out=... (--out)")
+    if profile is None and "PROFILE" in declared:
+        profile = os.environ.get("T2ILAB_PROFILE") or None
+    if profile is not None:
+        given.setdefault("PROFILE", profile)
+    values = {name: one.parse(one.default) for name, one in declared.items() if name != "OUT"}
+    for name, value in given.items():
+        if name not in values:
+            raise UsageError(unknown("parameter", name, values, listed=values))
+        values[name] = declared[name].parse(value)
+    for name, choices in (("PROFILE", PROFILES), ("DEVICE", DEVICES)):
+        if name in values:
+            choose(name.lower(), values[name], choices)
+    changed = {name: v for name, v in values.items() if v != declared[name].default}
+    return Plan(path, values, changed, "OUT" in declared, _hash(path, values))
+
+
+def run(
+    notebook: str | int | Path,
+    *,
+    profile: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    show: bool = True,
+) -> Path:
+    """Execute a notebook with other parameters; returns the folder of the run.
+
+    Args:
+        notebook: its number, name or path.
+        profile: "smoke", "laptop" or "gpu"; None for T2ILAB_PROFILE, or else the notebook's own.
+            A PROFILE among the parameters wins.
+        parameters: values by name; text is read as the type that the notebook declares.
+        out: where the folder `<time>-<hash>` is made; by default `runs/<notebook>`.
+        show: whether to draw a progress bar.
+
+    Raises:
+        UsageError: an unknown name or a wrong value, before anything is run.
+        T2ILabError: a cell failed; names it, and the executed notebook, which is kept.
+    """
+    return execute(plan(notebook, profile=profile, parameters=parameters), out=out, show=show)
+
+
+def execute(planned: Plan, *, out: str | Path | None = None, show: bool = True) -> Path:
+    """Execute a plan; as `run`."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{planned.hash}"
+    folder = new_folder(folder_of_runs(planned.notebook, out), name)
+    began = time.time()
+    try:
+        _papermill(planned, folder, show)
+    except T2ILabError as error:
+        (folder / "error.txt").write_text(f"{error}\n", encoding="utf-8")
+        raise
+    finally:
+        _strip(folder / planned.notebook.name)
+    metrics = read_json(folder / "metrics.json") or {}
+    metrics["run"] = {
+        "notebook": planned.notebook.stem,
+        "hash": planned.hash,
+        "parameters": planned.parameters,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "seconds": round(time.time() - began, 1),
+    }
+    write_json(folder / "metrics.json", metrics)
+    return folder
+
+
+def folder_of_runs(notebook: Path, out: str | Path | None) -> Path:
+    """Where the runs of a notebook are made."""
+    return Path(out).expanduser().resolve() if out else runs_dir() / notebook.stem
+
+
+def finished(folder: Path) -> dict[str, Path]:
+    """The newest finished run of each hash directly in a folder."""
+    found = {}
+    for path in sorted(folder.glob("*/metrics.json")):
+        ran = (read_json(path) or {}).get("run")
+        if ran:
+            found[ran["hash"]] = path.parent
+    return found
+
+
+def _hash(path: Path, values: dict[str, Any]) -> str:
+    code = [cell["source"] for cell in code_cells(path)]
+    text = json.dumps([path.stem, code, values], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _papermill(planned: Plan, folder: Path, show: bool) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    from t2ilab.runs.kernel import ThisPython
+
+    path, target = planned.notebook, folder / planned.notebook.name
+    out = {"OUT": str(folder)} if planned.takes_out else {}
+    for attempt in (1, 2):
+        try:
+            papermill.execute_notebook(
+                str(path),
+                str(target),
+                parameters={**planned.changed, **out},
+                kernel_name="python3",
+                language="python",
+                cwd=str(path.parent),
+                progress_bar=show,
+                start_timeout=180,
+                kernel_manager_class=ThisPython,
+            )
+            return
+        except PapermillExecutionError as error:
+            raise _failed_cell(path, target, error) from error
+        except DeadKernelError as error:
+            raise T2ILabError(
+                f"{path.stem}: the kernel died: it was killed, most often for lack of memory.\n"
+                f"The notebook as far as it got: {_relative(target)}"
+            ) from error
+        except RuntimeError as error:
+            if not str(error).startswith("Kernel d"):  # "didn't respond", "died before replying"
+                raise
+            if attempt == 2:  # once is a machine that was too busy
+                raise T2ILabError(f"{path.stem}: no kernel came up: {error}") from error
+
+
+def _failed_cell(path: Path, target: Path, error: Any) -> T2ILabError:
+    lines = [line for line in error.source.splitlines() if line.strip()]
+    begins = lines[0].strip() if lines else ""
+    kind = UsageError if error.ename in ("UsageError", "CaptionError") else T2ILabError
+    return kind(
+        f"{path.stem}: cell [{error.exec_count}], which begins '{begins}', stopped with "
+        f"{error.ename}: {error.evalue}\nThe notebook as far as it got: {_relative(target)}"
+    )
+
+
+def _strip(executed: Path) -> None:
+    notebook = read_json(executed)
+    if notebook is not None:
+        strip_widgets(notebook)
+        write_json(executed, notebook)
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,52 @@
+"""One run of a sweep, in a process of its own: `python -m t2ilab.runs.worker`.
+
+It reads one job as a line of JSON on standard input and prints the outcome as its last line. It
+ends when standard input is closed, so that nothing outlives a sweep that was killed.
+"""
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from t2ilab.errors import T2ILabError
+from t2ilab.runs.run import execute, plan
+
+ENDED = 3  # the exit status of a worker whose sweep is gone
+
+
+def work(job: dict[str, Any]) -> dict[str, Any]:
+    """Run `job` = {notebook, parameters, out, environment}.
+
+    Returns {"folder": path}, or {"error": words}: nothing is raised, here or on a cluster.
+    """
+    os.environ.update(job["environment"])
+    try:
+        planned = plan(job["notebook"], parameters=job["parameters"])
+        return {"folder": str(execute(planned, out=job["out"], show=False))}
+    except T2ILabError as error:
+        return {"error": str(error)}
+    except Exception as error:
+        if "timed-out" in str(error):  # how submitit tells that Slurm's limit is near
+            return {"error": "its time on the cluster was over: give it more minutes"}
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def _end_with(stream: Any) -> None:
+    stream.read()
+    os._exit(ENDED)
+
+
+def main() -> None:
+    """Read a job, begin to watch for the end of the sweep, run, and print the outcome."""
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
+    outcome = work(job)
+    sys.stdout.write("\n" + json.dumps(outcome) + "\n")
+    sys.stdout.flush()
+    os._exit(0)  # the thread above still waits for standard input
+
+
+if __name__ == "__main__":
+    main()

@@ -28,6 +28,7 @@ from t2ilab.text_to_image import (
     save_encoder,
 )
 from t2ilab.trainers.caption_encoder import CaptionBatches, CaptionEncoderTrainer
+from t2ilab.trainers.engine.folder import PREPARED, Folder
 from t2ilab.trainers.fit import Fitted, fit
 from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
@@ -60,7 +61,7 @@ class Profile:
 PROFILES = {
     "smoke": Profile(size=32, pictures=256, text=64, width=8, batch_size=16, minutes=0.05,
                      encoder_steps=20, reader_steps=20),
-    "laptop": Profile(size=32, pictures=None, text=256, width=40, batch_size=64, minutes=5,
+    "laptop": Profile(size=32, pictures=None, text=256, width=40, batch_size=32, minutes=5,
                       encoder_steps=2000, reader_steps=3000),
     "gpu": Profile(size=64, pictures=None, text=1024, width=128, batch_size=64, minutes=24 * 60,
                    encoder_steps=20_000, reader_steps=10_000),
@@ -70,10 +71,10 @@ RECIPES = {
     # Reed et al. 2016: Adam 2e-4 with momentum 0.5, cross-entropy, batch normalisation, beta 0.5.
     "paper": Recipe(),
     # What measured best here. Departures: spectral norm instead of batch norm in D and hinge losses
-    # (Miyato et al. 2018), D learning twice as fast as G (Heusel et al. 2017), a running average of
-    # G, several mismatched captions a picture, some of them near.
+    # (Miyato et al. 2018), D learning twice as fast as G (Heusel et al. 2017), a projection term in
+    # D, a running average of G, several mismatched captions a picture, some of them near.
     "stable": Recipe(lr_g=5e-4, lr_d=1e-3, betas=(0.0, 0.99), hinge=True, average=0.998, decay=0.3,
-                     norm="spectral", wrong=4, near=12),
+                     norm="spectral", projection=True, wrong=4, near=256),
 }
 
 
@@ -218,6 +219,7 @@ def train_text_gan(system: str, *, world: str | None = None, data: str | None = 
     plan = PROFILES[choose("profile", profile, PROFILES)]
     recipe = recipe if isinstance(recipe, Recipe) else RECIPES[choose("recipe", recipe, RECIPES)]
     size, width = size or plan.size, width or plan.width
+    _see_that_free(out, resume)
     captioned = load_data(world=world, data=data, root=root, size=size, n=plan.pictures)
     encoder = encoder or _encoder(captioned, world, profile, out, seed, show)
     phi = encode_all(encoder, captioned)
@@ -227,10 +229,11 @@ def train_text_gan(system: str, *, world: str | None = None, data: str | None = 
         Generator(size=size, text=encoder.text, width=width, resize=recipe.resize,
                   residual=recipe.residual),
         Discriminator(size=size, text=encoder.text, width=width, norm=recipe.norm,
-                      residual=recipe.residual),
+                      residual=recipe.residual, projection=recipe.projection),
         recipe=recipe, seed=seed, shown=shown, **switches)
     batches = TextImageBatches(captioned, phi, batch_size=min(plan.batch_size, len(captioned)),
-                               seed=seed, wrong=recipe.wrong, near=recipe.near)
+                               seed=seed, wrong=recipe.wrong,
+                               near=recipe.near if captioned.stated is not None else 1)
     budget = {"steps": steps, "minutes": minutes if minutes or steps else plan.minutes}
     fitted = fit(trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed,
                  show=show)
@@ -242,12 +245,19 @@ def train_text_gan(system: str, *, world: str | None = None, data: str | None = 
     return Trained(trained, fitted, path)
 
 
+def _see_that_free(out: str | None, resume: bool) -> None:
+    """Refuse a folder in use or not empty now, not after minutes of preparation."""
+    folder = Folder(out, resume=resume)
+    folder.claim()
+    folder.release()
+
+
 def _encoder(data: CaptionedImages, world: str | None, profile: str, out: str | None, seed: int,
              show: bool) -> CaptionEncoder:
     """The bundled encoder of the world, the one that an earlier part of this run made, or a new one."""
     if world is not None and f"encoder-{world}" in weights.bundled():
         return load_encoder(f"encoder-{world}")
-    folder = None if out is None else Path(out) / "encoder"
+    folder = None if out is None else Path(out) / PREPARED
     made = None if folder is None else next(iter(sorted(folder.glob("*.safetensors"))), None)
     if made is not None:
         try:

@@ -114,10 +114,12 @@ class Discriminator(nn.Module):
         width: channels of the first layer (ndf); doubled at each stage.
         residual: add the bottleneck block that the authors' repository has and the paper has not.
         norm: "batch" as in the paper; "spectral" (Miyato et al. 2018) bounds every layer instead.
+        projection: add <A t, B h> to the logit, with A t and B h of 256 numbers each: products of
+            caption and picture features (after Miyato and Koyama 2018), which the paper has not.
     """
 
     def __init__(self, *, size: int = 64, text: int = 1024, projected: int = 128, width: int = 64,
-                 residual: bool = False, norm: str = "batch"):
+                 residual: bool = False, norm: str = "batch", projection: bool = False):
         super().__init__()
         n = _stages(size)
         self.size, self.text = size, text
@@ -137,6 +139,8 @@ class Discriminator(nn.Module):
         self.fuse_caption = bound(nn.Linear(projected, c[-1], bias=False))
         self.fused = nn.Sequential(*(b(c[-1]) for b in batch), nn.LeakyReLU(0.2))
         self.score = bound(nn.Linear(c[-1] * 16, 1))  # a 4x4 convolution of 4x4 places
+        self.of_picture = bound(nn.Linear(c[-1] * 16, 256)) if projection else None
+        self.of_caption = bound(nn.Linear(projected, 256)) if projection else None
         self.apply(init_dcgan)
 
     def forward(self, images: Float[Tensor, "b 3 size size"], phi: Float[Tensor, "b k text"]
@@ -144,7 +148,11 @@ class Discriminator(nn.Module):
         """Logits of each picture with each of its k captions. phi may also be [b, text] -> [b]."""
         if phi.ndim == 2:
             return self(images, phi[:, None])[:, 0]
-        h = self.fuse_picture(self.fold(images))  # [b, 8w, 4, 4]
-        t = self.fuse_caption(self.project(phi))  # [b, k, 8w]
-        fused = [self.fused(h + t_k[:, :, None, None]) for t_k in t.unbind(1)]
-        return self.score(torch.stack(fused, dim=1).flatten(2))[..., 0]
+        h, t = self.fold(images), self.project(phi)  # [b, 8w, 4, 4], [b, k, projected]
+        h_fused, t_fused = self.fuse_picture(h), self.fuse_caption(t)  # [b, 8w, 4, 4], [b, k, 8w]
+        fused = [self.fused(h_fused + t_k[:, :, None, None]) for t_k in t_fused.unbind(1)]
+        logits = self.score(torch.stack(fused, dim=1).flatten(2))[..., 0]
+        if self.of_picture is not None:
+            products = self.of_picture(h.flatten(1))[:, None] * self.of_caption(t)
+            logits = logits + products.sum(-1) / 16
+        return logits

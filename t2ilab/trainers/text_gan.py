@@ -39,6 +39,7 @@ class Recipe:
         average: decay of the generator's running average, which draws the samples; 0 for none.
         decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
         norm: the discriminator's, "batch" or "spectral".
+        projection: the discriminator's projection term.
         resize: the generator enlarges by nearest neighbours and convolution.
         residual: the repository's bottleneck blocks.
         wrong, near: see `TextImageBatches`; mismatched captions a picture, and how near they come.
@@ -53,6 +54,7 @@ class Recipe:
     average: float = 0.0
     decay: float = 0.0
     norm: str = "batch"
+    projection: bool = False
     resize: bool = False
     residual: bool = False
     wrong: int = 1
@@ -77,8 +79,8 @@ class TextGAN:
         self.G, self.D, self.recipe = generator, discriminator, recipe
         self.cls, self.interpolate = cls, interpolate
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas)
-        self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas)
+        self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas, fused=True)
+        self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas, fused=True)
         self.noise = torch.Generator().manual_seed(seed)
         self.shown = torch.zeros(0, generator.text) if shown is None else shown
         self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.noise)

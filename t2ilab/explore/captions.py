@@ -1,0 +1,168 @@
+"""Explorer: a caption in free text, pictures that should obey it, and whether they do.
+
+With a world of PaperWorld and its reader each picture carries a tick or a cross for everything that
+the caption states: the lexicon says what that is, the AttributeReader what the picture shows.
+"""
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from t2ilab.data.captioned import to_float
+from t2ilab.data.paperworld.world import World
+from t2ilab.errors import UsageError
+from t2ilab.explore.explorer import Explorer
+from t2ilab.models.reader import AttributeReader
+from t2ilab.plots import INK, PAPER, grid
+from t2ilab.text_to_image import TextToImage
+
+SUGGESTIONS = (
+    "a small red bird with blue wings",
+    "a large yellow bird with black wings and a long beak",
+    "this bird is white with orange and has a very short beak",
+    "this small bird has a pink breast and crown, and black primaries and secondaries",
+    "a blue bird sits on a branch",
+    "a bird",
+)
+RIGHT, WRONG = (36, 124, 62), (196, 38, 38)  # of a tick and of a cross
+TILE = 128  # screen pixels of a picture, at least
+LINE, LETTERS = 17, 13  # pixels: of a line below a picture, and of its letters
+_PICK = "pick a caption ..."
+
+
+def read_back(reader: AttributeReader, world: World, images: UInt8[np.ndarray, "n h w 3"]
+              ) -> dict[str, list[str]]:
+    """attribute -> the value that the reader finds in each picture, by name."""
+    numbers = reader.read(to_float(images))
+    return {name: [world.attributes[name][k] for k in values.tolist()]
+            for name, values in numbers.items()}
+
+
+def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
+              read: Mapping[str, Sequence[str]], *, columns: int = 4) -> Image.Image:
+    """Pictures, and below each a line for each stated attribute: a tick or a cross, and what is read.
+
+    Args:
+        stated: attribute -> value that the caption states; may be empty.
+        read: attribute -> the value found in each picture.
+
+    Raises:
+        UsageError: no pictures, or no value read for each of them.
+    """
+    short = [name for name in stated if len(read.get(name, ())) != len(images)]
+    if short or not len(images):
+        raise UsageError(f"{len(images)} pictures, and no value read for each of them: "
+                         f"{', '.join(short) or 'give at least one picture'}.")
+    columns = min(columns, len(images))
+    scale = max(1, TILE // images.shape[2])
+    width, height = images.shape[2] * scale + 4, images.shape[1] * scale + 4 + LINE * len(stated)
+    height += 6 if stated else 0
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (columns * width - 4, rows * height - 4), PAPER)
+    for i, picture in enumerate(images):
+        x, y = i % columns * width, i // columns * height
+        tile = Image.fromarray(picture)
+        tile = tile.resize([side * scale for side in tile.size], Image.Resampling.NEAREST)
+        sheet.paste(tile, (x, y))
+        found = {name: read[name][i] for name in stated}
+        _write_lines(ImageDraw.Draw(sheet), stated, found, x, y + tile.height + 3)
+    return sheet
+
+
+def _write_lines(draw: ImageDraw.ImageDraw, stated: Mapping, found: Mapping, x: int, y: int) -> None:
+    font = ImageFont.load_default(size=LETTERS)
+    for line, (name, value) in enumerate(stated.items()):
+        top, right = y + line * LINE, found[name] == value
+        if right:
+            draw.line([(x + 2, top + 8), (x + 5, top + 12), (x + 11, top + 3)], RIGHT, 2)
+        else:
+            draw.line([(x + 2, top + 3), (x + 11, top + 12)], WRONG, 2)
+            draw.line([(x + 2, top + 12), (x + 11, top + 3)], WRONG, 2)
+        words = f"{name.replace('_', ' ')} {found[name]}"
+        draw.text((x + 16, top - 1), words, fill=INK if right else WRONG, font=font)
+
+
+def caption_renderer(system: TextToImage, *, n: int = 8, columns: int = 4,
+                     world: World | None = None, reader: AttributeReader | None = None
+                     ) -> Callable[[str, int], Image.Image]:
+    """`render(caption, seed) -> PIL.Image`: n pictures of one caption, the noise fixed by the seed.
+
+    With a world and its reader there are ticks and crosses below the pictures.
+    """
+
+    def render(caption: str, seed: int) -> Image.Image:
+        images = system.draw(caption, n=n, seed=seed)
+        if world is None or reader is None:
+            return grid(images, columns=columns, scale=max(1, TILE // system.size), gap=4)
+        return tick_grid(images, world.read(caption), read_back(reader, world, images),
+                         columns=columns)
+
+    return render
+
+
+def note(system: TextToImage, world: World | None, caption: str) -> str:
+    """In words: what the caption states, as far as the world's lexicon says, and unknown words."""
+    parts = []
+    if world is not None:
+        stated = world.read(caption)
+        left = [name for name in world.content if name not in stated]
+        said = ", ".join(f"{name} {value}" for name, value in stated.items()) or "nothing"
+        parts.append(f"The caption states: {said}." + (f" Left open: {', '.join(left)}." if left else ""))
+    unknown = system.unknown(caption)
+    if unknown:
+        listed = ", ".join(f"“{word}”" for word in unknown)
+        parts.append(f"Not known to the encoder, and read as “something”: {listed}.")
+    return " ".join(parts)
+
+
+class CaptionExplorer(Explorer):
+    """Type or pick a caption, roll the noise; below the pictures, what the caption states.
+
+    Args:
+        system: what draws.
+        world: whose lexicon reads the caption; None for a real data set.
+        reader: of that world; marks each picture with ticks and crosses.
+        n: pictures of a caption.
+        suggestions: captions to pick from; the first one is drawn at once.
+        lab: told of errors.
+    """
+
+    def __init__(self, system: TextToImage, world: World | None = None, *,
+                 reader: AttributeReader | None = None, n: int = 8,
+                 suggestions: Sequence[str] = SUGGESTIONS, lab: Any = None):
+        self.system, self.world = system, world
+        self.said = widgets.HTML()
+        caption = widgets.Text(suggestions[0], placeholder="type a caption, then press Enter")
+        super().__init__(
+            caption_renderer(system, n=n, world=world, reader=reader),
+            {"caption": caption, "seed": widgets.IntSlider(0, 0, 99, description="noise")},
+            buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
+            title="pictures from a caption", lab=lab, scale=1)
+        self.suggestions = widgets.Dropdown(options=[_PICK, *suggestions], value=_PICK,
+                                            layout=widgets.Layout(width="100%", max_width="640px"))
+        self.suggestions.observe(self._pick, names="value")
+        controls, actions, *rest = self._below_style()
+        controls.children = (self.controls["caption"], self.suggestions)
+        actions.children = (self.controls["seed"], *actions.children)
+        self.controls["caption"].layout.max_width = "640px"
+        self.box.children = (self.box.children[0], controls, actions, *rest, self.said)
+
+    def _below_style(self) -> list[widgets.Widget]:
+        return list(self.box.children[1:])
+
+    def update(self) -> None:
+        """Draw, and say what the caption states; where it could not be drawn the message says why."""
+        super().update()
+        drawn = not self.message.value
+        words = note(self.system, self.world, self.controls["caption"].value) if drawn else ""
+        self.said.value = f'<span style="line-height: 1.4">{html.escape(words)}</span>'
+
+    def _pick(self, change: Mapping[str, Any]) -> None:
+        if change["new"] != _PICK:
+            self.set(caption=change["new"])
+            self.suggestions.value = _PICK

@@ -1,0 +1,96 @@
+"""Grids of pictures, curves of losses: what the notebooks show."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from t2ilab.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jaxtyping import UInt8
+    from matplotlib.figure import Figure
+
+PAPER, INK = (255, 255, 255), (60, 60, 66)
+COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
+
+
+def grid(images: "UInt8[np.ndarray, 'n h w 3']", *, columns: int = 8, scale: int = 1, gap: int = 2
+         ) -> Image.Image:
+    """n pictures in rows of `columns`, each enlarged `scale` times without smoothing.
+
+    Raises:
+        UsageError: not uint8 [n, h, w, 3], or no pictures.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or not len(images):
+        raise UsageError(f"a grid takes uint8 pictures [n, h, w, 3], n >= 1; got {images.dtype} "
+                         f"{list(images.shape)}.")
+    n, h, w, _ = images.shape
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    sheet = Image.new("RGB", (columns * (w * scale + gap) - gap, rows * (h * scale + gap) - gap), PAPER)
+    for i, picture in enumerate(images):
+        tile = Image.fromarray(picture).resize((w * scale, h * scale), Image.Resampling.NEAREST)
+        sheet.paste(tile, (i % columns * (w * scale + gap), i // columns * (h * scale + gap)))
+    return sheet
+
+
+def captioned_grid(rows: "Sequence[UInt8[np.ndarray, 'n h w 3']]", captions: Sequence[str], *,
+                   scale: int = 1, text: int = 15) -> Image.Image:
+    """A row of pictures for each caption, the caption above it in letters `text` pixels high."""
+    font = ImageFont.load_default(size=text)
+    strips = [grid(pictures, columns=len(pictures), scale=scale) for pictures in rows]
+    width, step = max(s.width for s in strips), text + 9
+    sheet = Image.new("RGB", (width, sum(s.height + step + 4 for s in strips)), PAPER)
+    draw, y = ImageDraw.Draw(sheet), 0
+    for strip, caption in zip(strips, captions, strict=True):
+        draw.text((1, y + 2), _shorten(caption, font, width), fill=INK, font=font)
+        sheet.paste(strip, (0, y + step))
+        y += strip.height + step + 4
+    return sheet
+
+
+def _shorten(text: str, font, width: int) -> str:
+    while font.getlength(text) > width and len(text) > 2:
+        text = text[:-2].rstrip() + "…"
+    return text
+
+
+def curves(history: "pd.DataFrame", columns: Sequence[str] | None = None, *, smooth: int = 10,
+           labels: dict[str, str] | None = None, title: str = "", ylabel: str = "loss") -> "Figure":
+    """Losses against steps: faint as they are, strong as means over `smooth` rows."""
+    import matplotlib.pyplot as plt
+
+    columns = columns or [c for c in history.columns if c not in ("step", "seconds")]
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    for column, colour in zip(columns, COLOURS, strict=False):
+        mean = history[column].rolling(smooth, min_periods=1, center=True).mean()
+        axes.plot(history["step"], history[column], color=colour, alpha=0.2, lw=1)
+        axes.plot(history["step"], mean, color=colour, lw=2, label=(labels or {}).get(column, column))
+    axes.set(xlabel="step", ylabel=ylabel, title=title)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "", top: float | None = 1.0
+         ) -> "Figure":
+    """Groups of bars: {group: {bar: value}}, each bar with its value above it."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    names = list(next(iter(values.values())))
+    width = 0.8 / len(names)
+    for k, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+        places = np.arange(len(values)) + (k - (len(names) - 1) / 2) * width
+        drawn = axes.bar(places, [group[name] for group in values.values()], width * 0.92,
+                         color=colour, label=name)
+        axes.bar_label(drawn, fmt="%.2f", fontsize=8, padding=1)
+    axes.set_xticks(np.arange(len(values)), list(values))
+    axes.set(ylabel=ylabel, title=title, ylim=(0, None if top is None else top * 1.12))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=len(names), loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    return figure

@@ -17,6 +17,7 @@ from t2ilab.data import paperworld, public
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.data.pairs import TextImageBatches
 from t2ilab.errors import UsageError, WeightsError, choose
+from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.reed import Discriminator, Generator
 from t2ilab.text.encoders import ENCODERS, CaptionEncoder
@@ -240,9 +241,20 @@ def train_text_gan(system: str, *, world: str | None = None, data: str | None = 
     trained = TextToImage(encoder, trainer.average.cpu())
     path = None
     if out is not None:
+        measured = {} if fitted.stopped == "signal" else measure(trained, world, profile=profile)
         path = trained.save(out, f"{system}-{world or data}-{size}",
-                            **_about(command, captioned.name, fitted, {}), recipe=vars(recipe))
+                            **_about(command, captioned.name, fitted, measured),
+                            recipe=vars(recipe))
     return Trained(trained, fitted, path)
+
+
+def measure(system: TextToImage, world: str | None, *, profile: str = "laptop") -> dict:
+    """What `evaluate` finds, rounded; nothing for real data and for a world without a reader."""
+    if world is None or f"reader-{world}" not in weights.bundled():
+        return {}
+    few = {"n": 64, "noises": 8} if profile == "smoke" else {}
+    found = evaluate(system, paperworld.world(world), load_reader(world), **few)
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}
 
 
 def _see_that_free(out: str | None, resume: bool) -> None:

@@ -1,13 +1,12 @@
 """All that is measured of a trained text-to-image system on a world of PaperWorld."""
 
-import numpy as np
 import torch
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.consistency import caption_consistency, diversity
-from t2ilab.metrics.scores import scores
+from t2ilab.metrics.scores import inception_score, scores
 from t2ilab.models.reader import AttributeReader
 from t2ilab.text_to_image import TextToImage
 
@@ -63,8 +62,7 @@ def _scores(world, reader, real, fake) -> dict[str, float | str | int]:
     classes = [{name: world.content[name].index(value) for name, value in
                 zip(names, combination, strict=True)} for combination in world.classes]
     of_fake = scores(real, fake, reader, classes, world=world.name)
-    of_real = scores(real, real, reader, classes, world=world.name)
-    share = of_fake.inception_score / of_real.inception_score
+    share = of_fake.inception_score / inception_score(real, reader, classes)
     return {"extractor": of_fake.extractor, "fid": of_fake.fid, "kid": of_fake.kid,
             "inception_score": of_fake.inception_score, "inception_score_share": share,
-            "pictures": int(np.minimum(len(real), len(fake)))}
+            "pictures": len(fake)}

@@ -5,6 +5,8 @@ FID-PaperWorld: they compare with each other, never with published ImageNet ones
 computed where their weights can be had.
 """
 
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -82,71 +84,72 @@ def scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"],
                     name=f"PaperWorld {world} reader")
 
 
-def imagenet_scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]) -> Scores:
+def imagenet_scores(
+    real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]
+) -> Scores:
     """The scores with the ImageNet Inception network of the literature.
 
     Raises:
         DataError: its weights are not on this machine and cannot be had.
     """
     try:
-        from torchmetrics.image.fid import NoTrainInceptionV3
-
-        extractor = NoTrainInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"])
-    except Exception as error:
-        raise DataError("The ImageNet scores need torch-fidelity (pip install torch-fidelity) and, at "
-                        "the first call, a network to fetch its Inception weights. The course's own "
-                        f"scores need neither: `scores(...)`. ({type(error).__name__}: {error})"
-                        ) from error
-    def as_bytes(x):
-        return x.add(1).mul(127.5).round().clamp(0, 255).byte()
-
-    def part(k):
-        module = _Part(extractor, k)
-        module.num_features = 2048
-        return module
-
-    return _compute(as_bytes(real), as_bytes(fake), part(0), part(1), name="ImageNet Inception-v3")
+        return _compute(_bytes(real), _bytes(fake), 2048, "logits_unbiased",
+                        name="ImageNet Inception-v3")
+    except (ImportError, OSError) as error:
+        raise DataError(
+            "The ImageNet scores need torch-fidelity (pip install torch-fidelity) and, at the first "
+            "call, a network to fetch its Inception weights. The course's own scores need neither: "
+            f"`scores(...)`. ({type(error).__name__}: {error})"
+        ) from error
 
 
-class _Part(nn.Module):
-    """One output of an extractor that gives several."""
+def inception_score(
+    images: Float[Tensor, "n 3 h w"], reader: AttributeReader, classes: list[dict[str, int]]
+) -> float:
+    """exp E KL(p(y|x) || p(y)) with the reader's p(y|x), over all pictures at once (no splits)."""
+    return _inception_score(images, ClassLogits(reader, classes).eval())
 
-    def __init__(self, extractor: nn.Module, k: int):
-        super().__init__()
-        self.extractor, self.k = extractor, k
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.extractor.forward(images)[self.k] if self.k else self.extractor(images)
+def _bytes(images: Tensor) -> Tensor:
+    return images.add(1).mul(127.5).round().clamp(0, 255).byte()
 
 
 @torch.inference_mode()
-def _compute(real, fake, features: nn.Module, logits: nn.Module, *, name: str) -> Scores:
-    import warnings
-
+def _compute(real, fake, features: nn.Module | int, logits: nn.Module | str, *, name: str) -> Scores:
     from torchmetrics.image.fid import FrechetInceptionDistance
-    from torchmetrics.image.inception import InceptionScore
     from torchmetrics.image.kid import KernelInceptionDistance
 
     few = min(len(real), len(fake))
     if few < 50:
         raise UsageError(f"{few} pictures are too few for a score: give at least 50 of each kind.")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Metric .* will save all extracted features")
-        fid = FrechetInceptionDistance(feature=features, normalize=False,
-                                       input_img_size=tuple(real.shape[1:]))
+    with _quiet():
+        fid = FrechetInceptionDistance(feature=features, input_img_size=tuple(real.shape[1:]))
         kid = KernelInceptionDistance(feature=features, subset_size=min(500, few), subsets=50)
-        inception = InceptionScore(feature=logits, splits=1)
-    fid.set_dtype(torch.float64)
-    for i in range(0, len(real), 256):
-        fid.update(real[i : i + 256], real=True)
-        kid.update(real[i : i + 256], real=True)
-    for i in range(0, len(fake), 256):
-        fid.update(fake[i : i + 256], real=False)
-        kid.update(fake[i : i + 256], real=False)
-        inception.update(fake[i : i + 256])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # KID draws subsets, the Inception score shuffles
+        for images, is_real in ((real, True), (fake, False)):
+            for part in images.split(256):
+                fid.update(part, real=is_real)
+                kid.update(part, real=is_real)
         kid_mean, kid_std = kid.compute()
-        inception_score = inception.compute()[0]
-    return Scores(name, float(inception_score), float(fid.compute()), float(kid_mean),
+    return Scores(name, _inception_score(fake, logits), float(fid.compute()), float(kid_mean),
                   float(kid_std), len(real), len(fake))
+
+
+@torch.inference_mode()
+def _inception_score(images: Tensor, logits: nn.Module | str) -> float:
+    from torchmetrics.image.inception import InceptionScore
+
+    with _quiet():
+        metric = InceptionScore(feature=logits, splits=1)
+        for part in images.split(256):
+            metric.update(part)
+        return float(metric.compute()[0])
+
+
+@contextmanager
+def _quiet():
+    """Without the metrics' warnings on memory and on one split; their random choices fixed."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.filterwarnings("ignore", message="Metric .* will save all extracted features")
+        warnings.filterwarnings("ignore", message="std.*degrees of freedom")
+        torch.manual_seed(0)
+        yield

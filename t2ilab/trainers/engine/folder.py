@@ -1,0 +1,116 @@
+"""The folder of a run: claimed by one run at a time, never taken over by accident."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from t2ilab.durable import remove_leftovers, replacing
+from t2ilab.errors import TrainingError, UsageError
+from t2ilab.trainers.engine import checkpoint, strips
+from t2ilab.trainers.engine.lock import NAME as LOCK
+from t2ilab.trainers.engine.lock import Lock
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HISTORY = "history.csv"
+PREPARED = "encoder"  # a sub-folder that may be there before training begins (see training.py)
+
+
+class Folder:
+    """Where a run keeps `checkpoint.pt`, `history.csv` and `strips.npz`; a lock while it runs.
+
+    Args:
+        path: the folder, made if it is missing; None: nothing is kept.
+        resume: go on from the checkpoint in it.
+    """
+
+    def __init__(self, path: str | Path | None, *, resume: bool):
+        if path is None and resume:
+            raise UsageError("resume=True needs out=, the folder of the run to go on with")
+        self.path = None if path is None else Path(path).expanduser()
+        self.resume = resume
+        self._lock: Lock | None = None
+        self._strips_written = -1
+
+    def claim(self) -> None:
+        """Lock the folder and see that it holds what it should.
+
+        Raises:
+            UsageError: `path` is a file, or there is nothing to resume.
+            TrainingError: another run writes there; or it holds something and `resume` is off; or
+                it cannot be written to.
+        """
+        if self.path is None:
+            return
+        if self.resume and not self.path.exists():
+            raise UsageError(
+                f"there is no folder {self.path} to resume from: check the path, or start "
+                f"without resume"
+            )
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"out={self.path} is a file; a run needs a folder: give another name")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = Lock(self.path)
+            lock.acquire()
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write into {self.path}: {error.strerror or error}. Make room there, or "
+                f"give another folder."
+            ) from error
+        self._lock = lock
+        try:
+            remove_leftovers(self.path)
+            self._check_content()
+        except BaseException:
+            self.release()
+            raise
+
+    def _check_content(self) -> None:
+        names = sorted(x.name for x in self.path.iterdir() if x.name not in (LOCK, PREPARED))
+        if self.resume and names and checkpoint.NAME not in names:
+            listed = ", ".join(names[:5])
+            raise UsageError(
+                f"{self.path} holds no {checkpoint.NAME} to resume from, but {listed}: check the "
+                f"path, or give an empty folder without resume"
+            )
+        if names and not self.resume:
+            way = "resume=True (on the command line --resume) goes on from there; or "
+            way = way if checkpoint.NAME in names else ""
+            raise TrainingError(
+                f"{self.path} is not empty ({', '.join(names[:5])}), and nothing in it was "
+                f"touched: {way}give another folder"
+            )
+
+    def read(self) -> dict | None:
+        """The checkpoint to go on from, or None."""
+        return checkpoint.read(self.path) if self.path is not None and self.resume else None
+
+    def write(self, state: dict, history: "pd.DataFrame", taken: list) -> None:
+        """Write the checkpoint, then the two files that are only for reading by others.
+
+        Raises:
+            checkpoint.CannotWrite: the disk is full or the folder gone.
+        """
+        if self.path is None:
+            return
+        checkpoint.write(self.path, state)
+        try:
+            with replacing(self.path / HISTORY) as file:
+                file.write(history.to_csv(index=False).encode())
+            if taken and len(taken) != self._strips_written:
+                strips.write(self.path, taken)
+                self._strips_written = len(taken)
+        except OSError as error:
+            raise checkpoint.CannotWrite(
+                f"wrote the checkpoint, but not {HISTORY} and {strips.NAME} in {self.path}: "
+                f"{error.strerror or error}. Make room on the disk."
+            ) from error
+
+    def release(self) -> None:
+        """Let another run have the folder."""
+        if self._lock is not None:
+            with suppress(OSError):
+                self._lock.release()
+            self._lock = None

@@ -1,0 +1,38 @@
+"""A training as a user has it, for its memory: `python -m bench.laptop PROFILE STEPS`.
+
+Prints the most memory that this process held, in MiB.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from t2ilab.data import paperworld
+from t2ilab.text.encoders import GRUEncoder
+from t2ilab.text.tokens import Vocabulary
+from t2ilab.training import PROFILES, train_text_gan
+
+
+def main(profile: str, steps: int) -> None:
+    captions = paperworld.world("birds").load("val", PROFILES[profile].size, 200).captions
+    vocabulary = Vocabulary.of(caption for five in captions for caption in five)
+    encoder = GRUEncoder(vocabulary, text=PROFILES[profile].text)  # as good as a trained one here
+    train_text_gan("gan_int_cls", world="birds", profile=profile, steps=steps, device="cpu",
+                   encoder=encoder, show=False)
+    print(json.dumps([peak_mb()]))
+
+
+def peak_mb() -> float:
+    """Linux's ru_maxrss counts the parent's memory from before exec too; VmHWM does not."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1024
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,48 @@
+"""What it costs to begin: the time of imports, and the memory of a training on a laptop."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from bench.row import Row
+from bench.sizes import Sizes
+from t2ilab.paths import ROOT
+
+LIMIT_MB = 2048
+
+_IMPORTS = """
+import json, time
+began = time.perf_counter()
+import torch
+had_torch = time.perf_counter()
+import t2ilab
+had_t2ilab = time.perf_counter()
+import t2ilab.lab, t2ilab.text_to_image
+had_systems = time.perf_counter()
+print(json.dumps([had_torch - began, had_t2ilab - had_torch, had_systems - had_torch]))
+"""
+
+
+def measure(sizes: Sizes) -> Iterator[Row]:
+    """Rows of imports and memory, each measured in processes of their own."""
+    _child("-c", _IMPORTS)  # the first one reads from the disk
+    torch_s, package, systems = zip(*(_child("-c", _IMPORTS) for _ in range(sizes.repeats)),
+                                    strict=True)
+    note = "beyond importing torch; reference: importing torch"
+    yield Row.of("import t2ilab", package, torch_s, unit="s", more=False, target="<= 0.3 s",
+                 note=note)
+    yield Row.of("import t2ilab.lab and t2ilab.text_to_image", systems, torch_s, unit="s",
+                 more=False, note=f"{note}. This is what a notebook imports")
+    peak = _child("-m", "bench.laptop", sizes.profile, str(sizes.profile_steps))
+    yield Row.of(f"peak memory of {sizes.profile}-profile training", peak, [LIMIT_MB], unit="MB",
+                 more=False, target=f"<= {LIMIT_MB} MB",
+                 note=f"gan_int_cls on birds, {sizes.profile_steps} steps, drawing and reading of "
+                      "captions included; reference: the limit")
+
+
+def _child(*arguments: str) -> list[float]:
+    """The numbers that another Python prints as its last line."""
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True,
+                          stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])

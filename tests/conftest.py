@@ -1,0 +1,39 @@
+"""What all tests share: shapes are checked, and the user's own folders are left alone."""
+
+import os
+import shutil
+import tempfile
+
+from jaxtyping import install_import_hook
+
+# The rooms where tensors live. Before they are imported, their functions are wrapped by `check`.
+ROOMS = [
+    "t2ilab.data.captioned",
+    "t2ilab.data.pairs",
+    "t2ilab.losses",
+    "t2ilab.metrics",
+    "t2ilab.models",
+    "t2ilab.text",
+    "t2ilab.text_to_image",
+    "t2ilab.trainers",
+    "t2ilab.training",
+]
+install_import_hook(ROOMS, "shapes.check")
+
+
+def pytest_configure(config):
+    """Drawn pictures are kept for the session, in one folder for all its processes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import torch
+
+        torch.set_num_threads(1)  # there is a process for each core already
+    if not os.environ.get("T2ILAB_CACHE"):  # else it was given, or made by the parent of a worker
+        config.t2ilab_cache = tempfile.mkdtemp(prefix="t2ilab-tests-")
+        os.environ["T2ILAB_CACHE"] = config.t2ilab_cache
+
+
+def pytest_unconfigure(config):
+    """Remove what `pytest_configure` made."""
+    if hasattr(config, "t2ilab_cache"):
+        os.environ.pop("T2ILAB_CACHE", None)
+        shutil.rmtree(config.t2ilab_cache, ignore_errors=True)

@@ -1,15 +1,15 @@
 """Adversarial losses on logits: the game of Goodfellow et al. 2014 and its relatives.
 
 `real`, `fake` and `wrong` are the discriminator's logits for real pictures with their captions,
-generated pictures, and real pictures with captions that do not fit them (Reed et al. 2016). All
-losses are means over the batch and are minimised.
+generated pictures, and real pictures with captions that do not fit them (Reed et al. 2016); each
+may have a shape of its own. All losses are means over the batch and are minimised.
 """
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-Logits = Float[Tensor, " *batch"]
+Logits = Float[Tensor, "..."]  # any shape: several captions may be asked about one picture
 Loss = Float[Tensor, ""]
 
 

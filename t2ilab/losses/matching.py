@@ -6,7 +6,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def symmetric_matching(scores: Float[Tensor, "b b"], fits: Bool[Tensor, "b b"]) -> Float[Tensor, ""]:
+def symmetric_matching(
+    scores: Float[Tensor, "b b"], fits: Bool[Tensor, "b b"]
+) -> Float[Tensor, ""]:
     """Cross-entropy of finding the caption for a picture and the picture for a caption.
 
     Args:

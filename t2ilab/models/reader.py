@@ -31,7 +31,8 @@ class AttributeReader(nn.Module):
             layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
                        nn.BatchNorm2d(after), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers)
-        self.to_features = nn.Sequential(nn.Flatten(), nn.Linear(4 * w * 4 * 4, features), nn.ReLU())
+        self.to_features = nn.Sequential(nn.Flatten(), nn.Linear(4 * w * 4 * 4, features),
+                                         nn.ReLU())
         self.heads = nn.Linear(features, sum(attributes.values()))
 
     def features(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b features"]:
@@ -47,7 +48,7 @@ class AttributeReader(nn.Module):
 
     @torch.inference_mode()
     def read(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Int[Tensor, " b"]]:
-        """attribute -> the most probable value of each picture."""
+        """attribute -> the most probable value of each picture, read in `eval` mode."""
         was_training = self.training
         parts = [self.eval()(part) for part in images.split(256)]
         self.train(was_training)

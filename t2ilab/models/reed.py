@@ -1,4 +1,4 @@
-"""Generator and discriminator of Reed et al. 2016, "Generative adversarial text to image synthesis".
+"""G and D of Reed et al. 2016, "Generative adversarial text to image synthesis".
 
 Both compress the caption's vector phi(t) [b, text] by a linear layer to `projected` numbers. The
 generator puts them beside the noise z and unfolds both from 4 x 4 pixels; the discriminator brings
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from t2ilab.errors import UsageError
+from t2ilab.errors import UsageError, choose
 
 SIZES = (32, 64, 128)
 
@@ -21,12 +21,17 @@ SIZES = (32, 64, 128)
 def _stages(size: int) -> int:
     """How many times the side is doubled between 4 and `size`."""
     if size not in SIZES:
-        raise UsageError(f"Reed's networks come for {', '.join(map(str, SIZES))} pixels, not {size}.")
+        raise UsageError(f"Reed's networks come for {', '.join(map(str, SIZES))} pixels, "
+                         f"not {size}.")
     return int(log2(size // 4))
 
 
 def init_dcgan(module: nn.Module) -> None:
-    """Convolutions and linear layers N(0, 0.02), batch-norm scales N(1, 0.02), biases 0 (Radford et al. 2016)."""
+    """Weights N(0, 0.02), batch-norm scales N(1, 0.02), biases 0 (Radford et al. 2016).
+
+    Layers under spectral norm keep PyTorch's own initial weights: of these only the direction
+    matters, and how fast Adam turns it.
+    """
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
@@ -37,7 +42,7 @@ def init_dcgan(module: nn.Module) -> None:
 
 
 class Bottleneck(nn.Module):
-    """h + f(h), f = 1x1, 3x3, 3x3 convolutions through c/4 channels: the repository's residual block.
+    """h + f(h), f = 1x1, 3x3, 3x3 convolutions through c/4 channels: the repository's residual.
 
     Args:
         channels: of h.
@@ -58,14 +63,14 @@ class Bottleneck(nn.Module):
 
 
 def _up(before: int, after: int, *, resize: bool) -> list[nn.Module]:
-    """Double the side: a transposed convolution 4x4, or nearest neighbours and a convolution 3x3."""
+    """Double the side: a transposed convolution 4x4, or nearest neighbours and one of 3x3."""
     if resize:
         return [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, padding=1, bias=False)]
     return [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)]
 
 
 class Generator(nn.Module):
-    """G(z, phi(t)) -> pictures in [-1, 1].
+    """G(z, phi(t)) -> pictures in [-1, 1]. Batch norm on every layer but the last, as in the paper.
 
     Args:
         size: side of the pictures: 32, 64 or 128.
@@ -75,6 +80,9 @@ class Generator(nn.Module):
         width: channels before the last layer (ngf); doubled at each stage below.
         residual: add the bottleneck blocks that the authors' repository has and the paper has not.
         resize: enlarge by nearest neighbours and convolution instead of transposed convolution.
+
+    Raises:
+        UsageError: another size.
     """
 
     def __init__(self, *, size: int = 64, text: int = 1024, z: int = 100, projected: int = 128,
@@ -112,10 +120,15 @@ class Discriminator(nn.Module):
         text: size of phi(t).
         projected: size of the compressed caption (paper: 128).
         width: channels of the first layer (ndf); doubled at each stage.
-        residual: add the bottleneck block that the authors' repository has and the paper has not.
-        norm: "batch" as in the paper; "spectral" (Miyato et al. 2018) bounds every layer instead.
-        projection: add <A t, B h> to the logit, with A t and B h of 256 numbers each: products of
-            caption and picture features (after Miyato and Koyama 2018), which the paper has not.
+        residual: add the bottleneck block that the authors' repository has and the paper has not;
+            its batch norm stays whatever `norm` is.
+        norm: "batch" as in the paper (on every convolution but the first, and none on the score);
+            "spectral" (Miyato et al. 2018) bounds every layer's largest singular value instead.
+        projection: add <A t, B h> / 16 to the logit, with A t and B h of 256 numbers each: products
+            of caption and picture features (after Miyato and Koyama 2018); the paper has none.
+
+    Raises:
+        UsageError: another size or norm.
     """
 
     def __init__(self, *, size: int = 64, text: int = 1024, projected: int = 128, width: int = 64,
@@ -123,6 +136,7 @@ class Discriminator(nn.Module):
         super().__init__()
         n = _stages(size)
         self.size, self.text = size, text
+        choose("norm", norm, ("batch", "spectral"))
         bound = spectral_norm if norm == "spectral" else (lambda layer: layer)
         batch = [] if norm == "spectral" else [nn.BatchNorm2d]
         c = [width * 2**i for i in range(n)]  # 64 px: w, 2w, 4w, 8w
@@ -143,9 +157,9 @@ class Discriminator(nn.Module):
         self.of_caption = bound(nn.Linear(projected, 256)) if projection else None
         self.apply(init_dcgan)
 
-    def forward(self, images: Float[Tensor, "b 3 size size"], phi: Float[Tensor, "b k text"]
-                ) -> Float[Tensor, "b k"]:
-        """Logits of each picture with each of its k captions. phi may also be [b, text] -> [b]."""
+    def forward(self, images: Float[Tensor, "b 3 size size"], phi: Float[Tensor, "b *k text"]
+                ) -> Float[Tensor, "b *k"]:
+        """Logits of each picture with its caption, or with each of its k captions."""
         if phi.ndim == 2:
             return self(images, phi[:, None])[:, 0]
         h, t = self.fold(images), self.project(phi)  # [b, 8w, 4, 4], [b, k, projected]

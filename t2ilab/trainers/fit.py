@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -33,6 +33,7 @@ from t2ilab.trainers.engine.machine import (
     on_first,
     pick_device,
     pick_precision,
+    takes_plain_backward,
 )
 from t2ilab.trainers.engine.run import Budget, Run
 from t2ilab.trainers.engine.state import begin, last_good, save, take_strip
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+@runtime_checkable
 class Trainer(Protocol):
     """What `fit` asks of a trainer. Two more members are used where they exist:
 
@@ -190,6 +192,11 @@ def _set_up(trainer: Any, fabric: "Fabric | None", device: str, precision: str) 
             )
         return before
     fabric = fabric or make_fabric(device=device, precision=precision)
+    if not takes_plain_backward(fabric):
+        raise UsageError(
+            "this Fabric wants fabric.backward(loss), and trainers call loss.backward(): give one "
+            "made by t2ilab.trainers.engine.machine.make_fabric, or leave fabric= out"
+        )
     trainer.setup(fabric)
     if fabric.world_size > 1 and getattr(fabric, "_models_setup", 1) == 0:
         raise TrainingError(

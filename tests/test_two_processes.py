@@ -1,0 +1,193 @@
+"""Two processes train one model (gloo, on the CPU), started by torchrun and by `fabric run`.
+
+This file is also the script that they run: each process writes what it saw to `rank-N.json`.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_trainer import Tiny, TinyBatches, digest
+
+from t2ilab.errors import TrainingError
+from t2ilab.trainers.fit import fit
+
+STEPS = 12
+NETWORKS = ("average", "opt_G", "opt_D", "D")  # G has statistics of its own part of each batch
+OPTIONS = {"steps": STEPS, "device": "cpu", "precision": "bf16-mixed", "show": False}
+
+
+def weights(trainer):
+    return digest(trainer, *NETWORKS)
+
+
+def whole_run(out, rank, trainer):
+    """Weights that are not equal at the start, on purpose: they must become so."""
+    before = weights(trainer)
+    fitted = fit(trainer, TinyBatches(), out=out, **OPTIONS)
+    noise = trainer.noise.get_state().tolist()
+    return {
+        "before": before,
+        "whole": weights(trainer),
+        "strips": len(fitted.strips),
+        "noise": noise[:40],
+        "steps": fitted.steps,
+        "g": fitted.history["g"].tolist(),
+    }
+
+
+def interrupted_run(out, rank):
+    """A signal to the second process stops both; then both go on."""
+    trainer = Tiny(seed=0, stop_at=5 if rank == 1 else None)
+    first = fit(trainer, TinyBatches(), out=out, save_every_s=0, **OPTIONS)
+    resumed = Tiny(seed=3 + rank)
+    fit(resumed, TinyBatches(), out=out, resume=True, **OPTIONS)
+    return {"stopped": first.stopped, "at": first.steps, "resumed": weights(resumed)}
+
+
+def minutes_run(out, rank):
+    """The clocks differ, the decisions must not."""
+    trainer = Tiny(seed=0)
+    fitted = fit(trainer, TinyBatches(), minutes=0.01, **OPTIONS | {"steps": None})
+    return {"minutes": fitted.stopped, "minutes_at": fitted.steps, "timed": weights(trainer)}
+
+
+def refusals(out, rank):
+    """What goes wrong on one process is raised on both."""
+    said = []
+    bad = Tiny(seed=0, nan_at=3 if rank == 1 else None)
+    unwrapped = Tiny(seed=0)
+    unwrapped.setup = lambda fabric: None
+    for trainer, folder in [(bad, None), (unwrapped, None), (Tiny(), out)]:
+        try:
+            fit(trainer, TinyBatches(), out=folder, **OPTIONS)
+        except TrainingError as error:
+            said.append(str(error))
+    return {"said": said}
+
+
+def main(out, scenarios):
+    rank = int(os.environ["RANK"])
+    seen = whole_run(out / "whole", rank, Tiny(seed=rank))
+    if scenarios == "all":
+        seen |= {"same_start": whole_run(out / "same", rank, Tiny(seed=0))["whole"]}
+        seen |= interrupted_run(out / "cut", rank) | minutes_run(None, rank)
+        seen |= refusals(out / "whole", rank)
+    (out / f"rank-{rank}.json").write_text(json.dumps(seen))
+
+
+def launch(out, *launcher, scenarios):
+    """Run this file in two processes; returns what each of them saw."""
+    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [*launcher, __file__, str(out), scenarios],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env=env,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads((out / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def torchrun(tmp_path_factory):
+    out = tmp_path_factory.mktemp("two")
+    launcher = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+    )
+    return out, *launch(out, *launcher, scenarios="all")
+
+
+def test_weights_become_equal_and_stay_so(torchrun):
+    _, first, second = torchrun
+    assert first["before"] != second["before"]
+    assert first["whole"] == second["whole"]
+    assert first["steps"] == second["steps"] == STEPS
+    assert first["whole"] == first["same_start"]  # what the second one began with does not matter
+
+
+def test_each_process_has_its_own_noise_and_its_own_part_of_the_batch(torchrun):
+    _, first, second = torchrun
+    assert first["noise"] != second["noise"]
+    assert first["g"] != second["g"]
+
+
+def test_only_the_first_takes_strips_and_writes(torchrun):
+    out, first, second = torchrun
+    assert first["strips"] > 0 == second["strips"]
+    assert sorted(x.name for x in (out / "whole").iterdir()) == [
+        "checkpoint.previous.pt",
+        "checkpoint.pt",
+        "history.csv",
+        "strips.npz",
+    ]
+
+
+def test_a_signal_to_one_stops_both_and_resume_is_exact(torchrun):
+    _, first, second = torchrun
+    assert first["stopped"] == second["stopped"] == "signal"
+    assert 5 <= first["at"] == second["at"] < STEPS
+    assert first["resumed"] == second["resumed"] == first["same_start"]
+
+
+def test_a_budget_in_minutes_ends_at_the_same_step(torchrun):
+    _, first, second = torchrun
+    assert first["minutes"] == "minutes" and first["minutes_at"] == second["minutes_at"]
+    assert first["timed"] == second["timed"]
+
+
+def test_errors_of_one_are_raised_in_both(torchrun):
+    _, first, second = torchrun
+    assert first["said"] == second["said"] and len(first["said"]) == 3
+    assert "the loss 'g' became nan at step 3" in first["said"][0]
+    assert "passes no network to fabric.setup" in first["said"][1]
+    assert "is not empty" in first["said"][2]
+
+
+def test_one_process_reads_the_checkpoint_and_goes_on(torchrun):
+    out, *_ = torchrun
+    state = torch.load(out / "whole" / "checkpoint.pt", weights_only=True)["trainer"]
+    assert list(state["G"]) == list(Tiny().G.state_dict())
+    fitted = fit(Tiny(), TinyBatches(), out=out / "whole", resume=True, **OPTIONS | {"steps": 14})
+    assert fitted.steps == 14
+
+
+def test_fabric_run_starts_the_same_thing(tmp_path, torchrun):
+    command = Path(sys.executable).with_name("fabric")
+    fabric = (
+        command,
+        "run",
+        "--accelerator",
+        "cpu",
+        "--devices",
+        "2",
+        "--strategy",
+        "ddp",
+        "--precision",
+        "bf16-mixed",
+        "--main-port",
+        str(free_port()),
+    )
+    first, second = launch(tmp_path, *fabric, scenarios="one")
+    assert first["whole"] == second["whole"] == torchrun[1]["whole"]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,186 @@
+"""Weights: what is saved comes back; what is cut, altered, lost or of another shape is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from t2ilab import durable, weights
+from t2ilab.errors import UsageError, WeightsError
+
+ABOUT = {
+    "architecture": {"class": "torch.nn.Linear", "arguments": {"in_features": 3}},
+    "command": "t2ilab train x",
+    "data": "birds/train/32",
+    "seconds": 12.5,
+    "measured": {"accuracy": np.float64(0.5)},
+}
+
+
+def network(out=2):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, out))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return weights.save(tmp_path / "w", network().state_dict(), ABOUT, name="tiny")
+
+
+@pytest.mark.parametrize("how", ["file", "stem", "folder", "text"])
+def test_what_is_saved_comes_back(saved, how):
+    place = {
+        "file": saved,
+        "stem": saved.with_suffix(""),
+        "folder": saved.parent,
+        "text": str(saved),
+    }
+    loaded = weights.load(place[how])
+    into = weights.into(network().apply(lambda m: [p.data.zero_() for p in m.parameters()]), loaded)
+    for key, value in network().state_dict().items():
+        assert torch.equal(into.state_dict()[key], value)
+    assert loaded.name == "tiny" and loaded.arguments == {"in_features": 3}
+    assert loaded.about["measured"] == {"accuracy": 0.5} and loaded.about["seconds"] == 12.5
+    assert set(loaded.about["versions"]) == {"t2ilab", "torch", "python"}
+    assert sorted(x.name for x in saved.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+
+
+def test_half_floats_take_half_the_room_and_come_back_as_float32(tmp_path):
+    x = {"x": torch.rand(1000), "count": torch.tensor(7)}
+    whole = weights.save(tmp_path, x, ABOUT, name="whole")
+    half = weights.save(tmp_path, x, ABOUT, name="half", half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    loaded = weights.load(half).tensors
+    assert loaded["x"].dtype == torch.float32 and loaded["count"].dtype == torch.int64
+    assert torch.allclose(loaded["x"], x["x"], atol=1e-3) and loaded["count"] == 7
+
+
+def test_tensors_may_share_memory_and_lie_in_any_order(tmp_path):
+    x = torch.arange(6.0).reshape(2, 3)
+    pictures = torch.rand(1, 3, 2, 2).to(memory_format=torch.channels_last)
+    path = weights.save(tmp_path, {"x": x, "again": x, "t": x.T, "p": pictures}, ABOUT, name="s")
+    loaded = weights.load(path).tensors
+    assert torch.equal(loaded["again"], x) and torch.equal(loaded["t"], x.T)
+    assert torch.equal(loaded["p"], pictures)
+
+
+def test_modules_share_a_file_under_prefixes(tmp_path):
+    a, b = network(), nn.Linear(3, 1)
+    both = {
+        **{f"a.{k}": v for k, v in a.state_dict().items()},
+        **{f"b.{k}": v for k, v in b.state_dict().items()},
+    }
+    loaded = weights.load(weights.save(tmp_path, both, ABOUT, name="both"))
+    fresh = weights.into(nn.Linear(3, 1), loaded, prefix="b.")
+    assert torch.equal(fresh.weight, b.weight)
+
+
+def test_another_architecture_is_refused_and_nothing_changed(saved):
+    other = nn.Sequential(nn.Linear(3, 4), nn.Identity(), nn.Linear(4, 5), nn.Linear(5, 5))
+    before = {k: v.clone() for k, v in other.state_dict().items()}
+    with pytest.raises(WeightsError) as caught:
+        weights.into(other, weights.load(saved))
+    words = str(caught.value)
+    assert "missing 3.weight" in words and "unexpected 1.weight" in words and "more" in words
+    assert "'tiny' are of another architecture than this Sequential" in words
+    assert "torch.nn.Linear with {'in_features': 3}" in words
+    assert all(torch.equal(v, before[k]) for k, v in other.state_dict().items())
+    with pytest.raises(WeightsError, match=r"2\.weight is \[2, 4\] in the file and \[9, 4\] here"):
+        weights.into(network(out=9), weights.load(saved))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda data: data[:-10], "cut short: .* of .* bytes"),
+        (lambda data: b"", "cut short"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "was altered"),
+        (lambda data: data + b"more", "was altered"),
+    ],
+)
+def test_damaged_files_are_refused(saved, damage, words):
+    saved.write_bytes(damage(saved.read_bytes()))
+    with pytest.raises(WeightsError, match=words):
+        weights.load(saved)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"sha256": "x"}'])
+def test_damaged_provenance_is_refused(saved, text):
+    saved.with_suffix(".json").write_text(text)
+    with pytest.raises(WeightsError, match="tiny.json is damaged"):
+        weights.load(saved)
+
+
+def test_files_that_are_missing_or_something_else_are_named(saved, tmp_path):
+    saved.with_suffix(".json").unlink()
+    with pytest.raises(WeightsError, match=r"tiny\.json is missing"):
+        weights.load(saved)
+    with pytest.raises(WeightsError, match="there is no file .*nowhere.safetensors"):
+        weights.load(tmp_path / "nowhere")
+    with pytest.raises(WeightsError, match="should hold one .* file; it holds: none"):
+        weights.load(tmp_path)
+    with pytest.raises(UsageError, match="unknown weights 'no_such_system'"):
+        weights.load("no_such_system")
+
+
+def test_something_else_with_the_right_sum_is_refused(saved):
+    import hashlib
+
+    about = json.loads(saved.with_suffix(".json").read_text())
+    saved.write_bytes(b"a picture")
+    about |= {"sha256": hashlib.sha256(b"a picture").hexdigest()}
+    saved.with_suffix(".json").write_text(json.dumps(about))
+    with pytest.raises(WeightsError, match="no safetensors file"):
+        weights.load(saved)
+
+
+def test_weights_without_provenance_or_with_wrong_numbers_are_not_saved(tmp_path):
+    x = {"x": torch.ones(1)}
+    with pytest.raises(UsageError, match="missing: command, measured"):
+        some = {k: v for k, v in ABOUT.items() if k not in ("command", "measured")}
+        weights.save(tmp_path, x, some, name="x")
+    with pytest.raises(UsageError, match=r"missing: architecture\.arguments"):
+        weights.save(tmp_path, x, ABOUT | {"architecture": {"class": "x"}}, name="x")
+    with pytest.raises(UsageError, match="'x' holds numbers that are not finite"):
+        weights.save(tmp_path, {"x": torch.tensor([1, torch.nan])}, ABOUT, name="x")
+    with pytest.raises(UsageError, match="too large for half floats"):
+        weights.save(tmp_path, {"x": torch.tensor([1e5])}, ABOUT, name="x", half=True)
+    with pytest.raises(UsageError, match="measured.* not finite"):
+        weights.save(tmp_path, x, ABOUT | {"measured": {"loss": float("nan")}}, name="x")
+    with pytest.raises(UsageError, match="name 'a/b'"):
+        weights.save(tmp_path, x, ABOUT, name="a/b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_weights_that_were_there(saved, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    before = saved.read_bytes()
+    monkeypatch.setattr(durable.os, "fsync", full)
+    with pytest.raises(WeightsError, match="No space left"):
+        weights.save(saved.parent, network(9).state_dict(), ABOUT, name="tiny")
+    assert saved.read_bytes() == before and weights.load(saved)
+    assert sorted(x.name for x in saved.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+
+
+def test_all_that_ships_is_whole_documented_and_small():
+    checked = weights.verify_all()
+    assert [x.name for x in checked] == weights.bundled()
+    assert {x.name: x.problem for x in checked if x.problem} == {}
+    assert sum(x.megabytes for x in checked) < 25
+
+
+def test_what_is_wrong_with_bundled_files_is_listed(saved, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", saved.parent)
+    assert weights.bundled() == ["tiny"] and weights.load("tiny").name == "tiny"
+    (good,) = weights.verify_all()
+    assert good.problem is None and good.megabytes == saved.stat().st_size / 1e6
+    saved.with_name("lost.json").write_text("{}")
+    saved.write_bytes(saved.read_bytes()[:-1])
+    cut, lost = weights.verify_all()
+    assert "cut short" in cut.problem and "lost.safetensors is missing" in lost.problem
+    with pytest.raises(UsageError, match="did you mean 'tiny'"):
+        weights.load("tinny")

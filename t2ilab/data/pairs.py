@@ -9,7 +9,7 @@ captions without that check would call many true pairs false: "a bird" fits ever
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
@@ -96,11 +96,17 @@ class TextImageBatches:
             space and others ever farther: one that differs in a detail teaches the detail. Up to
             `wrong`: any are taken, as in the paper.
         flip: mirror every second picture, drawn at random. Captions say nothing of left and right.
-        levels: weights of a picture's captions (PaperWorld: from complete to bare).
+        levels: weights of a picture's captions (PaperWorld: from complete to bare); equal ones
+            where None, or where pictures have another number of captions.
+
+    Raises:
+        UsageError: vectors and pictures differ in number, or the batch size is not from 2 to the
+            number of pictures; at a call, no caption mismatches one of the pictures.
     """
 
-    def __init__(self, data: CaptionedImages, phi: Float[Tensor, "n k text"], *, batch_size=64,
-                 seed: int = 0, wrong: int = 1, near: int = 1, flip: bool = True, levels=LEVEL_WEIGHTS):
+    def __init__(self, data: CaptionedImages, phi: Float[Tensor, "n k text"], *,
+                 batch_size: int = 64, seed: int = 0, wrong: int = 1, near: int = 1,
+                 flip: bool = True, levels: tuple[float, ...] | None = LEVEL_WEIGHTS):
         if len(phi) != len(data):
             raise UsageError(f"{len(phi)} caption vectors for {len(data)} pictures of {data.name}.")
         self.data, self.phi, self.flip = data, phi, flip
@@ -131,13 +137,37 @@ class TextImageBatches:
         """For each picture the vectors of captions that do not fit it."""
         others = rng.integers(len(self.data), size=max(self.near, POOL))
         levels = self.order.draw_levels(others, rng)
-        candidates = self._phi(others, levels)
-        fitting = torch.from_numpy(self.truth.fits(chosen, others, levels))
+        fits = self.truth.fits(chosen, others, levels)
+        for picture in chosen[fits.all(1)]:  # rare: none of those drawn mismatches it
+            other, level = self._any_mismatch(picture, rng)
+            others, levels = np.append(others, other), np.append(levels, level)
+        if len(others) > fits.shape[1]:
+            fits = self.truth.fits(chosen, others, levels)
+        candidates, fitting = self._phi(others, levels), torch.from_numpy(fits)
         if self.near > self.wrong:
             score = F.normalize(phi, dim=1) @ F.normalize(candidates, dim=1).T
         else:
             score = torch.from_numpy(rng.random(fitting.shape))
         order = score.masked_fill(fitting, -2.0).argsort(1, descending=True)
         last = (~fitting).sum(1, keepdim=True).sub(1).clamp(min=0)
-        ranks = torch.from_numpy(np.geomspace(1, max(self.near, self.wrong), self.wrong) - 1).long()
-        return candidates[order.gather(1, torch.minimum(ranks[None], last))]
+        return candidates[order.gather(1, torch.minimum(self._ranks()[None], last))]
+
+    def _ranks(self) -> Int[Tensor, " wrong"]:
+        """Which of the mismatching captions are taken, 0 the nearest: `wrong` different ones."""
+        ranks = (np.geomspace(1, self.near, self.wrong) - 1).astype(int)
+        return torch.from_numpy(np.maximum(ranks, np.arange(self.wrong)))
+
+    def _any_mismatch(self, picture: int, rng: np.random.Generator) -> tuple[int, int]:
+        """A caption (of which picture, which of its captions), found among all, that is not true.
+
+        Raises:
+            UsageError: every caption is true of this picture.
+        """
+        pictures = np.repeat(np.arange(len(self.data)), self.order.counts)
+        levels = np.concatenate([np.arange(count) for count in self.order.counts])
+        wrong = np.flatnonzero(~self.truth.fits(np.array([picture]), pictures, levels)[0])
+        if not len(wrong):
+            raise UsageError(f"every caption of {self.data.name} is true of picture {picture}, so "
+                             "there are no mismatching pairs: give data of at least two classes.")
+        found = wrong[int(rng.integers(len(wrong)))]
+        return pictures[found], levels[found]

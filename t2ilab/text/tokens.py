@@ -57,7 +57,8 @@ class Vocabulary:
         """
         words = tokenize(caption)
         if not words:
-            raise CaptionError("The caption is empty: type a sentence such as "
+            wrong = f"'{caption[:40]}' has no word" if caption.strip() else "The caption is empty"
+            raise CaptionError(f"{wrong}: type a sentence in letters from a to z, such as "
                                "'a small red bird with blue wings'.")
         if len(words) > MAX_WORDS:
             raise CaptionError(f"The caption has {len(words)} words; at most {MAX_WORDS} can be "
@@ -72,5 +73,6 @@ class Vocabulary:
     def numbers(self, captions: Sequence[str]) -> Int[Tensor, "b words"]:
         """Token numbers [batch, longest caption], padded with 0; unknown words become 1."""
         rows = [[self.index.get(w, 1) for w in tokenize(c)[:MAX_WORDS]] for c in captions]
-        longest = max(map(len, rows), default=1)
-        return torch.tensor([row + [0] * (longest - len(row)) for row in rows], dtype=torch.long)
+        longest = max([1, *map(len, rows)])
+        padded = [row + [0] * (longest - len(row)) for row in rows]
+        return torch.tensor(padded, dtype=torch.long).reshape(len(rows), longest)

@@ -87,7 +87,8 @@ class CaptionBatches:
     def __call__(self, step: int) -> dict[str, Tensor]:
         chosen, levels, rng = self.order(step)
         numbers = self.encoder.vocabulary.numbers
-        said = [self._vary(self.data.captions[i][k], rng) for i, k in zip(chosen, levels, strict=True)]
+        said = [self._vary(self.data.captions[i][k], rng)
+                for i, k in zip(chosen, levels, strict=True)]
         batch = {"numbers": numbers(said),
                  "fits": torch.from_numpy(self.truth.fits(chosen, chosen, levels))}
         if self.features is not None:

@@ -1,0 +1,117 @@
+"""Caption encoders: what they share, and what the recurrent one can tell that the mean cannot."""
+
+import pytest
+import torch
+
+from t2ilab.errors import CaptionError
+from t2ilab.text.encoders import ENCODERS, GRUEncoder, MeanVectorEncoder
+from t2ilab.text.tokens import Vocabulary
+from t2ilab.text_to_image import describe_encoder, make_encoder
+
+CAPTIONS = ["a red bird with blue wings", "a blue bird with red wings", "a bird", "blue"]
+KINDS = sorted(ENCODERS)
+
+
+def make(kind, text=16):
+    torch.manual_seed(0)
+    return ENCODERS[kind](Vocabulary.of(CAPTIONS), text=text)
+
+
+@pytest.fixture(params=KINDS)
+def encoder(request):
+    return make(request.param)
+
+
+def test_captions_go_in_and_vectors_come_out(encoder):
+    phi = encoder.encode(CAPTIONS)
+    assert phi.shape == (4, 16) and phi.dtype == torch.float32
+    assert not phi.requires_grad and encoder.text == 16
+
+
+def test_no_captions_give_no_vectors(encoder):
+    assert encoder.encode([]).shape == (0, 16)
+
+
+def test_each_vector_has_mean_0_and_variance_1(encoder):
+    phi = encoder.encode(CAPTIONS)
+    assert phi.mean(1) == pytest.approx([0] * 4, abs=1e-5)
+    assert phi.var(1, unbiased=False) == pytest.approx([1] * 4, rel=1e-2)
+
+
+def test_padding_changes_nothing(encoder):
+    numbers = encoder.vocabulary.numbers(CAPTIONS[:2])
+    padded = torch.cat([numbers, torch.zeros(2, 7, dtype=torch.long)], 1)
+    assert torch.allclose(encoder(padded), encoder(numbers), atol=1e-6)
+
+
+def test_a_vector_does_not_depend_on_what_else_is_encoded(encoder):
+    together = encoder.encode(CAPTIONS)
+    alone = torch.cat([encoder.encode([caption]) for caption in CAPTIONS])
+    assert torch.allclose(together, alone, atol=1e-5)
+    assert torch.allclose(encoder.encode(CAPTIONS[::-1]).flip(0), together, atol=1e-5)
+
+
+def test_more_captions_than_one_part_holds_keep_their_order(encoder):
+    many = (CAPTIONS * 300)[:1030]
+    expected = encoder.encode(CAPTIONS).repeat(300, 1)[:1030]
+    assert torch.allclose(encoder.encode(many), expected, atol=1e-5)
+
+
+def test_case_and_punctuation_say_nothing(encoder):
+    assert torch.allclose(encoder.encode(["A red BIRD, with blue wings!"]),
+                          encoder.encode(CAPTIONS[:1]), atol=1e-6)
+
+
+def test_unknown_words_are_read_as_something_not_dropped(encoder):
+    phi = encoder.encode(["a bird", "a mauve bird", "a teal bird"])
+    assert not torch.allclose(phi[0], phi[1], atol=1e-3)
+    assert torch.allclose(phi[1], phi[2], atol=1e-6)
+
+
+@pytest.mark.parametrize("caption", ["", "xyzzy", "bird " * 61])
+def test_unusable_captions_are_refused(encoder, caption):
+    with pytest.raises(CaptionError):
+        encoder.encode(["a bird", caption])
+
+
+def test_encoding_leaves_the_mode_as_it_was(encoder):
+    for training in (True, False):
+        encoder.train(training)
+        encoder.encode(CAPTIONS)
+        assert encoder.training is training
+
+
+def test_the_mean_cannot_tell_whose_colour_is_whose():
+    one, other = make("mean").encode(CAPTIONS[:2])
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_the_recurrent_encoder_can():
+    one, other = make("gru").encode(CAPTIONS[:2])
+    assert (one - other).abs().max() > 1e-2
+
+
+def test_the_mean_is_that_of_the_word_vectors():
+    encoder = make("mean")
+    words = encoder.words.weight[encoder.vocabulary.numbers(["a red bird"])[0]]
+    expected = torch.nn.functional.layer_norm(encoder.out(words.mean(0)), (16,))
+    assert torch.allclose(encoder.encode(["a red bird"])[0], expected, atol=1e-5)
+
+
+def test_the_recurrent_encoder_reads_in_both_directions():
+    """The last word bears on the state at the first one, and the other way round."""
+    encoder = make("gru")
+    h, _ = encoder.gru(encoder.words(encoder.vocabulary.numbers(["a red bird", "a red wings"])))
+    forward, backward = h[:, 0].chunk(2, dim=1)
+    assert torch.allclose(forward[0], forward[1], atol=1e-6)
+    assert not torch.allclose(backward[0], backward[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind, cls", [("mean", MeanVectorEncoder), ("gru", GRUEncoder)])
+def test_a_description_makes_the_same_network(kind, cls):
+    encoder = make(kind, text=8)
+    description = describe_encoder(encoder)
+    again = make_encoder(description)
+    again.load_state_dict(encoder.state_dict())
+    assert isinstance(again, cls) and description["kind"] == kind
+    assert torch.equal(again.encode(CAPTIONS), encoder.encode(CAPTIONS))

@@ -62,8 +62,8 @@ def test_the_plain_loop_runs_g_twice_and_d_four_times_and_leaks_into_g():
     generator = Generator(size=32, text=8, width=4)
     discriminator = Discriminator(size=32, text=8, width=4)
     loop, ran, leaked = PlainLoop(generator, discriminator), [], []
-    generator.register_forward_hook(lambda *_: ran.append("G"))
-    discriminator.register_forward_hook(lambda *_: ran.append("D"))
+    generator.unfold.register_forward_hook(lambda *_: ran.append("G"))
+    discriminator.fold.register_forward_hook(lambda *_: ran.append("D"))
     loop.opt_D.register_step_pre_hook(
         lambda *_: leaked.append(all(p.grad is not None for p in generator.parameters())))
     before = [p.detach().clone() for p in (*generator.parameters(), *discriminator.parameters())]

@@ -45,7 +45,7 @@ def read_back(reader: AttributeReader, world: World, images: UInt8[np.ndarray, "
 
 def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
               read: Mapping[str, Sequence[str]], *, columns: int = 4) -> Image.Image:
-    """Pictures, and below each a line for each stated attribute: a tick or a cross, and what is read.
+    """Pictures; below each, for each stated attribute, a tick or a cross and what is read.
 
     Args:
         stated: attribute -> value that the caption states; may be empty.
@@ -74,7 +74,8 @@ def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
     return sheet
 
 
-def _write_lines(draw: ImageDraw.ImageDraw, stated: Mapping, found: Mapping, x: int, y: int) -> None:
+def _write_lines(draw: ImageDraw.ImageDraw, stated: Mapping, found: Mapping, x: int, y: int
+                 ) -> None:
     font = ImageFont.load_default(size=LETTERS)
     for line, (name, value) in enumerate(stated.items()):
         top, right = y + line * LINE, found[name] == value
@@ -112,7 +113,9 @@ def note(system: TextToImage, world: World | None, caption: str) -> str:
         stated = world.read(caption)
         left = [name for name in world.content if name not in stated]
         said = ", ".join(f"{name} {value}" for name, value in stated.items()) or "nothing"
-        parts.append(f"The caption states: {said}." + (f" Left open: {', '.join(left)}." if left else ""))
+        parts.append(f"The caption states: {said}.")
+        if left:
+            parts.append(f"Left open: {', '.join(left)}.")
     unknown = system.unknown(caption)
     if unknown:
         listed = ", ".join(f"“{word}”" for word in unknown)
@@ -156,7 +159,7 @@ class CaptionExplorer(Explorer):
         return list(self.box.children[1:])
 
     def update(self) -> None:
-        """Draw, and say what the caption states; where it could not be drawn the message says why."""
+        """Draw, and say what the caption states; if it cannot be drawn the message says why."""
         super().update()
         drawn = not self.message.value
         words = note(self.system, self.world, self.controls["caption"].value) if drawn else ""

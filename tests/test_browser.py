@@ -1,0 +1,146 @@
+"""The caption explorer in a real JupyterLab, in a real browser; skipped where there is none."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("jupyterlab")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+                None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+
+PATIENCE = 120_000  # milliseconds, for the slowest step on a busy machine
+CELL = """
+import torch
+from t2ilab.data import paperworld
+from t2ilab.explore.captions import SUGGESTIONS, CaptionExplorer
+from t2ilab.models.reed import Generator
+from t2ilab.text.encoders import MeanVectorEncoder
+from t2ilab.text.tokens import Vocabulary
+from t2ilab.text_to_image import TextToImage, load_reader
+
+torch.manual_seed(0)
+encoder = MeanVectorEncoder(Vocabulary.of(SUGGESTIONS), text=8, word=8)
+system = TextToImage(encoder, Generator(size=32, text=8, z=4, projected=4, width=4))
+CaptionExplorer(system, paperworld.world("birds"), reader=load_reader("birds"))
+"""
+
+
+@pytest.fixture
+def address(tmp_path):
+    """JupyterLab on a loopback port, with a token, on a folder with one notebook; ended after."""
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": CELL.strip(),
+            "execution_count": None, "outputs": []}
+    notebook = {"cells": [cell], "metadata": {"kernelspec": {
+        "display_name": "Python 3", "language": "python", "name": "python3"}},
+        "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "widget.ipynb").write_text(json.dumps(notebook))
+    no_news = tmp_path / "settings" / "@jupyterlab" / "apputils-extension"
+    no_news.mkdir(parents=True)
+    (no_news / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    with open(tmp_path / "log", "w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+             f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True",
+             f"--ServerApp.root_dir={tmp_path / 'work'}"],
+            stdout=log, stderr=log, start_new_session=True, env=_environment(tmp_path))
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, tmp_path / "log")
+        yield f"http://127.0.0.1:{port}/lab/tree/widget.ipynb?token={token}"
+    finally:
+        _end(server)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Settings, sessions and temporary files of the server go to the test's own folder."""
+    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime",
+           "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    return os.environ | {name: str(folder / place) for name, place in own.items()}
+
+
+def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(2 * PATIENCE // 1000):
+        assert server.poll() is None, log.read_text()
+        try:
+            urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"JupyterLab did not answer:\n{log.read_text()}")
+
+
+def _end(server: subprocess.Popen) -> None:
+    """First as Ctrl-C would (kernels go too), then for good."""
+    server.send_signal(signal.SIGTERM)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+@pytest.fixture
+def page(address):
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+        page.wait_for_function("window.jupyterapp && window.jupyterapp.shell.currentWidget"
+                               " && window.jupyterapp.shell.currentWidget.sessionContext")
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
+        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        yield page
+        browser.close()
+
+
+def test_a_caption_is_typed_and_noise_is_rolled_in_a_browser(page):
+    picture, entry = page.locator("img.t2ilab-crisp"), page.locator(".widget-text input")
+    page.wait_for_function("document.querySelector('img.t2ilab-crisp')?.naturalWidth > 0")
+    shown = [picture.get_attribute("src")]
+
+    def wait_for_another_picture():
+        page.wait_for_function(
+            "old => document.querySelector('img.t2ilab-crisp').src !== old", arg=shown[-1])
+        shown.append(picture.get_attribute("src"))
+
+    def type_caption(words):
+        entry.fill(words)
+        entry.press("Enter")
+
+    type_caption("a large yellow bird with black wings")
+    wait_for_another_picture()
+    page.get_by_text("The caption states: size large, breast yellow, wing black.").wait_for()
+    page.get_by_role("button", name="Other noise").click()
+    wait_for_another_picture()
+    refused = {"": "The caption is empty", "ein Vogel": "None of these words is known"}
+    for words, said in refused.items():
+        type_caption(words)
+        page.get_by_role("alert").get_by_text(said).wait_for()
+    assert picture.get_attribute("src") == shown[-1]  # the last one that worked
+    page.locator(".widget-dropdown select").select_option("a blue bird sits on a branch")
+    wait_for_another_picture()
+    assert page.get_by_role("alert").count() == 0
+    assert entry.input_value() == "a blue bird sits on a branch"
+    assert len(set(shown)) == 4

@@ -9,7 +9,7 @@ from PIL import Image
 
 from t2ilab.errors import CaptionError, DataError, UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.explore.sheet import contact_sheet
+from t2ilab.explore.sheet import contact_sheet, differences
 
 
 class Watcher:
@@ -63,7 +63,8 @@ def test_controls_are_labelled_and_wait_for_the_release():
     for name, control in explorer.controls.items():
         assert control.description == name
         assert control.continuous_update is False
-    assert explorer.image.tooltip.startswith("a square: grey 10")
+    assert "a square: grey 10, size 8.0, words a bird" in explorer.status.value
+    assert explorer.image.tooltip is None  # with one, the view of an Image fails in the browser
     assert explorer.image.width == "640"  # 8 pixels, enlarged by a whole number
 
 
@@ -179,6 +180,12 @@ def test_the_contact_sheet_has_room_for_long_labels():
     assert long.size[0] == short.size[0] and long.size[1] > short.size[1] + 30
     with pytest.raises(UsageError, match="2 pictures and 1 labels"):
         contact_sheet(tiles, ["a"])
+
+
+def test_a_sheet_labels_itself_with_what_differs():
+    states = [{"seed": seed, "words": "a bird", "range": [0, 1]} for seed in (1, 2)]
+    assert differences(states) == ["seed = 1", "seed = 2"]
+    assert differences(states[:1]) == ["seed = 1, words = a bird, range = [0, 1]"]
 
 
 def test_a_page_without_a_kernel_gets_a_sentence_not_a_dump_of_widgets():

@@ -143,8 +143,10 @@ def test_figure_keeps_a_png_of_a_figure_or_a_picture_and_closes_it(lab, capsys):
     lab.figure("curve", figure, "a line that rises")
     assert not plt.fignum_exists(figure.number)
     lab.figure("float", Image.new("F", (5, 4)))
-    assert Image.open(lab.out / "figures" / "curve.png").size[0] > 200
-    assert Image.open(lab.out / "figures" / "float.png").size == (5, 4)
+    with Image.open(lab.out / "figures" / "curve.png") as curve:
+        assert curve.size[0] > 200
+    with Image.open(lab.out / "figures" / "float.png") as picture:
+        assert picture.size == (5, 4)
     assert capsys.readouterr().out.endswith("figure curve: a line that rises\nfigure float\n")
 
 

@@ -30,12 +30,13 @@ import torch
 from PIL import Image
 
 from t2ilab.errors import T2ILabError, UsageError, choose
-from t2ilab.explore.sheet import contact_sheet
+from t2ilab.explore.sheet import contact_sheet, differences
 
 State = dict[str, Any]
 
 _CRISP = "<style>.t2ilab-crisp, .t2ilab-crisp img {image-rendering: pixelated}</style>"
 _RED = "color: var(--jp-error-color1, #b00020); line-height: 1.4"
+_UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"
 _WIDEST = 640  # screen pixels of the enlarged picture
 
 
@@ -49,7 +50,7 @@ class Explorer:
             `digits` and lists become tuples before `render` sees them.
         buttons: by label, a function from the state to the values to change.
         play: the name of a slider that a play button moves.
-        title: what the picture shows, in words (its accessible name).
+        title: what the picture shows, in words (for those who hear the page, or print it).
         lab: told of errors by `lab.watch(error)`, so that `lab.finish()` raises them. A
             `UsageError` after the first drawing (a caption of unknown words, say) answers what
             the user just did: it is shown and not reported.
@@ -133,11 +134,10 @@ class Explorer:
     ) -> Image.Image:
         """The pictures of a sweep side by side: what a page without a kernel shows.
 
-        `states` need to name only what differs from the present state; without `labels` they
-        label themselves. Errors are raised.
+        `states` need to name only what differs from the present state; without `labels` each
+        is labelled with what differs among them. Errors are raised.
         """
-        words = (", ".join(f"{k} = {v}" for k, v in state.items()) for state in states)
-        labels = list(words) if labels is None else labels
+        labels = differences(states) if labels is None else labels
         return contact_sheet([self.picture(**s) for s in states], labels, columns=columns)
 
     def update(self) -> None:
@@ -152,14 +152,18 @@ class Explorer:
         kept = ", kept from before" if self._png.cache_info().misses == misses else ""
         width = Image.open(BytesIO(png)).width
         self.image.width = str(width * (self._scale or max(1, _WIDEST // width)))
-        self.image.tooltip = f"{self.title}: " + ", ".join(
-            f"{k} {v}" for k, v in self.state.items()
-        )
         self.image.value = png
         self.message.value = ""
-        self.status.value = (
-            f'<small role="status">{1000 * (time.perf_counter() - began):.0f} ms{kept}</small>'
-        )
+        self.status.value = self._words(1000 * (time.perf_counter() - began), kept)
+
+    def _words(self, milliseconds: float, kept: str) -> str:
+        """The line below the picture, and what the picture is for those who hear the page.
+
+        (Not the picture's tooltip: the view of an Image in the browser fails on one.)
+        """
+        state = ", ".join(f"{name} {value}" for name, value in self.state.items())
+        heard = f'<span style="{_UNSEEN}">{html.escape(f"{self.title}: {state}")}</span>'
+        return f'<small role="status">{heard}{milliseconds:.0f} ms{kept}</small>'
 
     def _draw(self, items: tuple[tuple[str, Any], ...]) -> bytes:
         with torch.inference_mode():

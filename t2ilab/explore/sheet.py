@@ -1,7 +1,7 @@
 """Pictures side by side with a label below each: what a page without a kernel shows."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
@@ -40,6 +40,14 @@ def contact_sheet(
         sheet.paste(tile, (x, y))
         draw.multiline_text((x, y + height + 2), "\n".join(some), "black", font=font, spacing=3)
     return sheet
+
+
+def differences(states: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A label for each state of a sweep, "seed = 3": what all of them share is left out."""
+    first = states[0].items() if states[1:] else ()
+    shared = [item for item in first if all(item in state.items() for state in states)]
+    told = ([f"{k} = {v}" for k, v in state.items() if (k, v) not in shared] for state in states)
+    return [", ".join(words) for words in told]
 
 
 def _wrap(text: str, font: Any, width: int, most: int = 4) -> list[str]:

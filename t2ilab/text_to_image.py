@@ -49,24 +49,22 @@ class TextToImage(nn.Module):
     @torch.inference_mode()
     def forward(self, z: Float[Tensor, "b z"], phi: Float[Tensor, "b text"]
                 ) -> Float[Tensor, "b 3 size size"]:
-        """Pictures in [-1, 1] from noise and caption vectors, in float32."""
+        """Pictures in [-1, 1] from noise and caption vectors, in float32, 256 at a time."""
         parts = [self.generator(z[i : i + 256], phi[i : i + 256]) for i in range(0, len(z), 256)]
         return torch.cat(parts)
 
     def draw(self, caption: str | Sequence[str], n: int = 8, seed: int = 0
              ) -> UInt8[np.ndarray, "n size size 3"]:
-        """n pictures of one caption, or one picture of each of several captions.
+        """n pictures of one caption, or one picture of each of several captions (`n` is not used).
 
         Raises:
             CaptionError: a caption is empty, too long, or made of unknown words only.
-            UsageError: n is not between 1 and 1024.
+            UsageError: n, or the number of captions, is not between 1 and 1024.
         """
-        if isinstance(caption, str):
-            if not 1 <= n <= MOST:
-                raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
-            phi = self.encoder.encode([caption]).expand(n, -1)
-        else:
-            phi, n = self.encoder.encode(caption), len(caption)
+        n = n if isinstance(caption, str) else len(caption)
+        if not 1 <= n <= MOST:
+            raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
+        phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
         return to_uint8(self(self.noise(n, seed).to(phi.device), phi))
 
     def unknown(self, caption: str) -> list[str]:
@@ -91,8 +89,8 @@ class TextToImage(nn.Module):
         path = Path(name_or_path).expanduser()
         found = sorted(path.glob("*.safetensors")) if path.is_dir() else []
         if path.is_dir() and len(found) != 1:
-            raise WeightsError(f"{path} holds {len(found)} weight files (*.safetensors); expected one. "
-                               "Give the file, or the folder of a finished training run.")
+            raise WeightsError(f"{path} holds {len(found)} weight files (*.safetensors); expected "
+                               "one. Give the file, or the folder of a finished training run.")
         loaded = weights.load(found[0] if found else name_or_path)
         arguments = _arguments(loaded, cls)
         system = cls(make_encoder(arguments["encoder"]), Generator(**arguments["generator"]))
@@ -123,7 +121,11 @@ def save_encoder(encoder: CaptionEncoder, folder: str | Path, name: str, **about
 
 
 def load_encoder(name_or_path: str | Path) -> CaptionEncoder:
-    """A trained caption encoder, e.g. "encoder-birds"."""
+    """A trained caption encoder, by name ("encoder-birds") or path.
+
+    Raises:
+        WeightsError: missing, cut short, altered, or no caption encoder.
+    """
     loaded = weights.load(name_or_path)
     if "kind" not in loaded.arguments:
         raise WeightsError(f"weights '{loaded.name}' are no caption encoder but "
@@ -132,7 +134,12 @@ def load_encoder(name_or_path: str | Path) -> CaptionEncoder:
 
 
 def load_reader(world: str) -> AttributeReader:
-    """The trained AttributeReader of a world of PaperWorld."""
+    """The trained AttributeReader of a world of PaperWorld.
+
+    Raises:
+        UsageError: none ships for this world.
+        WeightsError: its file is cut short or altered.
+    """
     loaded = weights.load(f"reader-{world}")
     return weights.into(AttributeReader(**loaded.arguments), loaded).eval()
 

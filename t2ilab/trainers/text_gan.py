@@ -1,7 +1,7 @@
 """GAN, GAN-CLS, GAN-INT, GAN-INT-CLS: text-to-image training of Reed et al. 2016, Algorithm 1.
 
-Two switches make the four systems. `cls` shows the discriminator real pictures with captions that do
-not fit them; `interpolate` asks the generator to please it on points between two captions too.
+Two switches make the four systems. `cls` shows the discriminator real pictures with captions that
+do not fit them; `interpolate` asks the generator to please it on points between two captions too.
 Symbols: x pictures, z noise, phi = phi(t) caption vectors, s_r, s_w, s_f the discriminator's logits
 for real, wrong and fake pairs.
 """
@@ -35,7 +35,8 @@ class Recipe:
         betas: of Adam.
         hinge: hinge losses instead of cross-entropy.
         beta: the interpolated caption is beta * phi_1 + (1 - beta) * phi_2, in [0, 1].
-        share: interpolated captions per matching one in the generator's step (repository: 1/2).
+        share: interpolated captions per matching one in the generator's step, in [0, 1]
+            (repository: 1/2).
         average: decay of the generator's running average, which draws the samples; 0 for none.
         decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
         norm: the discriminator's, "batch" or "spectral".
@@ -80,7 +81,8 @@ class TextGAN:
         self.cls, self.interpolate = cls, interpolate
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas, fused=True)
-        self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas, fused=True)
+        self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas,
+                                      fused=True)
         self.noise = torch.Generator().manual_seed(seed)
         self.shown = torch.zeros(0, generator.text) if shown is None else shown
         self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.noise)
@@ -117,7 +119,8 @@ class TextGAN:
         # G: fakes are to be taken for true, between captions too. D only hands the gradient on.
         self.D.requires_grad_(False)
         logits = self.D(fakes, phi_all)
-        loss_g = (loss.generator_hinge if self.recipe.hinge else loss.generator_nonsaturating)(logits)
+        please = loss.generator_hinge if self.recipe.hinge else loss.generator_nonsaturating
+        loss_g = please(logits)
         self.opt_G.zero_grad()
         loss_g.backward()
         self.opt_G.step()
@@ -136,8 +139,8 @@ class TextGAN:
         count = round(len(phi) * self.recipe.share) if self.interpolate else 0
         if not count:
             return phi
-        beta = self.recipe.beta
-        return torch.cat([phi, beta * phi[:count] + (1 - beta) * phi.roll(count, 0)[:count]])
+        beta, others = self.recipe.beta, phi.roll(min(count, len(phi) - 1), 0)
+        return torch.cat([phi, beta * phi[:count] + (1 - beta) * others[:count]])
 
     def _set_learning_rates(self) -> None:
         r = self.recipe
@@ -149,8 +152,9 @@ class TextGAN:
     @torch.no_grad()
     def _update_average(self) -> None:
         """The running average of G's weights draws better pictures than their last value."""
-        for mean, now in zip(self.average.state_dict().values(), _bare(self.G).state_dict().values(),
-                             strict=True):
+        now_of = _bare(self.G).state_dict()
+        for name, mean in self.average.state_dict().items():
+            now = now_of[name]
             if self.recipe.average and mean.dtype.is_floating_point:
                 mean.lerp_(now, 1 - self.recipe.average)
             else:

@@ -1,6 +1,7 @@
 """Grids of pictures, curves of losses: what the notebooks show."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +32,11 @@ def grid(images: "UInt8[np.ndarray, 'n h w 3']", *, columns: int = 8, scale: int
     n, h, w, _ = images.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    sheet = Image.new("RGB", (columns * (w * scale + gap) - gap, rows * (h * scale + gap) - gap), PAPER)
+    across, down = w * scale + gap, h * scale + gap
+    sheet = Image.new("RGB", (columns * across - gap, rows * down - gap), PAPER)
     for i, picture in enumerate(images):
         tile = Image.fromarray(picture).resize((w * scale, h * scale), Image.Resampling.NEAREST)
-        sheet.paste(tile, (i % columns * (w * scale + gap), i // columns * (h * scale + gap)))
+        sheet.paste(tile, (i % columns * across, i // columns * down))
     return sheet
 
 
@@ -66,25 +68,26 @@ def curves(history: "pd.DataFrame", columns: Sequence[str] | None = None, *, smo
 
     columns = columns or [c for c in history.columns if c not in ("step", "seconds")]
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-    for column, colour in zip(columns, COLOURS, strict=False):
+    for column, colour in zip(columns, cycle(COLOURS), strict=False):
         mean = history[column].rolling(smooth, min_periods=1, center=True).mean()
         axes.plot(history["step"], history[column], color=colour, alpha=0.2, lw=1)
-        axes.plot(history["step"], mean, color=colour, lw=2, label=(labels or {}).get(column, column))
+        label = (labels or {}).get(column, column)
+        axes.plot(history["step"], mean, color=colour, lw=2, label=label)
     axes.set(xlabel="step", ylabel=ylabel, title=title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
 
-def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "", top: float | None = 1.0
-         ) -> "Figure":
+def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "",
+         top: float | None = 1.0) -> "Figure":
     """Groups of bars: {group: {bar: value}}, each bar with its value above it."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     names = list(next(iter(values.values())))
     width = 0.8 / len(names)
-    for k, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+    for k, (name, colour) in enumerate(zip(names, cycle(COLOURS), strict=False)):
         places = np.arange(len(values)) + (k - (len(names) - 1) / 2) * width
         drawn = axes.bar(places, [group[name] for group in values.values()], width * 0.92,
                          color=colour, label=name)
@@ -93,4 +96,51 @@ def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "", t
     axes.set(ylabel=ylabel, title=title, ylim=(0, None if top is None else top * 1.12))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=len(names), loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    return figure
+
+
+def truth_table(images: "UInt8[np.ndarray, 'n h w 3']", captions: Sequence[str],
+                fits: np.ndarray, *, cell: int = 72, text: int = 14) -> Image.Image:
+    """Pictures across, captions down, and whether each caption is true of each picture.
+
+    Args:
+        images: the pictures, one a column.
+        captions: one a row.
+        fits: bool [pictures, captions].
+    """
+    font = ImageFont.load_default(size=text)
+    left, row = int(max(font.getlength(c) for c in captions)) + 14, text + 14
+    sheet = Image.new("RGB", (left + cell * len(images), cell + 6 + row * len(captions)), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for i, picture in enumerate(images):
+        tile = Image.fromarray(picture).resize((cell - 6, cell - 6), Image.Resampling.NEAREST)
+        sheet.paste(tile, (left + i * cell, 2))
+    for j, caption in enumerate(captions):
+        y = cell + 4 + j * row
+        draw.text((4, y + 6), caption, fill=INK, font=font)
+        for i in range(len(images)):
+            x, true = left + i * cell, bool(fits[i, j])
+            draw.rectangle((x, y, x + cell - 7, y + row - 4), fill="#d8ecd9" if true else "#f6dcd9")
+            draw.text((x + cell // 2 - 3, y + row // 2 - 2), "true" if true else "false", fill=INK,
+                      font=font, anchor="mm")
+    return sheet
+
+
+def similarities(matrices: "dict[str, np.ndarray]", labels: Sequence[str]) -> "Figure":
+    """Square matrices of cosines side by side, each with its title; their labels on the left."""
+    import matplotlib.pyplot as plt
+
+    n = len(labels)
+    size = (3.2 + 0.62 * n * len(matrices), 0.62 * n + 0.8)
+    figure, axes = plt.subplots(1, len(matrices), figsize=size, layout="constrained", sharey=True,
+                                squeeze=False)
+    for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
+        ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r", alpha=0.75)
+        for i, j in np.ndindex(n, n):
+            ax.text(j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", fontsize=8)
+        ax.set_title(title, fontsize=10)
+        ax.set_xticks(range(n), [str(i + 1) for i in range(n)], fontsize=9)
+        ax.set_yticks(range(n), [f"{label}  {i + 1}" for i, label in enumerate(labels)], fontsize=9)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
     return figure

@@ -1,7 +1,7 @@
 """From a name to a trained system: what `t2ilab train` and the notebooks call.
 
-One function a kind of system: `train_text_gan` (the four GANs, on a world of PaperWorld or on a public
-data set), `train_encoder`, `train_reader`. Sizes stand in `PROFILES`, recipes in `RECIPES`.
+One function a kind of system: `train_text_gan` (the four GANs, on a world of PaperWorld or on a
+public data set), `train_encoder`, `train_reader`. Sizes stand in `PROFILES`, recipes in `RECIPES`.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from t2ilab import weights
 from t2ilab.data import paperworld, public
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.data.pairs import TextImageBatches
-from t2ilab.errors import UsageError, WeightsError, choose
+from t2ilab.errors import TrainingError, UsageError, WeightsError, choose
 from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.reed import Discriminator, Generator
@@ -29,6 +29,7 @@ from t2ilab.text_to_image import (
     save_encoder,
 )
 from t2ilab.trainers.caption_encoder import CaptionBatches, CaptionEncoderTrainer
+from t2ilab.trainers.engine.checkpoint import NAME as CHECKPOINT
 from t2ilab.trainers.engine.folder import PREPARED, Folder
 from t2ilab.trainers.fit import Fitted, fit
 from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer
@@ -62,8 +63,8 @@ class Profile:
 PROFILES = {
     "smoke": Profile(size=32, pictures=256, text=64, width=8, batch_size=16, minutes=0.05,
                      encoder_steps=20, reader_steps=20),
-    "laptop": Profile(size=32, pictures=None, text=256, width=40, batch_size=32, minutes=5,
-                      encoder_steps=2000, reader_steps=3000),
+    "laptop": Profile(size=32, pictures=None, text=256, width=32, batch_size=16, minutes=5,
+                      encoder_steps=2000, reader_steps=1500),
     "gpu": Profile(size=64, pictures=None, text=1024, width=128, batch_size=64, minutes=24 * 60,
                    encoder_steps=20_000, reader_steps=10_000),
 }
@@ -107,21 +108,24 @@ def load_data(*, world: str | None = None, data: str | None = None, root: str | 
 
 
 def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, "n k text"]:
-    """phi of every caption, as half floats; pictures with fewer captions repeat their own."""
+    """phi of every caption, as half floats; pictures with fewer captions repeat their own.
+
+    phi is 0 for a caption that says nothing to the encoder ("A."): data sets have such.
+    """
     most = max(len(c) for c in data.captions)
     rows = [c[k % len(c)] for c in data.captions for k in range(most)]
     unique = sorted(set(rows), key=len)  # each sentence once, those of like length together
     known = [c for c in unique if not _unusable(encoder, c)]
     phi = torch.zeros(len(unique), encoder.text, dtype=torch.float16)
     place = {caption: i for i, caption in enumerate(unique)}
-    at = torch.tensor([place[c] for c in known])
+    at = torch.tensor([place[c] for c in known], dtype=torch.long)
     phi[at] = encoder.encode(known).half().cpu()
     index = torch.tensor([place[c] for c in rows])
     return phi[index].view(len(data), most, encoder.text)
 
 
 def _unusable(encoder: CaptionEncoder, caption: str) -> bool:
-    """A caption of a data set that says nothing to the encoder ("A."): phi is 0 for it."""
+    """Is nothing to be made of this caption?"""
     try:
         encoder.vocabulary.check(caption)
     except UsageError:
@@ -140,13 +144,15 @@ def train_reader(world: str, *, profile: str = "laptop", out: str | None = None,
     sets = [w.load("reader", size, n) for size in (32, 64)]
     reader = AttributeReader(attributes={name: len(v) for name, v in w.attributes.items()})
     fitted = fit(ReaderTrainer(reader, seed=seed), ReaderBatches(sets, seed=seed), out=out,
-                 steps=steps or plan.reader_steps, resume=resume, device=device, seed=seed, show=show)
+                 steps=steps or plan.reader_steps, resume=resume, device=device, seed=seed,
+                 show=show)
     reader.cpu().eval()
     measured = {f"{name}_{size}": round(share, 4) for size in (32, 64)
                 for name, share in accuracy(reader, w.load("test", size, n)).items()}
     path = None
     if out is not None:
-        about = _about(command, f"PaperWorld {world}, split reader, 32 and 64 pixels", fitted, measured)
+        about = _about(command, f"PaperWorld {world}, split reader, 32 and 64 pixels", fitted,
+                       measured)
         architecture = {"class": "t2ilab.models.reader.AttributeReader",
                         "arguments": {"attributes": reader.attributes}}
         path = weights.save(out, reader.state_dict(), {"architecture": architecture, **about},
@@ -170,6 +176,8 @@ def train_encoder(data: CaptionedImages, *, kind: str = "gru", world: str | None
         data: captioned pictures.
         kind: "gru" or "mean".
         world: match captions with pictures through that world's reader; None: with other captions.
+        out: folder for checkpoint and history and, unless a signal ended the run, the weights.
+        steps: budget; by default the profile's, but at most about 100 epochs.
     """
     plan = PROFILES[choose("profile", profile, PROFILES)]
     make = ENCODERS[choose("caption encoder", kind, ENCODERS)]
@@ -178,13 +186,15 @@ def train_encoder(data: CaptionedImages, *, kind: str = "gru", world: str | None
     corpus = [c for captions in data.captions for c in captions] + list(asides)
     encoder = make(Vocabulary.of(corpus, at_least=1 if world else 3), text=text or plan.text)
     features = reader_features(load_reader(world), data) if world else None
-    trainer = CaptionEncoderTrainer(encoder, features=None if features is None else features.shape[1])
+    size = None if features is None else features.shape[1]
+    trainer = CaptionEncoderTrainer(encoder, features=size)
     batches = CaptionBatches(data, encoder, features, seed=seed, asides=asides)
-    fitted = fit(trainer, batches, steps=steps or plan.encoder_steps, out=out, resume=resume,
+    steps = steps or min(plan.encoder_steps, 100 * len(data) // batches.order.batch_size + 50)
+    fitted = fit(trainer, batches, steps=steps, out=out, resume=resume,
                  device=device, precision="32-true", seed=seed, show=show)
     encoder.cpu().eval()
     path = None
-    if out is not None:
+    if out is not None and fitted.stopped != "signal":
         last = float(fitted.history["matching"].iloc[-1])
         path = save_encoder(encoder, out, f"encoder-{world or data.name.split('/')[0]}",
                             **_about(command, data.name, fitted, {"matching_loss": round(last, 4)}))
@@ -201,15 +211,16 @@ def reader_features(reader: AttributeReader, data: CaptionedImages) -> Float[Ten
 def train_text_gan(system: str, *, world: str | None = None, data: str | None = None,
                    root: str | None = None, size: int | None = None, profile: str = "laptop",
                    recipe: str | Recipe = "stable", minutes: float | None = None,
-                   steps: int | None = None, width: int | None = None, out: str | None = None,
-                   resume: bool = False, seed: int = 0, device: str = "auto", command: str = "",
+                   steps: int | None = None, width: int | None = None,
+                   batch_size: int | None = None, out: str | None = None, resume: bool = False,
+                   seed: int = 0, device: str = "auto", command: str = "",
                    encoder: CaptionEncoder | None = None, show: bool = True) -> Trained:
     """Train one of the four GANs and, where there is none yet, the caption encoder it needs.
 
     Args:
         system: "gan", "gan_cls", "gan_int" or "gan_int_cls".
         world, data, root: see `load_data`.
-        size, minutes, steps, width: instead of the profile's.
+        size, minutes, steps, width, batch_size: instead of the profile's.
         recipe: "paper", "stable", or a `Recipe`.
         out: folder for checkpoints, history, strips and, at the end, the weights.
         resume: go on with the run in `out`.
@@ -232,7 +243,8 @@ def train_text_gan(system: str, *, world: str | None = None, data: str | None = 
         Discriminator(size=size, text=encoder.text, width=width, norm=recipe.norm,
                       residual=recipe.residual, projection=recipe.projection),
         recipe=recipe, seed=seed, shown=shown, **switches)
-    batches = TextImageBatches(captioned, phi, batch_size=min(plan.batch_size, len(captioned)),
+    batch_size = min(batch_size or plan.batch_size, len(captioned))
+    batches = TextImageBatches(captioned, phi, batch_size=batch_size,
                                seed=seed, wrong=recipe.wrong,
                                near=recipe.near if captioned.stated is not None else 1)
     budget = {"steps": steps, "minutes": minutes if minutes or steps else plan.minutes}
@@ -266,7 +278,7 @@ def _see_that_free(out: str | None, resume: bool) -> None:
 
 def _encoder(data: CaptionedImages, world: str | None, profile: str, out: str | None, seed: int,
              show: bool) -> CaptionEncoder:
-    """The bundled encoder of the world, the one that an earlier part of this run made, or a new one."""
+    """The world's bundled encoder, the one that an earlier part of this run made, or a new one."""
     if world is not None and f"encoder-{world}" in weights.bundled():
         return load_encoder(f"encoder-{world}")
     folder = None if out is None else Path(out) / PREPARED
@@ -276,8 +288,13 @@ def _encoder(data: CaptionedImages, world: str | None, profile: str, out: str | 
             return load_encoder(made)
         except WeightsError as error:
             raise WeightsError(f"{error} Remove {folder} to train it again.") from error
-    return train_encoder(data, world=world, profile=profile, seed=seed, show=show,
-                         out=None if folder is None else str(folder)).system
+    begun = folder is not None and (folder / CHECKPOINT).exists()
+    trained = train_encoder(data, world=world, profile=profile, seed=seed, show=show, resume=begun,
+                            out=None if folder is None else str(folder))
+    if trained.fitted.stopped == "signal":
+        raise TrainingError("stopped while the caption encoder was trained, before the GAN. To go "
+                            "on, make the same call" + (" with resume=True." if out else "."))
+    return trained.system
 
 
 def _about(command: str, data: str, fitted: Fitted, measured: dict) -> dict:

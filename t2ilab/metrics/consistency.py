@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
+from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 
 
@@ -31,13 +32,20 @@ def caption_consistency(reader: AttributeReader, images: Float[Tensor, "n 3 h w"
 
     Returns:
         attribute -> share in [0, 1], and "all" -> the share with every attribute right.
+
+    Raises:
+        UsageError: no pictures, more of them than `data` has, or an attribute that the reader does
+            not read.
     """
+    if not 1 <= len(images) <= len(data):
+        raise UsageError(f"{len(images)} pictures: expected 1 to {len(data)}, as {data.name} has.")
     read, right = reader.read(images), {}
-    content = list(data.attributes)[: data.stated.shape[2]]
     for name in attributes:
+        choose("attribute", name, read)
         right[name] = read[name].cpu().numpy() == data.attributes[name][: len(images)]
         if level is not None:
-            right[name] |= ~data.stated[: len(images), level, content.index(name)]
+            fact = list(data.attributes).index(name)  # content comes before style
+            right[name] |= ~data.stated[: len(images), level, fact]
     shares = {name: float(values.mean()) for name, values in right.items()}
     return shares | {"all": float(np.logical_and.reduce(list(right.values())).mean())}
 

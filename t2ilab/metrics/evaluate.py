@@ -30,8 +30,11 @@ def evaluate(system: TextToImage, world: paperworld.World, reader: AttributeRead
 
     Returns:
         "consistency_<attribute>", "consistency_all", the same "_unseen"; "diversity"; and with the
-        reader as extractor "fid", "kid", "inception_score", "inception_score_share" (of the real
-        pictures').
+        reader as "extractor" (its name) "fid", "kid", "inception_score", "inception_score_share"
+        (of the real pictures'); "pictures", their number.
+
+    Raises:
+        UsageError: n is not from 50 to the number of pictures in the test split.
     """
     test = world.load("test", system.size)
     if not 50 <= n <= len(test):
@@ -50,7 +53,7 @@ def evaluate(system: TextToImage, world: paperworld.World, reader: AttributeRead
 
 
 def _diversity(system, world, reader, phi, noises, seed) -> float:
-    """Of 16 captions, `noises` pictures each, against a real sample of the same size."""
+    """Of 16 captions, `noises` pictures each, against the whole real split."""
     z = system.noise(noises, seed + 1)
     some = phi[:: max(1, len(phi) // 16)][:16]
     drawn = torch.stack([system(z, p.expand(noises, -1)) for p in some])

@@ -32,7 +32,8 @@ class ClassLogits(nn.Module):
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b classes"]:
         logits = self.reader(images)
-        return sum(logits[name].log_softmax(1)[:, columns] for name, columns in self.columns.items())
+        return sum(logits[name].log_softmax(1)[:, columns]
+                   for name, columns in self.columns.items())
 
 
 class Features(nn.Module):
@@ -89,7 +90,11 @@ def imagenet_scores(
 ) -> Scores:
     """The scores with the ImageNet Inception network of the literature.
 
+    Args:
+        real, fake: pictures in [-1, 1]; at least 50 of each.
+
     Raises:
+        UsageError: fewer than 50 pictures of a kind.
         DataError: its weights are not on this machine and cannot be had.
     """
     try:
@@ -97,8 +102,8 @@ def imagenet_scores(
                         name="ImageNet Inception-v3")
     except (ImportError, OSError) as error:
         raise DataError(
-            "The ImageNet scores need torch-fidelity (pip install torch-fidelity) and, at the first "
-            "call, a network to fetch its Inception weights. The course's own scores need neither: "
+            "The ImageNet scores need torch-fidelity (pip install torch-fidelity) and, at the "
+            "first call, a network to fetch its weights. The course's own scores need neither: "
             f"`scores(...)`. ({type(error).__name__}: {error})"
         ) from error
 
@@ -115,7 +120,8 @@ def _bytes(images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _compute(real, fake, features: nn.Module | int, logits: nn.Module | str, *, name: str) -> Scores:
+def _compute(real: Tensor, fake: Tensor, features: nn.Module | int, logits: nn.Module | str, *,
+             name: str) -> Scores:
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 

@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 
 def shade(colour: Colour, by: float) -> Colour:
-    """`colour` made lighter (0 < by <= 1, towards white) or darker (-1 <= by < 0, towards black)."""
+    """`colour` made lighter (0 < by <= 1, towards white) or darker (-1 <= by < 0, to black)."""
     towards = 255 if by > 0 else 0
     return tuple(round(c + (towards - c) * abs(by)) for c in colour)
 

@@ -46,7 +46,8 @@ def _branch(page: Page, feet: float, rng: np.random.Generator) -> None:
     left, right = feet - slope, feet + slope
     sheet.cut(np.array([(-0.02, left - thick * 0.6), (1.02, right - thick * 0.35),
                         (1.02, right + thick * 0.9), (-0.02, left + thick * 1.4)]), BRANCH)
-    for x, length, up in rng.uniform((0.02, 0.09, 0), (0.98, 0.15, 1), (int(rng.integers(2, 5)), 3)):
+    leaves = int(rng.integers(2, 5))
+    for x, length, up in rng.uniform((0.02, 0.09, 0), (0.98, 0.15, 1), (leaves, 3)):
         y = left + (right - left) * x
         angle = (-0.9 if up > 0.5 else 0.9) + 0.5 * (length - 0.12) / 0.03
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

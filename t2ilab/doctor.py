@@ -1,0 +1,283 @@
+"""What `t2ilab doctor` looks at on this machine, and what it says to do about each problem."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from t2ilab import __version__
+from t2ilab.paths import ROOT, cache_dir
+
+INSTALL = f"{sys.executable} -m pip install"
+FREE_GB, MEMORY_GB = 2.0, 2.0  # below these a training may fail
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what it is, "torch", "free disk", ...
+        state: "ok", "warning" (works, with limits) or "broken" (something fails).
+        value: what was found, in words.
+        advice: what to do about it; "" where all is well.
+    """
+
+    name: str
+    state: str
+    value: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """All findings, in the order in which they are worth reading."""
+    looks = (versions, torchvision, device, precision, cores, memory, widgets, kernel, weights,
+             cache, disk, environment)
+    findings: list[Finding] = []
+    for look in looks:
+        findings += _safely(look)
+    return findings
+
+
+def report(findings: list[Finding]) -> str:
+    """Findings as text: a line each, and below a problem what to do about it."""
+    marks = {"ok": "ok     ", "warning": "WARNING", "broken": "BROKEN "}
+    width = max(len(finding.name) for finding in findings)
+    lines = []
+    for finding in findings:
+        lines.append(f"{marks[finding.state]}  {finding.name:<{width}}  {finding.value}")
+        lines += [f"{'':>7}  {'':>{width}}  -> {finding.advice}"] if finding.advice else []
+    count = {state: sum(f.state == state for f in findings) for state in marks}
+    words = [f"{count['broken']} broken", f"{count['warning']} to look at"]
+    healthy = not (count["broken"] or count["warning"])
+    return "\n".join([*lines, "", "all is well" if healthy else ", ".join(words)])
+
+
+def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """A look that fails is itself a finding: the others are made all the same."""
+    found: list[Finding] = []
+    try:
+        found.extend(look())
+    except Exception as error:
+        words = f"could not be looked at: {type(error).__name__}: {error}"
+        found.append(Finding(look.__name__, "broken", words, "see the message"))
+    return found
+
+
+def versions() -> Iterator[Finding]:
+    """Python, this package, and every package of requirements.txt against its range."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    old = sys.version_info < (3, 10)
+    yield Finding("python", "broken" if old else "ok", f"{python} ({sys.executable})",
+                  "install Python 3.10 or newer" if old else "")
+    yield Finding("t2ilab", "ok", f"{__version__} ({Path(__file__).parent})")
+    for requirement, needed in _requirements(ROOT / "requirements.txt"):
+        yield _package(requirement, needed)
+
+
+def _requirements(path: Path) -> list[tuple[str, bool]]:
+    """(requirement, whether the course itself needs it) for each line; tests come last in the file.
+    Without the file: torch alone."""
+    if not path.exists():
+        return [("torch>=2.11", True)]
+    needed, found = True, []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        needed = needed and not (line.startswith("#") and "test" in line and "use" in line)
+        text = line.split("#")[0].strip()
+        if text and not text.startswith("-"):
+            found.append((text, needed))
+    return found
+
+
+def _package(text: str, needed: bool) -> Finding:
+    from packaging.requirements import Requirement
+
+    requirement = Requirement(text)
+    bad, purpose = ("broken", "") if needed else ("warning", " (used by the tests only)")
+    install = f"{INSTALL} '{text}'"
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return Finding(requirement.name, bad, f"not installed{purpose}", install)
+    if not requirement.specifier.contains(version, prereleases=True):
+        value = f"{version}, expected {requirement.specifier}{purpose}"
+        return Finding(requirement.name, bad, value, install)
+    return Finding(requirement.name, "ok", version)
+
+
+def torchvision() -> Iterator[Finding]:
+    """Torch and torchvision must have been built for each other."""
+    try:
+        import torchvision as _  # noqa: F401
+    except Exception as error:
+        yield Finding("torch with torchvision", "broken", f"do not import together: {error}",
+                      f"{INSTALL} --force-reinstall torch torchvision (both from one place)")
+        return
+    yield Finding("torch with torchvision", "ok", "import together")
+
+
+def device() -> Iterator[Finding]:
+    """What training runs on by default."""
+    import torch
+
+    from t2ilab.trainers.engine.machine import pick_device
+
+    chosen = pick_device("auto")
+    if chosen == "cuda":
+        names = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
+        yield Finding("device", "ok", f"cuda ({', '.join(names)})")
+    elif shutil.which("nvidia-smi"):
+        yield Finding("device", "warning", f"{chosen}, although there is an NVIDIA driver",
+                      "this torch is built without CUDA, or the driver is too old for it: "
+                      "install a torch that fits the driver")
+    else:
+        yield Finding("device", "ok", chosen)
+
+
+def precision() -> Iterator[Finding]:
+    """What `--precision auto` comes to."""
+    from t2ilab.trainers.engine.machine import computes_bf16, pick_device
+
+    native = computes_bf16(pick_device("auto"))
+    yield Finding("bfloat16", "ok", "computed natively: training uses it" if native else
+                  "not computed natively: training uses float32")
+
+
+def cores() -> Iterator[Finding]:
+    """How many there are for us, and how many torch will use."""
+    import torch
+
+    from t2ilab import lab
+
+    count, threads = lab.cores(), torch.get_num_threads()
+    many = threads > count
+    yield Finding("cores", "warning" if many else "ok", f"{count}, torch uses {threads} threads",
+                  f"more threads than cores slow training down: set OMP_NUM_THREADS={count}"
+                  if many else "")
+
+
+def memory() -> Iterator[Finding]:
+    """Of the whole machine; training in the laptop profile takes up to 2 GB."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found = {line.split(":")[0]: int(line.split()[1]) / 1e6 for line in lines}
+        total, free = found["MemTotal"], found["MemAvailable"]
+    except (OSError, KeyError, ValueError, IndexError):  # only Linux tells so easily
+        yield Finding("memory", "ok", "not told by this system")
+        return
+    little = free < MEMORY_GB
+    yield Finding("memory", "warning" if little else "ok", f"{free:.1f} of {total:.1f} GB free",
+                  f"training takes up to {MEMORY_GB:g} GB: close other programs, or use the "
+                  "profile smoke" if little else "")
+
+
+def widgets() -> Iterator[Finding]:
+    """The kernel's half (ipywidgets) and the browser's half (jupyterlab_widgets) must agree."""
+    from jupyter_core.paths import jupyter_path
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(text) for text in metadata.requires("ipywidgets") or []]
+    wanted = next(one for one in wanted if one.name.replace("-", "_") == "jupyterlab_widgets")
+    ours = metadata.version("ipywidgets")
+    repair = f"{INSTALL} --force-reinstall ipywidgets jupyterlab_widgets, then reload the browser"
+    try:
+        theirs = metadata.version("jupyterlab_widgets")
+    except metadata.PackageNotFoundError:
+        yield Finding("widgets", "broken", "jupyterlab_widgets is not installed", repair)
+        return
+    both = f"ipywidgets {ours}, jupyterlab_widgets {theirs}"
+    folders = [Path(p, "@jupyter-widgets", "jupyterlab-manager")
+               for p in jupyter_path("labextensions")]
+    if not wanted.specifier.contains(theirs, prereleases=True):
+        yield Finding("widgets", "broken", f"{both}: expected {wanted}", repair)
+    elif not any(folder.is_dir() for folder in folders):
+        yield Finding("widgets", "broken", f"{both}, but JupyterLab does not find the latter",
+                      repair)
+    else:
+        yield Finding("widgets", "ok", both)
+
+
+def kernel() -> Iterator[Finding]:
+    """Notebooks ask for "python3": which Python is that?"""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    repair = f"{sys.executable} -m ipykernel install --sys-prefix"
+    try:
+        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        yield Finding("kernel", "broken", "there is no kernel 'python3'", repair)
+        return
+    found = command if os.path.isabs(command) else shutil.which(command) or command
+    bare = os.path.basename(command) in ("python", "python3") and not os.path.isabs(command)
+    if bare or os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
+        yield Finding("kernel", "ok", "python3 runs in this environment")
+    else:
+        yield Finding("kernel", "warning", f"python3 is {found}, another Python: it may lack this "
+                      "package", repair)
+
+
+def weights() -> Iterator[Finding]:
+    """Each bundled file against its sha256."""
+    from t2ilab.weights import verify_all
+
+    checked = verify_all()
+    for one in checked:
+        if one.problem:
+            yield Finding(f"weights {one.name}", "broken", one.problem,
+                          "restore both files from the repository: git checkout -- data/weights")
+    whole = [one for one in checked if not one.problem]
+    if not checked:
+        yield Finding("weights", "warning", "none are bundled",
+                      "fetch data/weights again, or train your own: t2ilab train --help")
+    elif whole:
+        size = sum(one.megabytes for one in whole)
+        yield Finding("weights", "ok", f"{len(whole)} intact, {size:.1f} MB")
+
+
+def cache() -> Iterator[Finding]:
+    """The folder for drawn pictures: can it be written to, and how much is in it?"""
+    folder = cache_dir()
+    probe = folder / f".doctor.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"?")
+        probe.unlink()
+    except OSError as error:
+        yield Finding("kept pictures", "broken", f"cannot write into {folder}: {error.strerror}",
+                      "make it writable, or set T2ILAB_CACHE to a folder of yours")
+        return
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    yield Finding("kept pictures", "ok", f"{size:.0f} MB in {folder} (may be removed)")
+
+
+def disk() -> Iterator[Finding]:
+    """Where pictures are kept and where runs go; one line where both are on one disk."""
+    from t2ilab.files import runs_dir
+
+    places: dict[int, tuple[Path, float]] = {}
+    for folder in (cache_dir(), runs_dir()):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(there).free / 1e9
+        places.setdefault(there.stat().st_dev, (folder, free))
+    for folder, free in places.values():
+        state = "broken" if free < 0.1 else "warning" if free < FREE_GB else "ok"
+        yield Finding("free disk", state, f"{free:.1f} GB at {folder}",
+                      "make room, or set T2ILAB_CACHE and T2ILAB_RUNS to folders on another disk"
+                      if state != "ok" else "")
+
+
+def environment() -> Iterator[Finding]:
+    """What the environment variables of this package are set to."""
+    from t2ilab.lab import PROFILES
+
+    ours = {name: value for name, value in sorted(os.environ.items())
+            if name.startswith("T2ILAB_") and value}
+    profile = ours.get("T2ILAB_PROFILE")
+    wrong = profile is not None and profile not in PROFILES
+    words = " ".join(f"{name}={value}" for name, value in ours.items()) or "nothing is set"
+    yield Finding("environment", "broken" if wrong else "ok", words,
+                  f"T2ILAB_PROFILE is one of {', '.join(PROFILES)}: set it so, or unset it"
+                  if wrong else "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from t2ilab.durable import replacing
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.paths import NOTEBOOKS, ROOT
 
@@ -39,13 +40,8 @@ def new_folder(parent: Path, name: str) -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that no reader ever sees half of it, and a full disk leaves the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(data)
 
 
 def write_json(path: Path, data: Any) -> None:

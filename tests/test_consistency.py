@@ -28,8 +28,9 @@ def pictures(*read):
 
 def data_of(*facts, stated=None):
     n, facts = len(facts), np.array(facts)
-    return CaptionedImages("d", np.zeros((n, 1, 1, 3), np.uint8), [["a", "b"]] * n, np.zeros(n, int),
-                           ["c"], dict(zip(("wing", "beak", "side"), facts.T, strict=True)), stated)
+    values = dict(zip(("wing", "beak", "side"), facts.T, strict=True))
+    return CaptionedImages("d", np.zeros((n, 1, 1, 3), np.uint8), [["a", "b"]] * n,
+                           np.zeros(n, int), ["c"], values, stated)
 
 
 FACTS = [(0, 0, 0), (1, 0, 1), (2, 1, 0), (3, 1, 1)]

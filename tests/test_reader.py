@@ -1,7 +1,5 @@
 """The AttributeReader: its outputs, its training, and how well the shipped ones read."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -16,7 +14,6 @@ from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer
 from t2ilab.training import accuracy
 
 ATTRIBUTES = {"wing": 5, "beak": 2}
-CPU = SimpleNamespace(device=torch.device("cpu"))
 WORLD = paperworld.world("birds")
 
 
@@ -64,6 +61,10 @@ def test_reading_is_done_in_eval_mode_and_leaves_the_mode_as_it_was(reader, trai
 # Training
 
 
+def small():
+    return AttributeReader(attributes={k: len(v) for k, v in WORLD.attributes.items()}, width=4)
+
+
 @pytest.fixture(scope="module")
 def sets():
     return [WORLD.load("reader", size, 48) for size in (32, 64)]
@@ -85,8 +86,7 @@ def test_batches_take_turns_between_sizes_and_carry_the_attributes(sets):
 
 def test_the_reader_learns(sets):
     torch.manual_seed(0)
-    reader = AttributeReader(attributes={k: len(v) for k, v in WORLD.attributes.items()}, width=4)
-    trainer = ReaderTrainer(reader, lr=1e-2)
+    trainer = ReaderTrainer(small(), lr=1e-2)
     fitted = fit(trainer, ReaderBatches(sets[:1], batch_size=16), steps=40, device="cpu",
                  precision="32-true", show=False)
     losses = fitted.history["cross_entropy"]
@@ -95,10 +95,9 @@ def test_the_reader_learns(sets):
     assert losses.iloc[-5:].mean() < 0.8 * at_random
 
 
-def test_the_learning_rate_rises_over_a_tenth_and_falls_to_0(sets, reader):
-    trainer = ReaderTrainer(AttributeReader(attributes=WORLD.attributes | {
-        k: len(v) for k, v in WORLD.attributes.items()}, width=2, features=4), lr=0.01)
-    trainer.network, trainer.device = trainer.reader, CPU.device
+def test_the_learning_rate_rises_over_a_tenth_and_falls_to_0(sets):
+    trainer = ReaderTrainer(small(), lr=0.01)
+    trainer.network, trainer.device = trainer.reader, torch.device("cpu")
     batch = ReaderBatches(sets, batch_size=4)(0)
     for progress, share in ((0.0, 0.04), (0.05, 0.52), (0.1, 1.0), (0.55, 0.5), (1.0, 0.0)):
         trainer.progress = progress

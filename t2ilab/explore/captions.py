@@ -62,7 +62,7 @@ def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
     scale = max(1, TILE // images.shape[2])
     width, height = images.shape[2] * scale + 4, images.shape[1] * scale + 4 + LINE * len(stated)
     height += 6 if stated else 0
-    rows = -(-len(images) // columns)
+    rows, font = -(-len(images) // columns), ImageFont.load_default(size=LETTERS)
     sheet = Image.new("RGB", (columns * width - 4, rows * height - 4), PAPER)
     for i, picture in enumerate(images):
         x, y = i % columns * width, i // columns * height
@@ -70,13 +70,12 @@ def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
         tile = tile.resize([side * scale for side in tile.size], Image.Resampling.NEAREST)
         sheet.paste(tile, (x, y))
         found = {name: read[name][i] for name in stated}
-        _write_lines(ImageDraw.Draw(sheet), stated, found, x, y + tile.height + 3)
+        _write_lines(ImageDraw.Draw(sheet), font, stated, found, x, y + tile.height + 3)
     return sheet
 
 
-def _write_lines(draw: ImageDraw.ImageDraw, stated: Mapping, found: Mapping, x: int, y: int
-                 ) -> None:
-    font = ImageFont.load_default(size=LETTERS)
+def _write_lines(draw: ImageDraw.ImageDraw, font: Any, stated: Mapping, found: Mapping,
+                 x: int, y: int) -> None:
     for line, (name, value) in enumerate(stated.items()):
         top, right = y + line * LINE, found[name] == value
         if right:
@@ -140,7 +139,7 @@ class CaptionExplorer(Explorer):
                  suggestions: Sequence[str] = SUGGESTIONS, lab: Any = None):
         self.system, self.world = system, world
         self.said = widgets.HTML()
-        caption = widgets.Text(suggestions[0], placeholder="type a caption, then press Enter")
+        caption = widgets.Text(suggestions[0], placeholder="type a caption and press Enter")
         super().__init__(
             caption_renderer(system, n=n, world=world, reader=reader),
             {"caption": caption, "seed": widgets.IntSlider(0, 0, 99, description="noise")},
@@ -149,14 +148,11 @@ class CaptionExplorer(Explorer):
         self.suggestions = widgets.Dropdown(options=[_PICK, *suggestions], value=_PICK,
                                             layout=widgets.Layout(width="100%", max_width="640px"))
         self.suggestions.observe(self._pick, names="value")
-        controls, actions, *rest = self._below_style()
+        style, controls, actions, *rest = self.box.children
         controls.children = (self.controls["caption"], self.suggestions)
         actions.children = (self.controls["seed"], *actions.children)
         self.controls["caption"].layout.max_width = "640px"
-        self.box.children = (self.box.children[0], controls, actions, *rest, self.said)
-
-    def _below_style(self) -> list[widgets.Widget]:
-        return list(self.box.children[1:])
+        self.box.children = (style, controls, actions, self.said, *rest)
 
     def update(self) -> None:
         """Draw, and say what the caption states; if it cannot be drawn the message says why."""

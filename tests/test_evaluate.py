@@ -1,0 +1,88 @@
+"""All that is measured of a system, on one that was never trained and on one that copies."""
+
+import pytest
+import torch
+
+from t2ilab.data import paperworld
+from t2ilab.data.captioned import to_float
+from t2ilab.errors import UsageError
+from t2ilab.metrics.evaluate import evaluate, style_of
+from t2ilab.models.reed import Generator
+from t2ilab.text_to_image import TextToImage, load_encoder, load_reader
+
+WORLD = paperworld.world("birds")
+COUNTED = ("breast", "wing", "beak")
+KEYS = {"diversity", "extractor", "fid", "kid", "inception_score", "inception_score_share",
+        "pictures", "consistency_all", "consistency_all_unseen",
+        *(f"consistency_{name}{which}" for name in COUNTED for which in ("", "_unseen"))}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_test_pictures():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(paperworld.SPLITS, "test", 160)
+        yield
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return load_reader("birds")
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    torch.manual_seed(0)
+    return TextToImage(load_encoder("encoder-birds"), Generator(size=32, text=256, width=2))
+
+
+class Copies(TextToImage):
+    """Knows the test pictures by heart; where it is asked for one caption only, any of them."""
+
+    def forward(self, z, phi):
+        pictures = to_float(WORLD.load("test", 32).images)
+        return pictures[: len(z)] if not torch.equal(phi[0], phi[1]) else pictures[-len(z):]
+
+
+@pytest.fixture(scope="module")
+def found(untrained, reader):
+    return evaluate(untrained, WORLD, reader, n=64, noises=8)
+
+
+def test_everything_is_measured(found):
+    assert set(found) == KEYS
+    assert found["extractor"] == "PaperWorld birds reader" and found["pictures"] == 64
+    assert all(0 <= v <= 1 for k, v in found.items() if k.startswith("consistency"))
+
+
+def test_an_untrained_system_obeys_no_better_than_chance(found):
+    assert found["consistency_all"] < 0.1 and found["diversity"] < 0.6
+    assert found["inception_score_share"] < 0.5 and found["fid"] > 1
+
+
+def test_measuring_again_finds_the_same(found, untrained, reader):
+    assert evaluate(untrained, WORLD, reader, n=64, noises=8) == found
+
+
+def test_a_system_that_knows_the_real_pictures_is_measured_as_perfect(untrained, reader):
+    copies = Copies(untrained.encoder, untrained.generator)
+    found = evaluate(copies, WORLD, reader, n=160, noises=150)
+    assert found["consistency_all"] >= 0.98 and found["consistency_all_unseen"] >= 0.98
+    assert found["fid"] == pytest.approx(0, abs=1e-3)
+    assert found["diversity"] == pytest.approx(1, abs=0.05)
+    assert found["inception_score_share"] == pytest.approx(1)
+
+
+def test_the_counted_attributes_are_those_of_the_class(found):
+    assert tuple(WORLD.definition["class"]) == COUNTED
+    shares = [found[f"consistency_{name}"] for name in COUNTED]
+    assert found["consistency_all"] <= min(shares)
+
+
+def test_style_is_all_that_captions_leave_open_but_the_tone_of_the_paper():
+    assert style_of(WORLD) == ["setting", "side"]
+
+
+@pytest.mark.parametrize("n", [0, 49, 161])
+def test_numbers_of_captions_out_of_range(untrained, reader, n):
+    with pytest.raises(UsageError, match=f"n = {n}: expected 50 to 160 captions"):
+        evaluate(untrained, WORLD, reader, n=n)

@@ -46,7 +46,7 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL), "reader": ("world", *_ALL)}  # othe
               help="Side of the pictures: 32, 64 or 128.")
 @click.option("--profile", metavar="PROFILE", help="smoke, laptop or gpu: sizes and budgets; "
               "default laptop.")
-@click.option("--recipe", metavar="RECIPE", help="stable or paper; default stable.")
+@click.option("--recipe", metavar="RECIPE", help="stable, patient or paper; default stable.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N",
               help="Budget; in all, with what came before a resume.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N",

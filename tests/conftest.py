@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 from jaxtyping import install_import_hook
@@ -22,7 +23,12 @@ install_import_hook(ROOMS, "shapes.check")
 
 
 def pytest_configure(config):
-    """Drawn pictures are kept for the session, in one folder for all its processes."""
+    """Drawn pictures are kept for the session, in one folder for all its processes.
+
+    A background job of a shell ignores Ctrl-C; tests that send it must not depend on that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "PYTEST_XDIST_WORKER" in os.environ:
         import torch
 

@@ -237,7 +237,9 @@ def test_file_systems_without_locks_go_by_the_process_number(tmp_path, monkeypat
         with pytest.raises(TrainingError, match="another run"):
             Lock(tmp_path).acquire()
     else:
-        Lock(tmp_path).acquire()
+        lock = Lock(tmp_path)
+        lock.acquire()
+        lock.release()
 
 
 class FullDisk(io.BufferedWriter):

@@ -72,9 +72,9 @@ PROFILES = {
 RECIPES = {
     # Reed et al. 2016: Adam 2e-4 with momentum 0.5, cross-entropy, batch normalisation, beta 0.5.
     "paper": Recipe(),
-    # What measured best in minutes. Departures: spectral norm instead of batch norm in D and hinge
-    # losses (Miyato et al. 2018), D learning twice as fast as G (Heusel et al. 2017), a running
-    # average of G, several mismatched captions a picture, some of them near.
+    # What looked best in short trials of one seed each. Departures: spectral norm instead of batch
+    # norm in D and hinge losses (Miyato et al. 2018), D learning twice as fast as G (Heusel et al.
+    # 2017), a running average of G, several mismatched captions a picture, some of them near.
     "stable": Recipe(lr_g=5e-4, lr_d=1e-3, betas=(0.0, 0.99), hinge=True, average=0.995, decay=0.1,
                      norm="spectral", wrong=4, near=64),
     # For longer runs, and what trained the weights that ship: a projection term in D, nearer

@@ -80,7 +80,7 @@ def trained(tmp_path_factory, encoder):
     out = tmp_path_factory.mktemp("trained") / "run"
     words = ("train", "gan_int_cls", *SMOKE, "--steps", 3, "--encoder", encoder, "--out", out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "measure", lambda *_, **__: {"consistency_all": 0.25})
+        patch.setattr(training.gans, "measure", lambda *_, **__: {"consistency_all": 0.25})
         done = call(*words)
     assert done.exit_code == 0, done.output
     return done, out
@@ -91,7 +91,7 @@ def unmeasured(monkeypatch):
     """Measuring what a few steps taught takes longer than the steps."""
     from t2ilab import training
 
-    monkeypatch.setattr(training, "measure", lambda *_, **__: {})
+    monkeypatch.setattr(training.gans, "measure", lambda *_, **__: {})
 
 
 # --- help, names, statuses

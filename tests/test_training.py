@@ -176,13 +176,13 @@ def test_every_system_trains_by_every_recipe(system, recipe, words_of_birds):
 
 def test_the_switches_of_a_system_reach_its_trainer(words_of_birds, monkeypatch):
     made = []
-    real = training.TextGAN
+    real = training.gans.TextGAN
 
     def note(*networks, **options):
         made.append((options["cls"], options["interpolate"]))
         return real(*networks, **options)
 
-    monkeypatch.setattr(training, "TextGAN", note)
+    monkeypatch.setattr(training.gans, "TextGAN", note)
     for system in SYSTEMS:
         train_text_gan(system, world="birds", encoder=words_of_birds, steps=1, **QUICK)
     assert made == [(s["cls"], s["interpolate"]) for s in SYSTEMS.values()]
@@ -207,7 +207,7 @@ def test_training_writes_weights_that_load_with_what_was_measured(tmp_path):
 
 
 def test_a_run_is_gone_on_with(tmp_path, words_of_birds, monkeypatch):
-    monkeypatch.setattr(training, "measure", lambda *_, **__: {})
+    monkeypatch.setattr(training.gans, "measure", lambda *_, **__: {})
     how = {"world": "birds", "encoder": words_of_birds, "out": str(tmp_path / "run"), **QUICK}
     first = train_text_gan("gan_cls", steps=2, **how)
     before = first.path.read_bytes()
@@ -218,7 +218,7 @@ def test_a_run_is_gone_on_with(tmp_path, words_of_birds, monkeypatch):
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_anything_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "load_data", lambda **_: pytest.fail("data was loaded"))
+    monkeypatch.setattr(training.gans, "load_data", lambda **_: pytest.fail("data was loaded"))
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(TrainingError, match="not empty.*mine.txt.*another folder"):
         train_text_gan("gan", world="birds", out=str(tmp_path), **QUICK)
@@ -226,7 +226,7 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_is_done(tmp_path,
 
 
 def test_there_must_be_something_to_resume(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "load_data", lambda **_: pytest.fail("data was loaded"))
+    monkeypatch.setattr(training.gans, "load_data", lambda **_: pytest.fail("data was loaded"))
     with pytest.raises(UsageError, match="no folder .*nowhere to resume"):
         train_text_gan("gan", world="birds", out=str(tmp_path / "nowhere"), resume=True, **QUICK)
     with pytest.raises(UsageError, match="needs out="):
@@ -245,7 +245,7 @@ def test_on_photographs_an_encoder_is_trained_first_and_only_once(photographs, t
     made = load_encoder(out / PREPARED)
     assert set(made.vocabulary.words) == {"a", "red", "blue", "dog", "sits", "runs"}
     assert json.loads(first.path.with_suffix(".json").read_text())["measured"] == {}
-    monkeypatch.setattr(training, "train_encoder", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(training.gans, "train_encoder", lambda *_, **__: pytest.fail("trained again"))
     again = train_text_gan("gan_int_cls", steps=3, resume=True, **how)
     assert torch.equal(again.system.encoder.encode(["a red dog"]), made.encode(["a red dog"]))
 
@@ -262,8 +262,8 @@ def test_a_signal_while_the_encoder_is_trained_stops_it_all_and_can_be_gone_on_f
             return super().__call__(step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CaptionBatches", Stopping)
-        patch.setattr(training, "TextGAN", lambda *_, **__: pytest.fail("the GAN was trained"))
+        patch.setattr(training.encoders, "CaptionBatches", Stopping)
+        patch.setattr(training.gans, "TextGAN", lambda *_, **__: pytest.fail("the GAN was trained"))
         with pytest.raises(TrainingError, match="while the caption encoder.*resume=True"):
             train_text_gan("gan", **how)
     assert (out / PREPARED / "checkpoint.pt").exists()

@@ -1,0 +1,61 @@
+"""What training runs read: captioned pictures, their captions' vectors, their features."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from t2ilab.data import paperworld, public
+from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.errors import UsageError, choose
+from t2ilab.models.reader import AttributeReader
+from t2ilab.text.encoders import CaptionEncoder
+
+
+def load_data(*, world: str | None = None, data: str | None = None, root: str | None = None,
+              size: int, split: str = "train", n: int | None = None) -> CaptionedImages:
+    """Captioned pictures of a world of PaperWorld or of a public data set under `root`.
+
+    Raises:
+        UsageError: both or neither of `world` and `data`, or a data set without its folder.
+    """
+    if (world is None) == (data is None):
+        raise UsageError("give either a world of PaperWorld (--world birds) or a data set "
+                         "(--data flickr8k --root FOLDER).")
+    if world is not None:
+        return paperworld.world(world).load(split, size, n)
+    choose("data set", data, public.DATASETS)
+    if not root:
+        raise UsageError(f"{data} lies in a folder of yours: say which with --root FOLDER. "
+                         f"Its layout:\n{public.DATASETS[data].layout}")
+    return public.load(data, root, split, size, n=n)
+
+def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, "n k text"]:
+    """phi of every caption, as half floats; pictures with fewer captions repeat their own.
+
+    phi is 0 for a caption that says nothing to the encoder ("A."): data sets have such.
+    """
+    most = max(len(c) for c in data.captions)
+    rows = [c[k % len(c)] for c in data.captions for k in range(most)]
+    unique = sorted(set(rows), key=len)  # each sentence once, those of like length together
+    known = [c for c in unique if not _unusable(encoder, c)]
+    phi = torch.zeros(len(unique), encoder.text, dtype=torch.float16)
+    place = {caption: i for i, caption in enumerate(unique)}
+    at = torch.tensor([place[c] for c in known], dtype=torch.long)
+    phi[at] = encoder.encode(known).half().cpu()
+    index = torch.tensor([place[c] for c in rows])
+    return phi[index].view(len(data), most, encoder.text)
+
+
+def _unusable(encoder: CaptionEncoder, caption: str) -> bool:
+    """Is nothing to be made of this caption?"""
+    try:
+        encoder.vocabulary.check(caption)
+    except UsageError:
+        return True
+    return False
+
+@torch.inference_mode()
+def reader_features(reader: AttributeReader, data: CaptionedImages) -> Float[Tensor, "n features"]:
+    """The reader's feature layer for every picture."""
+    parts = [reader.features(to_float(data.images[i : i + 500])) for i in range(0, len(data), 500)]
+    return torch.cat(parts).clone()

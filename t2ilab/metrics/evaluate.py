@@ -1,6 +1,8 @@
 """All that is measured of a trained text-to-image system on a world of PaperWorld."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
@@ -49,7 +51,7 @@ def evaluate(system: TextToImage, world: paperworld.World, reader: AttributeRead
     found |= {f"consistency_{name}_unseen": share for name, share in caption_consistency(
         reader, fake[torch.from_numpy(unseen)], test.subset(unseen), counted).items()}
     found["diversity"] = _diversity(system, world, reader, phi, noises, seed)
-    return found | _scores(world, reader, to_float(test.images), fake)
+    return found | picture_scores(world, reader, to_float(test.images), fake)
 
 
 def _diversity(system, world, reader, phi, noises, seed) -> float:
@@ -60,7 +62,18 @@ def _diversity(system, world, reader, phi, noises, seed) -> float:
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 
-def _scores(world, reader, real, fake) -> dict[str, float | str | int]:
+def picture_scores(world: paperworld.World, reader: AttributeReader,
+                   real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]
+                   ) -> dict[str, float | str | int]:
+    """FID, KID and Inception score of pictures in [-1, 1], with the reader as extractor.
+
+    Returns:
+        "extractor", "fid", "kid", "inception_score", "inception_score_share" (of the real
+        pictures'), and "pictures", the number of generated ones.
+
+    Raises:
+        UsageError: fewer than 50 pictures of a kind.
+    """
     names = world.definition["class"]
     classes = [{name: world.content[name].index(value) for name, value in
                 zip(names, combination, strict=True)} for combination in world.classes]

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from t2ilab.errors import UsageError, WeightsError
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.reed import Generator
 from t2ilab.text.encoders import ENCODERS, CaptionEncoder
-from t2ilab.text.tokens import Vocabulary
+from t2ilab.text.matcher import Matcher
 
 MOST = 1024  # pictures in one call
+MATCHER = "matcher"  # what belongs to an encoder's matcher begins so, in its file
 
 
 class TextToImage(nn.Module):
@@ -108,16 +110,22 @@ def describe_encoder(encoder: CaptionEncoder) -> dict:
 def make_encoder(description: dict) -> CaptionEncoder:
     """An untrained encoder from its description."""
     arguments = dict(description)
-    kind, words = arguments.pop("kind"), arguments.pop("words")
-    return ENCODERS[kind](Vocabulary(words), **arguments)
+    make, words = ENCODERS[arguments.pop("kind")], arguments.pop("words")
+    return make(make.reads(words), **arguments)
 
 
-def save_encoder(encoder: CaptionEncoder, folder: str | Path, name: str, **about) -> Path:
-    """Write a caption encoder alone."""
+def save_encoder(encoder: CaptionEncoder, folder: str | Path, name: str, *,
+                 matcher: Matcher | None = None, **about) -> Path:
+    """Write a caption encoder and, where it has one, the rest of the matcher it was trained in."""
     architecture = {"class": f"{type(encoder).__module__}.{type(encoder).__qualname__}",
                     "arguments": describe_encoder(encoder)}
-    return weights.save(folder, encoder.state_dict(), {"architecture": architecture, **about},
-                        name=name, half=True)
+    tensors = dict(encoder.state_dict())
+    if matcher is not None:
+        beside = {k: v for k, v in matcher.state_dict().items() if not k.startswith("encoder.")}
+        tensors |= {f"{MATCHER}.{key}": value for key, value in beside.items()}
+        about = {MATCHER: matcher.arguments, **about}
+    return weights.save(folder, tensors, {"architecture": architecture, **about}, name=name,
+                        half=True)
 
 
 def load_encoder(name_or_path: str | Path) -> CaptionEncoder:
@@ -126,11 +134,34 @@ def load_encoder(name_or_path: str | Path) -> CaptionEncoder:
     Raises:
         WeightsError: missing, cut short, altered, or no caption encoder.
     """
+    return _encoder(weights.load(name_or_path))
+
+
+def load_matcher(name_or_path: str | Path) -> Matcher:
+    """A trained caption encoder with the head for pictures that it learned beside.
+
+    Raises:
+        WeightsError: missing, cut short, altered, no caption encoder, or saved without a head.
+    """
     loaded = weights.load(name_or_path)
+    encoder = _encoder(loaded)
+    if MATCHER not in loaded.about:
+        raise WeightsError(f"weights '{loaded.name}' are a caption encoder without the head for "
+                           "pictures that matching needs: train one with 't2ilab train encoder'.")
+    matcher = Matcher(encoder, **loaded.about[MATCHER])
+    own = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
+    beside = {key.removeprefix(f"{MATCHER}."): value for key, value in loaded.tensors.items()
+              if key.startswith(f"{MATCHER}.")}
+    return weights.into(matcher, replace(loaded, tensors=own | beside)).eval()
+
+
+def _encoder(loaded: weights.Loaded) -> CaptionEncoder:
+    """The caption encoder alone, of a file that may hold the rest of its matcher too."""
     if "kind" not in loaded.arguments:
         raise WeightsError(f"weights '{loaded.name}' are no caption encoder but "
                            f"{loaded.about['architecture']['class']}.")
-    return weights.into(make_encoder(loaded.arguments), loaded).eval()
+    tensors = {k: v for k, v in loaded.tensors.items() if not k.startswith(f"{MATCHER}.")}
+    return weights.into(make_encoder(loaded.arguments), replace(loaded, tensors=tensors)).eval()
 
 
 def load_reader(world: str) -> AttributeReader:

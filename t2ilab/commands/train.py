@@ -26,7 +26,8 @@ _ALL = ("profile", "steps", "seed", "device")
 _DATA = ("world", "data", "root")
 GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size",
                "encoder")
-TAKES = {"encoder": (*_DATA, "size", *_ALL), "reader": ("world", *_ALL)}  # others: GAN_OPTIONS
+TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
+         "reader": ("world", *_ALL)}  # others: GAN_OPTIONS
 
 
 @click.command(
@@ -54,6 +55,9 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL), "reader": ("world", *_ALL)}  # othe
 @click.option("--width", type=click.IntRange(min=1), metavar="N",
               help="Channels of the networks (ngf = ndf).")
 @click.option("--batch-size", type=click.IntRange(min=2), metavar="N", help="Pictures a step.")
+@click.option("--kind", metavar="KIND", help="Of encoder: gru, lstm, char or mean; default gru.")
+@click.option("--objective", metavar="NAME", help="Of encoder: cross_entropy or sje (structured "
+              "joint embedding); default cross_entropy.")
 @click.option("--encoder", metavar="DIR|FILE|NAME", help="A trained caption encoder to use.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Default 0.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps; default auto.")
@@ -124,14 +128,17 @@ def _systems() -> list[str]:
 def _check(options: dict) -> None:
     """Every name, before any data is loaded or drawn; the rest is checked where it is used."""
     from t2ilab.data import paperworld, public
+    from t2ilab.losses.matching import OBJECTIVES
+    from t2ilab.text.encoders import ENCODERS
     from t2ilab.trainers.engine.machine import pick_device
     from t2ilab.training import PROFILES, RECIPES
 
     choices = {"profile": PROFILES, "recipe": RECIPES, "world": paperworld.WORLDS,
-               "data": public.DATASETS}
+               "data": public.DATASETS, "kind": ENCODERS, "objective": OBJECTIVES}
+    called = {"data": "data set", "kind": "caption encoder"}
     for name, known in choices.items():
         if name in options:
-            choose({"data": "data set"}.get(name, name), options[name], known)
+            choose(called.get(name, name), options[name], known)
     if "world" in options and ("data" in options or "root" in options):
         raise UsageError("give either --world or --data with --root, not both.")
     if not math.isfinite(options.get("minutes", 0)):

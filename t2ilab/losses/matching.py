@@ -1,4 +1,8 @@
-"""Losses that make pictures and their captions meet in one space."""
+"""Losses that make pictures and their captions meet in one space.
+
+Both take the scores s_ij of picture i and caption j of a batch, of which the pairs on the diagonal
+belong together, and both ask two things: the caption for a picture, the picture for a caption.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -20,3 +24,31 @@ def symmetric_matching(
     scores = scores.masked_fill(other, float("-inf"))
     target = torch.arange(len(scores), device=scores.device)
     return 0.5 * (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target))
+
+
+def structured_joint_embedding(
+    scores: Float[Tensor, "b b"], fits: Bool[Tensor, "b b"], *, margin: float = 1.0
+) -> Float[Tensor, ""]:
+    """The deep symmetric structured joint embedding of Reed et al. 2016 (CVPR).
+
+    1/b^2 sum_{i, j != i} max(0, margin + s_ij - s_ii) + max(0, margin + s_ji - s_ii)
+
+    The first term is the loss of the picture's side (another caption must score lower than its
+    own), the second that of the caption's (another picture must). As in the authors' code all
+    violations in the batch are summed, where the paper's equation takes the worst one.
+
+    Args:
+        scores: s_ij = theta(v_i) . phi(t_j), how well picture i and caption j match.
+        fits: caption j is true of picture i. Such pairs off the diagonal are no negatives: they
+            are left out. (The paper's batches have one picture of a class, so it has none.)
+        margin: by how much the right one is to win. 2 margin (b - 1) / b at equal scores, if no
+            caption fits two pictures.
+    """
+    own = scores.diagonal()
+    captions = (margin + scores - own[:, None]).relu()  # for picture i, of caption j
+    pictures = (margin + scores - own[None]).relu()  # for caption j, of picture i
+    wrong = ~fits & ~torch.eye(len(fits), dtype=torch.bool, device=fits.device)
+    return ((captions + pictures) * wrong).sum() / len(scores) ** 2
+
+
+OBJECTIVES = {"cross_entropy": symmetric_matching, "sje": structured_joint_embedding}

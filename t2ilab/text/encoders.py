@@ -1,17 +1,21 @@
 """Caption encoders phi: captions in, vectors [batch, text] out.
 
-Every encoder is an `nn.Module` whose `forward` takes token numbers, and has what `CaptionEncoder`
-lists; whatever uses captions uses that and nothing else.
+Every encoder is an `nn.Module` whose `forward` takes the numbers of words (or, one of them, of
+characters), and has what `CaptionEncoder` lists; whatever uses captions uses that and nothing else.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from t2ilab.errors import choose
+from t2ilab.text.characters import Alphabet
 from t2ilab.text.tokens import Vocabulary
 
 
@@ -19,7 +23,7 @@ class CaptionEncoder(Protocol):
     """What all caption encoders share: `text` (the size of phi(t)), `vocabulary`, `encode`."""
 
     text: int
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary | Alphabet
 
     def encode(self, captions: Sequence[str]) -> Float[Tensor, "b text"]:
         """phi(t) of each caption, without gradients; unusable captions raise CaptionError."""
@@ -29,7 +33,10 @@ class CaptionEncoder(Protocol):
 class _Encoder(nn.Module):
     """The part that does not depend on the network: words to numbers and back to the user."""
 
-    def __init__(self, vocabulary: Vocabulary, text: int):
+    reads: type = Vocabulary  # what its captions go through
+    together = 1024  # captions encoded at once
+
+    def __init__(self, vocabulary: Vocabulary | Alphabet, text: int):
         super().__init__()
         self.vocabulary = vocabulary
         self.text = text
@@ -50,8 +57,9 @@ class _Encoder(nn.Module):
             self.vocabulary.check(caption)
         was_training, device = self.training, next(self.parameters()).device
         self.eval()
-        parts = [self(self.vocabulary.numbers(captions[i : i + 1024]).to(device))
-                 for i in range(0, len(captions), 1024)]
+        n = self.together
+        parts = [self(self.vocabulary.numbers(captions[i : i + n]).to(device))
+                 for i in range(0, len(captions), n)]
         self.train(was_training)
         return torch.cat(parts) if parts else torch.zeros(0, self.text, device=device)
 
@@ -96,12 +104,93 @@ class GRUEncoder(_Encoder):
         self.out = nn.Linear(2 * hidden, text)
 
     def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
-        lengths = (numbers > 0).sum(1).clamp(min=1)
-        packed = nn.utils.rnn.pack_padded_sequence(self.words(numbers), lengths.cpu(),
-                                                   batch_first=True, enforce_sorted=False)
-        h, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True)  # [b, L, 2h]
-        mean = h.sum(1) / lengths.unsqueeze(1)  # padded states are 0
-        return self._finish(self.out(mean))
+        return self._finish(self.out(_mean_state(self.gru, self.words(numbers), numbers)))
 
 
-ENCODERS = {"mean": MeanVectorEncoder, "gru": GRUEncoder}
+class LSTMEncoder(_Encoder):
+    """phi(t) = W mean(h_1 ... h_L), h the outputs of a bidirectional LSTM over the word vectors.
+
+    Args:
+        vocabulary: the words it knows.
+        text: size of phi(t).
+        word: size of a word vector.
+        hidden: size of the state in each direction.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, *, text: int = 256, word: int = 96,
+                 hidden: int = 128):
+        super().__init__(vocabulary, text)
+        self.arguments = dict(text=text, word=word, hidden=hidden)
+        self.words = nn.Embedding(len(vocabulary), word, padding_idx=0)
+        self.lstm = nn.LSTM(word, hidden, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * hidden, text)
+
+    def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
+        return self._finish(self.out(_mean_state(self.lstm, self.words(numbers), numbers)))
+
+
+def _mean_state(rnn: nn.GRU | nn.LSTM, x: Float[Tensor, "b words word"],
+                numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b states"]:
+    """The mean over the words of a caption of the states in both directions; padding is skipped."""
+    lengths = (numbers > 0).sum(1).clamp(min=1)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True,
+                                               enforce_sorted=False)
+    h, _ = nn.utils.rnn.pad_packed_sequence(rnn(packed)[0], batch_first=True)  # [b, L, 2 hidden]
+    return h.sum(1) / lengths.unsqueeze(1)  # padded states are 0
+
+
+class CharCNNRNNEncoder(_Encoder):
+    """The char-CNN-RNN of Reed et al. 2016: phi(t) = W mean(h), h the states of a recurrent network
+    over what three convolutions find among the characters.
+
+    [70, 201] characters, one-hot; convolution over 4, ReLU, the largest of 3: [c1, 66]; the same:
+    [c2, 21]; convolution over 4, ReLU: [c3, 18], with `pool` the largest of 3 at every second
+    place: [c3, 8]; a recurrent network of width c3, forwards only; the mean of its states; linear.
+
+    The defaults are the birds' encoder of Reed et al. 2016, "Generative adversarial text to image
+    synthesis"; `PAPERS` has the other two. Departures: phi is brought to mean 0 and variance 1, as
+    that of all encoders here; PyTorch's GRU resets after the matrix, theirs before it, and it
+    starts from state 0, theirs from the first candidate.
+
+    Args:
+        alphabet: the characters it knows.
+        text: size of phi(t).
+        channels: c1, c2, c3.
+        cell: "gru", or "rnn" with ReLU.
+        pool: whether the third convolution is pooled as well.
+    """
+
+    reads = Alphabet
+    together = 128
+
+    def __init__(self, alphabet: Alphabet, *, text: int = 1024,
+                 channels: Sequence[int] = (384, 512, 512), cell: str = "gru",
+                 pool: bool = False):
+        super().__init__(alphabet, text)
+        self.arguments = dict(text=text, channels=list(channels), cell=choose("cell", cell, CELLS),
+                              pool=pool)
+        c1, c2, c3 = channels
+        self.convolutions = nn.Sequential(
+            nn.Conv1d(len(alphabet) - 1, c1, 4), nn.ReLU(), nn.MaxPool1d(3),
+            nn.Conv1d(c1, c2, 4), nn.ReLU(), nn.MaxPool1d(3),
+            nn.Conv1d(c2, c3, 4), nn.ReLU(), *([nn.MaxPool1d(3, stride=2)] if pool else []))
+        self.rnn = CELLS[cell](c3, c3)
+        self.out = nn.Linear(c3, text)
+
+    def forward(self, numbers: Int[Tensor, "b 201"]) -> Float[Tensor, "b text"]:
+        x = F.one_hot(numbers, len(self.vocabulary))[..., 1:].float()  # [b, 201, 70]; padding is 0
+        h, _ = self.rnn(rearrange(self.convolutions(rearrange(x, "b t a -> b a t")),
+                                  "b c t -> b t c"))
+        return self._finish(self.out(h.mean(1)))
+
+
+CELLS = {"gru": partial(nn.GRU, batch_first=True),
+         "rnn": partial(nn.RNN, nonlinearity="relu", batch_first=True)}
+
+# The three that were published, all with text=1024.
+PAPERS = {"cvpr2016": dict(channels=(384, 512, 256), cell="rnn", pool=True),
+          "icml2016-flowers": dict(channels=(384, 512, 512), cell="rnn", pool=True),
+          "icml2016-birds": dict(channels=(384, 512, 512), cell="gru", pool=False)}
+
+ENCODERS = {"mean": MeanVectorEncoder, "gru": GRUEncoder, "lstm": LSTMEncoder,
+            "char": CharCNNRNNEncoder}

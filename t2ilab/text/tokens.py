@@ -24,6 +24,19 @@ def tokenize(caption: str) -> list[str]:
     return WORD.findall(caption.lower())
 
 
+def refuse_empty(caption: str) -> list[str]:
+    """The words of a caption.
+
+    Raises:
+        CaptionError: it has none.
+    """
+    if words := tokenize(caption):
+        return words
+    wrong = f"'{caption[:40]}' has no word" if caption.strip() else "The caption is empty"
+    raise CaptionError(f"{wrong}: type a sentence in letters from a to z, such as "
+                       "'a small red bird with blue wings'.")
+
+
 class Vocabulary:
     """The words that an encoder knows, each with a number; 0 pads and 1 stands for unknown words.
 
@@ -55,11 +68,7 @@ class Vocabulary:
         Raises:
             CaptionError: it is empty, has more than 60 words, or none of its words is known.
         """
-        words = tokenize(caption)
-        if not words:
-            wrong = f"'{caption[:40]}' has no word" if caption.strip() else "The caption is empty"
-            raise CaptionError(f"{wrong}: type a sentence in letters from a to z, such as "
-                               "'a small red bird with blue wings'.")
+        words = refuse_empty(caption)
         if len(words) > MAX_WORDS:
             raise CaptionError(f"The caption has {len(words)} words; at most {MAX_WORDS} can be "
                                "read. Shorten it.")

@@ -1,0 +1,137 @@
+"""Train the style encoder S against a generator that stays as it is (Reed et al. 2016, eq. 4).
+
+    L_style = E || z - S(G(z, phi(t))) ||^2    over noise z ~ N(0, I) and captions t
+
+Every batch is drawn afresh, so S never sees a picture twice. Paper: the sum over the 100 numbers of
+z; here their mean, so that 1 means "nothing of z was found" whatever the size of z.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from t2ilab.errors import UsageError
+from t2ilab.models.reed import Generator
+from t2ilab.models.style import StyleEncoder, brought_to
+
+
+def style_loss(z: Float[Tensor, "b z"], predicted: Float[Tensor, "b z"]) -> Float[Tensor, ""]:
+    """|| z - S(x) ||^2 / dim z, the mean over the batch (eq. 4; paper: without the division)."""
+    return (z - predicted).square().mean()
+
+
+def roughened(images: Float[Tensor, "b 3 h w"], noise: float, rng: torch.Generator
+              ) -> Float[Tensor, "b 3 h w"]:
+    """Pictures with a random share of blur, of contrast and brightness, and of pixel noise.
+
+    S learns from drawn-by-G pictures alone and is used on others, which have another grain; what
+    these changes leave alone, shapes and places, is what it should go by. The paper has none.
+
+    Args:
+        noise: the strongest pixel noise (standard deviation, pictures in [-1, 1]); 0: no changes.
+        rng: on the CPU.
+    """
+    if not noise:
+        return images
+    b, device = len(images), images.device
+    u = torch.rand(4, b, 1, 1, 1, generator=rng).to(device)
+    images = torch.lerp(images, F.avg_pool2d(images, 3, 1, 1, count_include_pad=False), u[0])
+    images = images * (0.8 + 0.4 * u[1]) + 0.3 * (u[2] - 0.5)
+    grain = torch.randn(images.shape, generator=rng).to(device)
+    return images + noise * u[3] * grain
+
+
+class StyleTrainer:
+    """One update of S.
+
+    Args:
+        style: S, to train.
+        generator: G, trained; it is only asked.
+        lr: of AdamW, reached after a tenth of the budget and lowered to 0 along a cosine.
+        noise: see `roughened`.
+        seed: of that noise.
+
+    Raises:
+        UsageError: S gives vectors of another size than G takes.
+    """
+
+    def __init__(self, style: StyleEncoder, generator: Generator, *, lr: float = 2e-3,
+                 noise: float = 0.1, seed: int = 0):
+        if style.z != generator.z:
+            raise UsageError(f"S gives {style.z} numbers, but this generator's z has "
+                             f"{generator.z}: make it with z={generator.z}.")
+        self.style, self.generator = style, generator
+        self.lr, self.noise, self.progress = lr, noise, 0.0
+        self.optimizer = torch.optim.AdamW(style.parameters(), lr=lr, weight_decay=1e-4)
+        self.rng = torch.Generator().manual_seed(seed)
+
+    def setup(self, fabric) -> None:
+        self.generator.eval().requires_grad_(False)  # frozen: the loss changes S, never G
+        self.G = fabric.setup_module(self.generator)
+        self.S, self.optimizer = fabric.setup(self.style, self.optimizer)
+        self.device = fabric.device
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * _one_cycle(self.progress)
+        z, phi = batch["z"].to(self.device), batch["phi"].to(self.device)
+        with torch.no_grad():  # no gradient has to go through G
+            x = brought_to(self.G(z, phi).float(), self.style.size)
+            x = roughened(x, self.noise, self.rng)
+        loss = style_loss(z, self.S(x).float())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return {"style": loss.detach()}
+
+    def state_dict(self) -> dict:
+        return {"style": self.style.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "rng": self.rng.get_state()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.style.load_state_dict(state["style"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.rng.set_state(state["rng"].cpu())
+
+
+class StyleBatches:
+    """Batches of noise and captions: step -> {"z" [b, z], "phi" [b, text]}.
+
+    Args:
+        phi: vectors of captions to choose from, with replacement.
+        z: size of the noise.
+        batch_size: pictures a batch.
+        seed: of noise and choice; a batch is a function of (seed, step) alone.
+
+    Raises:
+        UsageError: no captions.
+    """
+
+    def __init__(self, phi: Float[Tensor, "n text"], *, z: int, batch_size: int = 64,
+                 seed: int = 0):
+        if not len(phi):
+            raise UsageError("the style encoder needs captions to draw for; there are none.")
+        self.phi, self.z, self.batch_size, self.seed = phi, z, batch_size, seed
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        rng = torch.Generator().manual_seed(_mixed(self.seed, step))
+        chosen = torch.randint(len(self.phi), (self.batch_size,), generator=rng)
+        z = torch.randn(self.batch_size, self.z, generator=rng)
+        return {"z": z, "phi": self.phi[chosen].float()}
+
+
+def _mixed(*numbers: int) -> int:
+    """One seed of several numbers; neighbours give seeds far apart."""
+    import numpy as np
+
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _one_cycle(progress: float) -> float:
+    """Up in the first tenth, then down along a cosine; both ends near 0."""
+    if progress < 0.1:
+        return 0.04 + 0.96 * progress / 0.1
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.1) / 0.9)))

@@ -178,3 +178,30 @@ def test_a_data_set_needs_a_generator_named(tmp_path):
         train_style(world="birds", profile="huge", show=False)
 
 
+
+
+def test_the_command_line_asks_for_the_same(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from t2ilab.commands.train import train
+    from t2ilab.errors import TrainingError
+    from t2ilab.training import styles
+
+    asked = []
+
+    def note(**options):
+        asked.append(options)
+        raise TrainingError("stopped here")
+
+    monkeypatch.setattr(styles, "train_style", note)
+    words = ["style", "--generator", "gan_int_cls-birds-64", "--profile", "smoke", "--steps", "7",
+             "--out", str(tmp_path / "s")]
+    result = CliRunner().invoke(train, words)
+    assert isinstance(result.exception, TrainingError), result.output
+    assert len(asked) == 1
+    wanted = {"world": "birds", "generator": "gan_int_cls-birds-64", "profile": "smoke", "steps": 7,
+              "seed": 0, "device": "auto", "resume": False, "out": str(tmp_path / "s")}
+    assert wanted.items() <= asked[0].items()
+    assert asked[0]["command"].startswith("t2ilab train style ")
+    result = CliRunner().invoke(train, ["style", "--width", "8", "--out", str(tmp_path / "t")])
+    assert isinstance(result.exception, UsageError) and "--generator" in str(result.exception)

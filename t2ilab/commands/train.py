@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 DEFAULTS = {"profile": "laptop", "recipe": "stable", "seed": 0, "device": "auto"}
 _ALL = ("profile", "steps", "seed", "device")
 _DATA = ("world", "data", "root")
+PATHS = ("root", "encoder", "generator")
 GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size",
                "encoder")
 TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
-         "reader": ("world", *_ALL)}  # others: GAN_OPTIONS
+         "reader": ("world", *_ALL), "style": (*_DATA, *_ALL, "generator")}  # others: GAN_OPTIONS
 
 
 @click.command(
     epilog=example(
         "t2ilab train gan_int_cls --world birds --minutes 5 --out runs/mine",
         "t2ilab train gan_cls --data flickr8k --root datasets/flickr8k --size 64",
+        "t2ilab train style --world birds",
         "t2ilab train --resume runs/mine",
         "torchrun --nproc-per-node 2 -m t2ilab train gan_int_cls --out runs/two",
     )
@@ -59,6 +61,8 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
 @click.option("--objective", metavar="NAME", help="Of encoder: cross_entropy or sje (structured "
               "joint embedding); default cross_entropy.")
 @click.option("--encoder", metavar="DIR|FILE|NAME", help="A trained caption encoder to use.")
+@click.option("--generator", metavar="DIR|FILE|NAME", help="Of style: the trained system to turn "
+              "round; default the world's own that ships.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Default 0.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps; default auto.")
 @click.option("--out", metavar="DIR", help="Folder of the run; default a new one below runs/.")
@@ -68,7 +72,8 @@ def train(ctx: click.Context, system: str | None, out: str | None, resume: str |
           ) -> None:
     """Train a system.
 
-    SYSTEM is gan, gan_cls, gan_int, gan_int_cls, encoder (of captions) or reader (of attributes).
+    SYSTEM is gan, gan_cls, gan_int, gan_int_cls, encoder (of captions), reader (of attributes) or
+    style (which finds the noise of a picture).
     Prints the weight file. Ctrl-C saves first; --resume goes on.
     """
     options = _options(system, out, resume, given)
@@ -96,7 +101,7 @@ def _options(system: str | None, out: str | None, resume: str | None, given: dic
     """All options of the run: given, read back from the run's folder, or by default; checked."""
     given = {name: value for name, value in given.items() if value is not None}
     given |= {} if system is None else {"system": system}
-    given |= {name: str(Path(given[name]).expanduser().resolve()) for name in ("root", "encoder")
+    given |= {name: str(Path(given[name]).expanduser().resolve()) for name in PATHS
               if name in given and Path(given[name]).expanduser().exists()}
     if resume is not None:
         if out is not None and Path(out) != Path(resume):
@@ -200,11 +205,14 @@ def _train(options: dict, out: Path, resume: bool) -> "Trained":
 def _call(options: dict, common: dict) -> "Trained":
     from t2ilab import training
     from t2ilab.text_to_image import load_encoder
+    from t2ilab.training.styles import train_style
 
     o = dict(options)
     system, encoder = o.pop("system"), o.pop("encoder", None)
     if system == "reader":
         return training.train_reader(o.pop("world"), **o, **common)
+    if system == "style":
+        return train_style(**o, **common)
     if system != "encoder":
         encoder = load_encoder(encoder) if encoder else None
         return training.train_text_gan(system, encoder=encoder, **o, **common)
@@ -219,7 +227,7 @@ def command(options: dict[str, Any], *, whole: bool = False) -> str:
     words = ["t2ilab", "train", options["system"]]
     for name, value in options.items():
         if name != "system":
-            value = Path(value).name if name in ("root", "encoder") and not whole else value
+            value = Path(value).name if name in PATHS and not whole else value
             words += [f"--{name}", str(value)]
     return shlex.join(words)
 

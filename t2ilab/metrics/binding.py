@@ -23,7 +23,7 @@ from t2ilab.text.tokens import tokenize
 # Sentences with two slots that can take each other's values; either attribute comes first in some.
 FORMS = {
     "birds": ("a {breast} bird with {wing} wings",
-              "this {breast} bird has {wing} wings and a long tail",
+              "this {breast} bird has {wing} wings",
               "this bird has {wing} wings and a {breast} breast",
               "its wings are {wing} and its breast is {breast}"),
     "flowers": ("a {petal} flower with a {centre} centre",

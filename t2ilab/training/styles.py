@@ -25,9 +25,9 @@ from t2ilab.trainers.style import StyleBatches, StyleTrainer, style_loss
 from t2ilab.training.data import load_data
 from t2ilab.training.plans import PROFILES, Trained, about
 
-STEPS = {"smoke": 20, "laptop": 2500, "gpu": 20_000}
+STEPS = {"smoke": 20, "laptop": 1500, "gpu": 20_000}
 WIDTH = {"smoke": 8, "laptop": 24, "gpu": 64}
-CAPTIONS = 2000  # pictures of the training split whose fullest captions are drawn for
+CAPTIONS = 1000  # pictures of the training split whose fullest captions are drawn for
 
 
 def train_style(*, world: str | None = None, data: str | None = None, root: str | None = None,

@@ -1,0 +1,172 @@
+"""Explorer: the style of a picture onto a caption. Pick a picture or upload one, type a caption.
+
+The style encoder S finds noise in the picture; G draws the caption with it, G(S(query), phi). The
+strength multiplies S(query): 1 is the paper's, 0 forgets the picture.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from t2ilab.data.captioned import to_float, to_uint8
+from t2ilab.data.paperworld.world import World
+from t2ilab.errors import UsageError, choose
+from t2ilab.explore.captions import RIGHT, WRONG, read_back
+from t2ilab.explore.explorer import Explorer
+from t2ilab.models.reader import AttributeReader
+from t2ilab.models.style import StyleEncoder
+from t2ilab.plots import INK, PAPER
+from t2ilab.text_to_image import TextToImage
+
+TILE, GAP, LINE = 224, 28, 18  # pixels: of a picture, between two, of a line of text
+LARGEST = 50_000_000  # pixels of an upload
+STYLES = ("setting", "side")
+CAPTION = "a small yellow bird with black wings"
+
+
+def opened(content: bytes | memoryview, size: int) -> UInt8[np.ndarray, "size size 3"]:
+    """An uploaded file as a square picture: its middle, brought to size x size pixels.
+
+    Raises:
+        UsageError: it is no picture, or a damaged or an enormous one.
+    """
+    try:
+        with Image.open(BytesIO(bytes(content))) as file:
+            if file.width * file.height > LARGEST:
+                raise UsageError(f"The picture has {file.width} x {file.height} pixels: make it "
+                                 "smaller first.")
+            picture = file.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError("The file is no picture that can be read: upload a PNG or a JPEG "
+                         "file.") from error
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.crop((left, top, left + side, top + side))
+    return np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def style_renderer(system: TextToImage, style: StyleEncoder,
+                   pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]], *,
+                   world: World | None = None, reader: AttributeReader | None = None
+                   ) -> Callable[..., Image.Image]:
+    """`render(picture, caption, strength) -> PIL.Image`: the query and the transfer.
+
+    Left the picture called `picture`; right the caption, drawn with strength * S(picture) as noise.
+    With a world and its reader there are ticks and crosses: setting and side as in the query, the
+    rest as the caption says. `pictures` may grow; a name must always mean the same picture.
+    """
+
+    def render(picture: str, caption: str, strength: float = 1.0) -> Image.Image:
+        query = pictures[choose("picture", picture, pictures)]
+        phi = system.encoder.encode([caption])
+        z = strength * style.style(to_float(query[None]))
+        drawn = to_uint8(system(z.to(phi.device), phi))
+        lines = [] if world is None or reader is None else _marks(
+            world, reader, query, drawn[0], caption)
+        return _sheet(query, drawn[0], lines, f"its style: noise of norm {z.norm():.1f}")
+
+    return render
+
+
+def _marks(world: World, reader: AttributeReader, query: np.ndarray, drawn: np.ndarray,
+           caption: str) -> list[tuple[bool, str]]:
+    """(right?, words) for everything that is asked of the transferred picture."""
+    names = [name for name in STYLES if name in world.style]
+    asked = read_back(reader, world, query[None])
+    read = {name: values[0] for name, values in read_back(reader, world, drawn[None]).items()}
+    wanted = world.read(caption) | {name: asked[name][0] for name in names}
+    return [(read[name] == value, f"{name} {read[name]}"
+             + ("" if read[name] == value else f", not {value}")) for name, value in wanted.items()]
+
+
+def _sheet(query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str]], below: str
+           ) -> Image.Image:
+    font = ImageFont.load_default(size=13)
+    height = TILE + 8 + LINE * max(1, len(lines))
+    sheet = Image.new("RGB", (2 * TILE + GAP, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for x, picture in ((0, query), (TILE + GAP, drawn)):
+        tile = Image.fromarray(np.ascontiguousarray(picture))
+        sheet.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, 0))
+    draw.text((TILE + GAP // 2, TILE // 2), "→", fill=INK, font=font, anchor="mm")
+    draw.text((2, TILE + 4), below, fill=INK, font=font)
+    for k, (right, words) in enumerate(lines):
+        y, x = TILE + 4 + k * LINE, TILE + GAP
+        if right:
+            draw.line([(x + 2, y + 8), (x + 5, y + 12), (x + 11, y + 3)], RIGHT, 2)
+        else:
+            draw.line([(x + 2, y + 3), (x + 11, y + 12)], WRONG, 2)
+            draw.line([(x + 2, y + 12), (x + 11, y + 3)], WRONG, 2)
+        draw.text((x + 16, y - 1), words, fill=INK if right else WRONG, font=font)
+    return sheet
+
+
+class StyleExplorer(Explorer):
+    """Pick a picture or upload one, type a caption: the caption is drawn in the picture's style.
+
+    Args:
+        system: what draws.
+        style: S of this system.
+        pictures: name -> uint8 [h, w, 3], to pick from; the first one is used at once.
+        world, reader: mark what came out right; may be left out.
+        caption: to begin with.
+        lab: told of errors.
+
+    Raises:
+        UsageError: no pictures.
+    """
+
+    def __init__(self, system: TextToImage, style: StyleEncoder,
+                 pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]], *,
+                 world: World | None = None, reader: AttributeReader | None = None,
+                 caption: str = CAPTION, lab: Any = None):
+        if not pictures:
+            raise UsageError("the style explorer needs at least one picture to begin with.")
+        self.pictures, self.size = dict(pictures), system.size
+        self.upload = widgets.FileUpload(accept="image/*", multiple=False,
+                                         description="Upload a picture")
+        self.upload.layout.width = "auto"
+        super().__init__(
+            style_renderer(system, style, self.pictures, world=world, reader=reader),
+            {"picture": widgets.Dropdown(options=list(self.pictures)),
+             "caption": widgets.Text(caption, placeholder="type a caption and press Enter"),
+             "strength": widgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.1)},
+            buttons={"Next picture": self._next}, title="the style of a picture, onto a caption",
+            lab=lab, scale=1)
+        self.upload.observe(self._uploaded, names="value")
+        actions = self.box.children[2]
+        actions.children = (*actions.children, self.upload)
+
+    def add(self, name: str, content: bytes | memoryview) -> str:
+        """Take in a file's bytes as a picture, show it, and return the name it got.
+
+        Raises:
+            UsageError: it is no picture.
+        """
+        picture = opened(content, self.size)
+        short = hashlib.sha256(picture.tobytes()).hexdigest()[:4]
+        name = f"{str(name)[:40]} ({short})"
+        self.pictures[name] = picture
+        self.controls["picture"].options = list(self.pictures)
+        self.set(picture=name)
+        return name
+
+    def _next(self, state: Mapping[str, Any]) -> dict[str, str]:
+        names = list(self.pictures)
+        return {"picture": names[(names.index(state["picture"]) + 1) % len(names)]}
+
+    def _uploaded(self, change: Mapping[str, Any]) -> None:
+        for file in change["new"] or ():
+            self._drawings += 1  # a move of the user's: what is wrong with it is an answer to it
+            try:
+                self.add(file["name"], file["content"])
+            except Exception as error:
+                self._fail(error)

@@ -23,6 +23,7 @@ from t2ilab.text.vectors import WordVectors
 SIZE = (760, 540)  # pixels of the map
 MARGIN = 46
 FAINT, LINE = (150, 150, 158), (196, 38, 38)
+_AROUND = [(6, -8), (6, 6), (6, -22), (-60, 8), (-60, -24), (6, 20), (6, -36)]  # of a label
 
 
 def principal_plane(x: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], float]:
@@ -94,7 +95,7 @@ def _places(xy: np.ndarray, centre: np.ndarray, zoom: int) -> np.ndarray:
 
 
 def _write(draw: ImageDraw.ImageDraw, labels: Sequence[tuple]) -> None:
-    """A dot for each word, and its name where no name stands yet; the first ones win."""
+    """A dot for each word, and its name where none stands yet; the strong ones look around."""
     small, large = ImageFont.load_default(size=12), ImageFont.load_default(size=15)
     taken: list[tuple[float, float, float, float]] = []
     for text, (x, y), colour, strong in labels:
@@ -103,13 +104,16 @@ def _write(draw: ImageDraw.ImageDraw, labels: Sequence[tuple]) -> None:
         r = 4 if strong else 2
         draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
         font = large if strong else small
-        left, top, right, bottom = draw.textbbox((x + 6, y - 8), text, font=font)
-        shift = min(0.0, SIZE[0] - 2 - right)
-        box = (left + shift, top, right + shift, bottom)
-        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
-            continue
-        taken.append(box)
-        draw.text((x + 6 + shift, y - 8), text, font=font, fill=INK if strong else colour)
+        for dx, dy in _AROUND if strong else _AROUND[:1]:
+            left, top, right, bottom = draw.textbbox((x + dx, y + dy), text, font=font)
+            shift = min(0.0, SIZE[0] - 2 - right)
+            box = (left + shift, top, right + shift, bottom)
+            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3]
+                       for b in taken):
+                taken.append(box)
+                draw.text((x + dx + shift, y + dy), text, font=font,
+                          fill=INK if strong else colour)
+                break
 
 
 class WordMap(Explorer):

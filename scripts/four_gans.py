@@ -24,7 +24,7 @@ METRICS = ["live_all_unseen", "live_all_seen", "live_breast", "live_wing", "live
            "live_diversity", "live_fid_unseen", "live_kid_unseen", "live_fid_between",
            "live_kid_between", "steps", "train_seconds"]
 STRONG = {"RECIPE": "paper", "LR_D": 0.004}  # against 0.0002 of the generator
-SHOWN = 8  # captions whose pictures are kept
+SHOWN, MOMENTS = 8, 12  # captions, and moments of the training, whose pictures are kept
 
 
 def collect(folder: Path, results: Path = RESULTS) -> None:
@@ -40,8 +40,10 @@ def collect(folder: Path, results: Path = RESULTS) -> None:
     kept = {}
     for _, row in runs[runs["SEED"] == 0].iterrows():
         with np.load(next(folder.rglob(f"{row['run']}/frames.npz"))) as frames:
-            kept["steps"] = frames["steps"]
-            kept[f"{row['SYSTEM']}_training"] = frames["training"][:, :SHOWN]
+            some = np.linspace(0, len(frames["steps"]) - 1, MOMENTS).round().astype(int)
+            some = np.unique(some)
+            kept["steps"] = frames["steps"][some]
+            kept[f"{row['SYSTEM']}_training"] = frames["training"][some][:, :SHOWN]
             kept[f"{row['SYSTEM']}_between"] = frames["between"][:4]
     np.savez_compressed(results / "four_gans.npz", **kept)
 

@@ -13,6 +13,7 @@ from t2ilab.losses.adversarial import (
     generator_saturating,
     matching_aware_bce,
     matching_aware_hinge,
+    sameness,
 )
 
 LN2 = math.log(2)
@@ -129,3 +130,18 @@ def test_huge_logits_stay_finite(loss, logits, size):
     value = loss(*[s] * logits)
     value.backward()
     assert torch.isfinite(value) and torch.isfinite(s.grad).all()
+
+
+def test_equal_pictures_cost_what_is_enough_and_different_ones_nothing():
+    x, z, other = torch.zeros(2, 3, 4, 4), torch.zeros(2, 5), torch.full((2, 5), 2.0)
+    assert sameness(x, x, z, other, enough=0.15).item() == pytest.approx(0.15)
+    assert sameness(x, x + 0.2, z, other, enough=0.15).item() == pytest.approx(0.05)  # 0.2 / 2
+    assert sameness(x, x + 0.4, z, other, enough=0.15).item() == 0
+
+
+def test_sameness_pushes_pictures_apart_until_they_differ_enough():
+    z, other = torch.zeros(1, 5), torch.ones(1, 5)
+    for apart, slope in ((0.1, -1.0), (0.2, 0.0)):
+        x = torch.full((1, 3, 4, 4), apart, requires_grad=True)
+        sameness(x, torch.zeros(1, 3, 4, 4), z, other, enough=0.15).backward()
+        assert x.grad.sum().item() == pytest.approx(slope, abs=1e-6)

@@ -364,3 +364,14 @@ def test_losses_are_finite_in_bfloat16(recipe, batches):
     assert fitted.precision == "bf16-mixed" and len(fitted.history) == 3
     assert np.isfinite(fitted.history[["loss_d", "loss_g"]].to_numpy()).all()
     assert {v.dtype for v in weights(gan.average).values()} == {torch.float32}
+
+
+def test_varied_draws_once_more_for_the_first_half_of_the_captions():
+    gan, plain, batch = make(varied=5.0), make(), batch_of()
+    drawn, losses = spy(gan, "G"), plain.step(batch)
+    varied = gan.step(batch)
+    (z, phi), (z_other, phi_other) = (call.given for call in drawn)
+    assert torch.equal(phi_other, batch["phi"][:4]) and torch.equal(phi[:4], phi_other)
+    assert not torch.equal(z[:4], z_other)
+    assert torch.equal(losses["loss_d"], varied["loss_d"])  # D learns as before
+    assert varied["loss_g"] > losses["loss_g"]  # young pictures are all alike

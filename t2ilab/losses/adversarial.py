@@ -46,3 +46,16 @@ def matching_aware_hinge(real: Logits, wrong: Logits, fake: Logits) -> Loss:
 def generator_hinge(fake: Logits) -> Loss:
     """-fake: the generator's side of the hinge loss."""
     return -fake.mean()
+
+
+def sameness(x: Float[Tensor, "n 3 h w"], other: Float[Tensor, "n 3 h w"],
+             z: Float[Tensor, "n z"], z_other: Float[Tensor, "n z"], *, enough: float = 0.15
+             ) -> Loss:
+    """max(0, enough - |x - x'| / |z - z'|), means of absolute values: Yang et al. 2019, eq. 3.
+
+    For a generator that forgets its noise. x and x' are pictures of one caption from z and z'; the
+    term is `enough` where they are equal, and 0 once they differ by `enough` per unit of noise.
+    (Yang et al. subtract min(ratio, enough), the same gradient; Mao et al. 2019 divide by it.)
+    """
+    ratio = (x - other).abs().mean((1, 2, 3)) / (z - z_other).abs().mean(1)
+    return F.relu(enough - ratio).mean()

@@ -43,6 +43,8 @@ class Recipe:
         projection: the discriminator's projection term.
         resize: the generator enlarges by nearest neighbours and convolution.
         residual: the repository's bottleneck blocks.
+        varied: weight of `loss.sameness`, which asks G for another picture where the noise is
+            another; 0 as in the paper.
         wrong, near: see `TextImageBatches`; mismatched captions a picture, and how near they come.
     """
 
@@ -58,6 +60,7 @@ class Recipe:
     projection: bool = False
     resize: bool = False
     residual: bool = False
+    varied: float = 0.0
     wrong: int = 1
     near: int = 1
 
@@ -105,7 +108,8 @@ class TextGAN:
         x, phi = batch["images"].float().div(127.5).sub(1), batch["phi"]
         x = x.contiguous(memory_format=torch.channels_last)
         phi_all = self._with_interpolated(phi)
-        fakes = self.G(self.draw_noise(len(phi_all)), phi_all)  # drawn once, used by D and by G
+        z = self.draw_noise(len(phi_all))
+        fakes = self.G(z, phi_all)  # drawn once, used by D and by G
 
         # D: real pairs are true, wrong and fake ones are not. detach(): G is not to learn here.
         pairs = torch.cat([phi[:, None], batch["phi_wrong"]], 1) if self.cls else phi[:, None]
@@ -121,6 +125,12 @@ class TextGAN:
         logits = self.D(fakes, phi_all)
         please = loss.generator_hinge if self.recipe.hinge else loss.generator_nonsaturating
         loss_g = please(logits)
+        if self.recipe.varied:
+            some = len(phi) // 2
+            z_other = self.draw_noise(some)
+            others = self.G(z_other, phi[:some])
+            loss_g = loss_g + self.recipe.varied * loss.sameness(fakes[:some], others,
+                                                                 z[:some], z_other)
         self.opt_G.zero_grad()
         loss_g.backward()
         self.opt_G.step()

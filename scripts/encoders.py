@@ -1,0 +1,72 @@
+"""The caption encoders compared on birds: train them, keep their table for notebook 18.
+
+    python scripts/encoders.py                        # train all (some minutes each) and collect
+    python scripts/encoders.py --collect runs/encoders      # collect what has been trained
+
+Writes `data/results/encoders.csv`: a row an encoder, with what it can do on classes that training
+never saw (class retrieval, and binding: which of two swapped captions fits the picture).
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from t2ilab import training
+from t2ilab.errors import DataError
+from t2ilab.files import read_json, write_atomically
+from t2ilab.paths import DATA
+
+RESULTS = DATA / "results"
+WORLD = "birds"
+KINDS = {"mean": "cross_entropy", "gru": "cross_entropy", "lstm": "cross_entropy",
+         "char": "cross_entropy", "char-sje": "sje"}
+COLUMNS = ["encoder", "objective", "top1_unseen", "map50_unseen", "binding_unseen", "steps",
+           "seconds"]
+
+
+def train(folder: Path, profile: str) -> None:
+    """Train those that are not there yet, each into a folder of its own."""
+    data = training.load_data(world=WORLD, size=32, n=training.PROFILES[profile].pictures)
+    for name, objective in KINDS.items():
+        out = folder / name
+        if list(out.glob("*.safetensors")):
+            continue
+        print(name, flush=True)
+        training.train_encoder(data, kind=name.split("-")[0], world=WORLD, profile=profile,
+                               objective=objective, out=str(out), resume=out.exists(),
+                               command="python scripts/encoders.py")
+
+
+def collect(folder: Path, results: Path = RESULTS) -> pd.DataFrame:
+    """Write the table of the encoders below `folder`.
+
+    Raises:
+        DataError: none has been trained.
+    """
+    rows = []
+    for path in sorted(folder.glob("*/encoder*.json")):
+        about = read_json(path) or {}
+        rows.append({"encoder": about["architecture"]["arguments"]["kind"], **about,
+                     **about["measured"]})
+    if not rows:
+        raise DataError(f"no trained encoders below {folder}: leave --collect out to train them.")
+    table = pd.DataFrame(rows)[COLUMNS].sort_values(["binding_unseen", "top1_unseen"])
+    write_atomically(results / "encoders.csv", table.to_csv(index=False).encode())
+    return table
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__,
+                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--profile", default="laptop")
+    words.add_argument("--out", type=Path, default=Path("runs/encoders"))
+    words.add_argument("--collect", type=Path, metavar="FOLDER", help="train nothing")
+    given = words.parse_args()
+    if given.collect is None:
+        train(given.out, given.profile)
+    print(collect(given.collect or given.out).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import torch
 
 from t2ilab.data import paperworld
 from t2ilab.errors import UsageError
-from t2ilab.metrics.binding import FORMS, binding, swapped
+from t2ilab.metrics.binding import AFTER, FORMS, binding, swapped
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.matcher import Matcher
 from t2ilab.text.tokens import Vocabulary, tokenize
@@ -60,11 +60,12 @@ def facts_as_features(data):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_one_caption_fits_and_the_other_does_not(name):
+@pytest.mark.parametrize("forms", [FORMS, AFTER])
+def test_one_caption_fits_and_the_other_does_not(name, forms):
     world = paperworld.world(name)
     data = world.load("test", 32, 120)
-    pairs = swapped(data, world)
-    assert {p.form for p in pairs} == set(range(len(FORMS[name])))
+    pairs = swapped(data, world, forms[name])
+    assert {p.form for p in pairs} == set(range(len(forms[name])))
     for p in pairs:
         stated, other = world.read(p.right), world.read(p.wrong)
         one, two = [k for k in stated if k in FORMS[name][0]]

@@ -52,7 +52,8 @@ def test_every_kind_is_trained_measured_and_saved_under_its_name(birds, tmp_path
     about = json.loads(trained.path.with_suffix(".json").read_text())
     assert about["objective"] == "cross_entropy" and about["matcher"]["features"] == 256
     measured = about["measured"]
-    assert set(measured) == {"matching_loss", "top1_unseen", "map50_unseen", "binding_unseen"}
+    assert set(measured) == {"matching_loss", "top1_unseen", "map50_unseen", "binding_unseen",
+                             "binding_after"}
     assert kind != "mean" or measured["binding_unseen"] == 0.5
     assert type(load_encoder(trained.path)) is type(load_matcher(trained.path).encoder)
 

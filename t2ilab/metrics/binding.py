@@ -20,15 +20,19 @@ from t2ilab.errors import UsageError
 from t2ilab.text.matcher import Matcher
 from t2ilab.text.tokens import tokenize
 
-# Sentences with two slots that can take each other's values; either attribute comes first in some.
+# Sentences with two slots that can take each other's values, built like those of the training
+# captions; either attribute comes first in some.
 FORMS = {
     "birds": ("a {breast} bird with {wing} wings",
               "this {breast} bird has {wing} wings",
-              "this bird has {wing} wings and a {breast} breast",
-              "its wings are {wing} and its breast is {breast}"),
+              "this bird has {wing} wings and a {breast} breast"),
     "flowers": ("a {petal} flower with a {centre} centre",
                 "this flower has a {centre} centre and {petal} petals"),
 }
+# Not so: both values stand after their parts, and of the second part no training caption says it
+# so. Who has only learned that a colour belongs to the part after it gives them away.
+AFTER = {"birds": ("its wings are {wing} and its breast is {breast}",),
+         "flowers": ("its petals are {petal} and its centre is {centre}",)}
 TIE = 1e-4  # scores that differ by less, relatively, are equal: sums in another order
 
 

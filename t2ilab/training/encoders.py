@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import DataError, UsageError, WeightsError, choose
-from t2ilab.metrics.binding import FORMS, binding, swapped
+from t2ilab.metrics.binding import AFTER, FORMS, binding, swapped
 from t2ilab.metrics.retrieval import class_retrieval, unseen
 from t2ilab.text.encoders import ENCODERS
 from t2ilab.text.matcher import Matcher
@@ -90,6 +90,8 @@ def measure_matcher(matcher: Matcher, world: str, *, size: int = 32, n: int | No
                     ) -> dict[str, float]:
     """What it can do on classes kept out of training: `class_retrieval` and `binding`, rounded.
 
+    "binding_unseen" is of sentences like the training captions, "binding_after" of others.
+
     Args:
         matcher: trained on the features of the world's reader.
         size: of the pictures.
@@ -105,6 +107,7 @@ def measure_matcher(matcher: Matcher, world: str, *, size: int = 32, n: int | No
     measured = {"top1_unseen": found["top1"], "map50_unseen": found["map"]}
     if world in FORMS and swapped(test, w):
         measured["binding_unseen"] = binding(matcher, features, test, w)["all"]
+        measured["binding_after"] = binding(matcher, features, test, w, AFTER[world])["all"]
     return {name: round(value, 4) for name, value in measured.items()}
 
 

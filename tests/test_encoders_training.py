@@ -65,7 +65,7 @@ def test_a_matcher_trained_by_the_structured_loss_scores_by_inner_product(birds,
     again = load_matcher(tmp_path / "run")
     assert again.log_scale is None and again.arguments == trained.system.arguments
     about = json.loads(trained.path.with_suffix(".json").read_text())
-    assert about["objective"] == "sje"
+    assert about["objective"] == "sje" and trained.path.stem == "encoder_mean_sje-birds"
 
 
 def test_widths_of_the_paper_are_kept_for_the_gpu():

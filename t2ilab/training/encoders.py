@@ -79,7 +79,7 @@ def train_matcher(data: CaptionedImages, *, kind: str = "gru", world: str | None
         measured = {"matching_loss": round(last, 4)}
         if world and trained_on_reader:
             measured |= measure_matcher(matcher, world, size=data.size, n=plan.pictures)
-        name = "encoder" if kind == "gru" else f"encoder_{kind}"
+        name = "encoder" + f"_{kind}" * (kind != "gru") + "_sje" * (objective == "sje")
         path = save_encoder(encoder, out, f"{name}-{world or data.name.split('/')[0]}",
                             matcher=None if size is None else matcher,
                             objective=objective, **about(command, data.name, fitted, measured))

@@ -4,7 +4,8 @@
     python scripts/encoders.py --collect runs/encoders      # collect what has been trained
 
 Writes `data/results/encoders.csv`: a row an encoder, with what it can do on classes that training
-never saw (class retrieval, and binding: which of two swapped captions fits the picture).
+never saw: class retrieval, and binding, which of two swapped captions fits the picture, in
+sentences like those of training and in others, whose colours stand after their parts.
 """
 
 import argparse
@@ -21,8 +22,8 @@ RESULTS = DATA / "results"
 WORLD = "birds"
 KINDS = {"mean": "cross_entropy", "gru": "cross_entropy", "lstm": "cross_entropy",
          "char": "cross_entropy", "char-sje": "sje"}
-COLUMNS = ["encoder", "objective", "top1_unseen", "map50_unseen", "binding_unseen", "steps",
-           "seconds"]
+COLUMNS = ["encoder", "objective", "top1_unseen", "map50_unseen", "binding_unseen",
+           "binding_after", "steps"]
 
 
 def train(folder: Path, profile: str) -> None:

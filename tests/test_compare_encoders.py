@@ -18,7 +18,8 @@ def test_a_row_an_encoder_the_best_at_binding_last(tmp_path):
                                          ("mean", "mean", "cross_entropy", 0.5),
                                          ("char-sje", "char", "sje", 0.8)):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        measured = {"top1_unseen": 0.7, "map50_unseen": 0.6, "binding_unseen": right}
+        measured = {"top1_unseen": 0.7, "map50_unseen": 0.6, "binding_unseen": right,
+                    "binding_after": 0.4}
         about = {"architecture": {"arguments": {"kind": kind}}, "objective": objective,
                  "steps": 5, "seconds": 1.0, "measured": measured}
         (tmp_path / "runs" / name / f"encoder_{kind}-birds.json").write_text(json.dumps(about))

@@ -255,7 +255,7 @@ def test_a_signal_while_the_encoder_is_trained_stops_it_all_and_can_be_gone_on_f
     out = tmp_path / "run"
     how = {"data": "flickr8k", "root": str(photographs), "out": str(out), "steps": 2, **QUICK}
 
-    class Stopping(training.CaptionBatches):
+    class Stopping(training.encoders.CaptionBatches):
         def __call__(self, step):
             if step == 3:
                 os.kill(os.getpid(), signal.SIGTERM)

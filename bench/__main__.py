@@ -31,11 +31,11 @@ def main() -> None:
 
 
 def _rows(quick: bool):
-    from bench import drawing, start, text_gan
+    from bench import drawing, inputs, start, text_gan
     from bench.sizes import FULL, QUICK
 
     sizes = QUICK if quick else FULL
-    for part in (start, drawing, text_gan):  # the smallest process measures memory best
+    for part in (start, drawing, text_gan, inputs):  # the smallest process measures memory best
         yield from part.measure(sizes)
 
 

@@ -14,6 +14,7 @@ class Sizes:
         steps: updates a round; `fit_steps` in each call of `fit`.
         data: pictures that `fit` learns from.
         calls: rounds of drawing 64 pictures, which is short.
+        pool, ascent_steps: pictures that are synthesised together, and their steps at most.
         profile, profile_steps: the training whose memory is measured.
     """
 
@@ -27,10 +28,13 @@ class Sizes:
     fit_steps: int = 8
     data: int = 1024
     calls: int = 15
+    pool: int = 128
+    ascent_steps: int = 200
     profile: str = "laptop"
     profile_steps: int = 100
 
 
 FULL = Sizes()
 QUICK = Sizes(repeats=2, pictures=((32, 8), (64, 4), (128, 2)), side=32, width=8, text=32, batch=8,
-              steps=1, fit_steps=3, data=32, calls=2, profile="smoke", profile_steps=2)
+              steps=1, fit_steps=3, data=32, calls=2, pool=4, ascent_steps=8,
+              profile="smoke", profile_steps=2)

@@ -245,7 +245,8 @@ def test_on_photographs_an_encoder_is_trained_first_and_only_once(photographs, t
     made = load_encoder(out / PREPARED)
     assert set(made.vocabulary.words) == {"a", "red", "blue", "dog", "sits", "runs"}
     assert json.loads(first.path.with_suffix(".json").read_text())["measured"] == {}
-    monkeypatch.setattr(training.gans, "train_encoder", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(training.gans, "train_encoder",
+                        lambda *_, **__: pytest.fail("trained again"))
     again = train_text_gan("gan_int_cls", steps=3, resume=True, **how)
     assert torch.equal(again.system.encoder.encode(["a red dog"]), made.encode(["a red dog"]))
 

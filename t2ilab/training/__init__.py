@@ -1,7 +1,8 @@
 """From a name to a trained system: what `t2ilab train` and the notebooks call.
 
 One function a kind of system: `train_text_gan` (the four GANs, on a world of PaperWorld or on a
-public data set), `train_encoder`, `train_reader`, `train_style`. Sizes stand in `PROFILES`, recipes in `RECIPES`.
+public data set), `train_encoder`, `train_reader`, `train_style`. Sizes stand in `PROFILES`, recipes
+in `RECIPES`.
 """
 
 from t2ilab.trainers.text_gan import SYSTEMS

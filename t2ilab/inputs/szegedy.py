@@ -44,8 +44,8 @@ def lbfgs_attack(
     *,
     targets: int | Int[Tensor, " n"],
     steps: int = 20,
-    searches: int = 8,
-    decades: tuple[float, float] = (-4.0, 2.0),
+    searches: int = 10,
+    decades: tuple[float, float] = (-4.0, 4.0),
     box: Box | None = None,
 ) -> Smallest:
     """Box-constrained L-BFGS with a bisection over log10 c, for each picture its own.

@@ -244,7 +244,7 @@ def into(module: "M", loaded: Loaded, *, prefix: str = "") -> "M":
     }
     wanted = module.state_dict()
     wrong = [f"missing {key}" for key in wanted if key not in tensors]
-    wrong += [f"unexpected {key}" for key in tensors if key not in wanted]
+    wrong += [f"unexpected {key}" for key in sorted(tensors) if key not in wanted]
     wrong += [
         f"{key} is {list(tensors[key].shape)} in the file and {list(wanted[key].shape)} here"
         for key in wanted

@@ -287,7 +287,7 @@ def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
     data = load_data(world="birds", size=32, n=64)
     trained = training.train_encoder(data, kind="mean", world="birds", profile="smoke", text=16,
                                      steps=3, out=str(tmp_path), show=False)
-    assert trained.path.name == "encoder-birds.safetensors" and trained.system.text == 16
+    assert trained.path.name == "encoder_mean-birds.safetensors" and trained.system.text == 16
     assert "perched" in trained.system.vocabulary.words  # of the asides
     again = load_encoder(trained.path)
     assert torch.allclose(again.encode(["a red bird"]), trained.system.encode(["a red bird"]),

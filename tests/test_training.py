@@ -292,8 +292,8 @@ def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
     again = load_encoder(trained.path)
     assert torch.allclose(again.encode(["a red bird"]), trained.system.encode(["a red bird"]),
                           atol=0.02)
-    with pytest.raises(UsageError, match="unknown caption encoder 'lstm'"):
-        training.train_encoder(data, kind="lstm")
+    with pytest.raises(UsageError, match="unknown caption encoder 'lstn'"):
+        training.train_encoder(data, kind="lstn")
 
 
 # Readers and measures

@@ -83,7 +83,7 @@ def test_another_architecture_is_refused_and_nothing_changed(saved):
     with pytest.raises(WeightsError) as caught:
         weights.into(other, weights.load(saved))
     words = str(caught.value)
-    assert "missing 3.weight" in words and "unexpected 1.weight" in words and "more" in words
+    assert "missing 3.weight" in words and "unexpected 1.bias" in words and "more" in words
     assert "'tiny' are of another architecture than this Sequential" in words
     assert "torch.nn.Linear with {'in_features': 3}" in words
     assert all(torch.equal(v, before[k]) for k, v in other.state_dict().items())

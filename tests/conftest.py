@@ -11,6 +11,8 @@ from jaxtyping import install_import_hook
 ROOMS = [
     "t2ilab.data.captioned",
     "t2ilab.data.pairs",
+    "t2ilab.data.spaces",
+    "t2ilab.inputs",
     "t2ilab.losses",
     "t2ilab.metrics",
     "t2ilab.models",

@@ -105,9 +105,16 @@ def test_training_lowers_the_loss_and_never_touches_the_generator():
     fitted = fit(trainer, batches, steps=150, device="cpu", precision="32-true", show=False)
     losses = fitted.history["style"]
     assert losses.iloc[-1] < 0.9 * losses.iloc[0]
+    assert fitted.history["redraw"].iloc[-1] < fitted.history["redraw"].iloc[0]
     after = trainer.generator.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
     assert all(p.grad is None for p in trainer.generator.parameters())
+
+
+def test_equation_4_alone_is_one_number_away():
+    trainer, batches = make_trainer(redraw=0.0)
+    fitted = fit(trainer, batches, steps=3, device="cpu", precision="32-true", show=False)
+    assert "redraw" not in fitted.history
 
 
 def test_resume_gives_the_same_weights_as_no_break(tmp_path):

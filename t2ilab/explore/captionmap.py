@@ -22,8 +22,8 @@ from t2ilab.explore.explorer import Explorer
 from t2ilab.plots import INK, PAPER, grid
 from t2ilab.text_to_image import TextToImage
 
-CAPTIONS = tuple(f"a {colour} bird" for colour in (
-    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white"))
+CAPTIONS = ("a red bird", "an orange bird", "a yellow bird", "a green bird", "a blue bird",
+            "a purple bird", "a pink bird", "a brown bird", "a black bird", "a white bird")
 COLUMNS, ROWS = 15, 11
 BUTTON = 40  # screen pixels
 
@@ -119,19 +119,29 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
     draw, wide = ImageDraw.Draw(sheet), int(1.5 * side)
     draw.rectangle((0, 0, wide - 1, side - 1), outline=(200, 200, 204))
     weights = plane.weights(x, y)
-    here = (x * wide, y * side)
+    here, taken = (x * wide, y * side), []
     for caption, (px, py), w in zip(plane.captions, plane.places.tolist(), weights.tolist(),
                                     strict=True):
         there = (px * wide, py * side)
         if w > 0.005:
             draw.line([here, there], (150, 150, 160), max(1, round(5 * w)))
         draw.ellipse((there[0] - 3, there[1] - 3, there[0] + 3, there[1] + 3), fill=INK)
-        half = font.getlength(caption) / 2
-        at = min(max(there[0], half + 3), wide - half - 3), there[1] + (10 if py < 0.9 else -10)
-        draw.text(at, caption, fill=INK, font=font, anchor="mm")
+        draw.text(_free(there, font.getlength(caption) / 2, wide, side, taken), caption, fill=INK,
+                  font=font, anchor="mm")
     draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=(208, 48, 44))
     sheet.paste(drawn, (wide + 16, 0))
     return sheet
+
+
+def _free(there: tuple[float, float], half: float, wide: int, side: int, taken: list
+          ) -> tuple[float, float]:
+    """Where the middle of a label goes, below or above its dot: off the others and on the map."""
+    x = min(max(there[0], half + 3), wide - half - 3)
+    tries = [there[1] + by for by in (10, -10, 24, -24, 38) if 7 < there[1] + by < side - 7]
+    y = next((y for y in tries if all(abs(y - other) > 12 or abs(x - at) > half + length + 4
+                                      for at, other, length in taken)), tries[0])
+    taken.append((x, y, half))
+    return x, y
 
 
 class CaptionMapExplorer(Explorer):

@@ -92,7 +92,7 @@ def _sheet(pictures, read: dict, place: int, world: World | None) -> Image.Image
 
 
 def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, world: World):
-    """A cell a picture: the value read and how probable it is; colours are painted."""
+    """A cell a picture: the value read, and how probable it is where that is not above 95 %."""
     font, paint = ImageFont.load_default(size=TEXT - 2), world.colours.get("paint", {})
     draw.text((2, y + 1), name, fill=INK, font=font)
     for k, (share, value) in enumerate(zip(*p.max(1), strict=True)):
@@ -100,8 +100,9 @@ def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, wo
         colour = paint.get(word, (236, 236, 236))
         draw.rectangle((x + 2, y, x + SMALL - 3, y + ROW - 4), fill=colour)
         dark = sum(colour) < 330
-        draw.text((x + SMALL // 2, y + ROW // 2 - 2), f"{word[:5]} {share:.0%}"[:10],
-                  fill=PAPER if dark else INK, font=font, anchor="mm")
+        text = word if share > 0.95 else f"{word[:4]} {share:.0%}"
+        draw.text((x + SMALL // 2, y + ROW // 2 - 2), text, fill=PAPER if dark else INK, font=font,
+                  anchor="mm")
 
 
 class InterpolationExplorer(Explorer):

@@ -96,7 +96,9 @@ def _sheet(query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str
     for x, picture in ((0, query), (TILE + GAP, drawn)):
         tile = Image.fromarray(np.ascontiguousarray(picture))
         sheet.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, 0))
-    draw.text((TILE + GAP // 2, TILE // 2), "→", fill=INK, font=font, anchor="mm")
+    x, y = TILE + GAP // 2, TILE // 2
+    draw.line([(x - 8, y), (x + 8, y)], INK, 2)  # an arrow
+    draw.line([(x + 3, y - 5), (x + 8, y), (x + 3, y + 5)], INK, 2)
     draw.text((2, TILE + 4), below, fill=INK, font=font)
     for k, (right, words) in enumerate(lines):
         y, x = TILE + 4 + k * LINE, TILE + GAP

@@ -4,6 +4,10 @@
 
 Every batch is drawn afresh, so S never sees a picture twice. Paper: the sum over the 100 numbers of
 z; here their mean, so that 1 means "nothing of z was found" whatever the size of z.
+
+A departure, with a weight of its own: || x - G(S(x), phi(t)) ||^2, the picture drawn again with the
+noise found. Many z make nearly the same picture, and their mean, which equation 4 asks for, need
+not be one of them; this term asks for a z that is.
 """
 
 import math
@@ -52,19 +56,21 @@ class StyleTrainer:
         generator: G, trained; it is only asked.
         lr: of AdamW, reached after a tenth of the budget and lowered to 0 along a cosine.
         noise: see `roughened`.
-        seed: of that noise.
+        redraw: weight of the squared error of the picture drawn again, the mean over its pixels;
+            0: equation 4 alone, as in the paper.
+        seed: of the noise.
 
     Raises:
         UsageError: S gives vectors of another size than G takes.
     """
 
     def __init__(self, style: StyleEncoder, generator: Generator, *, lr: float = 2e-3,
-                 noise: float = 0.1, seed: int = 0):
+                 noise: float = 0.1, redraw: float = 5.0, seed: int = 0):
         if style.z != generator.z:
             raise UsageError(f"S gives {style.z} numbers, but this generator's z has "
                              f"{generator.z}: make it with z={generator.z}.")
         self.style, self.generator = style, generator
-        self.lr, self.noise, self.progress = lr, noise, 0.0
+        self.lr, self.noise, self.redraw, self.progress = lr, noise, redraw, 0.0
         self.optimizer = torch.optim.AdamW(style.parameters(), lr=lr, weight_decay=1e-4)
         self.rng = torch.Generator().manual_seed(seed)
 
@@ -78,14 +84,17 @@ class StyleTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * _one_cycle(self.progress)
         z, phi = batch["z"].to(self.device), batch["phi"].to(self.device)
-        with torch.no_grad():  # no gradient has to go through G
+        with torch.no_grad():  # no gradient has to go through this picture
             x = brought_to(self.G(z, phi).float(), self.style.size)
-            x = roughened(x, self.noise, self.rng)
-        loss = style_loss(z, self.S(x).float())
+        found = self.S(roughened(x, self.noise, self.rng)).float()
+        losses = {"style": style_loss(z, found)}
+        if self.redraw:  # through the frozen G to S
+            again = brought_to(self.G(found, phi).float(), self.style.size)
+            losses["redraw"] = (x - again).square().mean()
         self.optimizer.zero_grad()
-        loss.backward()
+        (losses["style"] + self.redraw * losses.get("redraw", 0.0)).backward()
         self.optimizer.step()
-        return {"style": loss.detach()}
+        return {name: loss.detach() for name, loss in losses.items()}
 
     def state_dict(self) -> dict:
         return {"style": self.style.state_dict(), "optimizer": self.optimizer.state_dict(),
@@ -110,7 +119,7 @@ class StyleBatches:
         UsageError: no captions.
     """
 
-    def __init__(self, phi: Float[Tensor, "n text"], *, z: int, batch_size: int = 64,
+    def __init__(self, phi: Float[Tensor, "n text"], *, z: int, batch_size: int = 32,
                  seed: int = 0):
         if not len(phi):
             raise UsageError("the style encoder needs captions to draw for; there are none.")

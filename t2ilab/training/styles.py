@@ -25,16 +25,16 @@ from t2ilab.trainers.style import StyleBatches, StyleTrainer, style_loss
 from t2ilab.training.data import load_data
 from t2ilab.training.plans import PROFILES, Trained, about
 
-STEPS = {"smoke": 20, "laptop": 1500, "gpu": 20_000}
+STEPS = {"smoke": 20, "laptop": 2500, "gpu": 20_000}
 WIDTH = {"smoke": 8, "laptop": 24, "gpu": 64}
 CAPTIONS = 1000  # pictures of the training split whose fullest captions are drawn for
 
 
 def train_style(*, world: str | None = None, data: str | None = None, root: str | None = None,
                 generator: str | Path | TextToImage | None = None, profile: str = "laptop",
-                out: str | None = None, seed: int = 0, steps: int | None = None,
-                resume: bool = False, device: str = "auto", command: str = "",
-                show: bool = True) -> Trained:
+                redraw: float = 5.0, noise: float = 0.1, out: str | None = None,
+                seed: int = 0, steps: int | None = None, resume: bool = False, device: str = "auto",
+                command: str = "", show: bool = True) -> Trained:
     """Train S against a trained system, which stays as it is (Reed et al. 2016, eq. 4).
 
     The captions are the fullest of each picture: what they leave open is style. (With bare ones
@@ -44,6 +44,7 @@ def train_style(*, world: str | None = None, data: str | None = None, root: str 
         world, data, root: where the captions come from; see `load_data`.
         generator: the system to invert, its name or path; by default the world's bundled one.
         profile, steps: the budget.
+        redraw, noise: see `StyleTrainer`; both 0: equation 4 alone, on pictures as they are.
         out: folder for checkpoint and history and, unless a signal ended the run, the weights.
 
     Raises:
@@ -57,7 +58,7 @@ def train_style(*, world: str | None = None, data: str | None = None, root: str 
     torch.manual_seed(seed)
     g = system.generator
     style = StyleEncoder(size=32, z=g.z, width=WIDTH[profile])
-    trainer = StyleTrainer(style, g, seed=seed)
+    trainer = StyleTrainer(style, g, redraw=redraw, noise=noise, seed=seed)
     fitted = fit(trainer, StyleBatches(phi, z=g.z, seed=seed), steps=steps or STEPS[profile],
                  out=out, resume=resume, device=device, seed=seed, show=show)
     style.cpu().eval()
@@ -69,7 +70,8 @@ def train_style(*, world: str | None = None, data: str | None = None, root: str 
             measured |= measure_style(style, system, world, n=100 if profile == "smoke" else 2000)
         made = about(command, f"pictures of {_name(system)} for captions of {captioned.name}",
                      fitted, measured)
-        path = save_style(style, out, f"style-{world or data}-{system.size}", system, **made)
+        path = save_style(style, out, f"style-{world or data}-{system.size}", system, **made,
+                          redraw=redraw, noise=noise)
     return Trained(style, fitted, path)
 
 

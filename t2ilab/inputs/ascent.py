@@ -48,14 +48,14 @@ class Ascended:
 
 
 def ascend(
-    start: Pictures,
+    start: Tensor,  # [n, ...]; anything else is refused in words
     score: Score,
     *,
     steps: int,
     optimiser: Optimiser | None = None,
     constraint: Constraint | None = None,
     given: Sequence[Tensor] = (),
-    until: float | Float[Tensor, " b"] | None = None,
+    until: float | Tensor | None = None,
     penalty: Callable[[Tensor], Tensor] | None = None,
     view: Callable[[Tensor], Tensor] | None = None,
     smooth: Callable[[Tensor, int], Tensor] | None = None,

@@ -8,7 +8,7 @@ are shares of the box's width, so 8/255 is 8 grey levels. Whom it fooled: `score
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.errors import UsageError, choose
@@ -18,7 +18,7 @@ from t2ilab.inputs.optimisers import Adam, GradientAscent, Optimiser, SignAscent
 from t2ilab.inputs.scores import Network, as_classes, log_probability, surprise
 
 Pictures = Float[Tensor, "n ..."]
-Classes = int | Int[Tensor, " n"]
+Classes = int | Tensor  # int64 [n]
 
 
 def fgsm(network: Network, pictures: Pictures, *, epsilon: float, targets: Classes | None = None,

@@ -35,7 +35,8 @@ def test_trainings_side_by_side_each_show_their_nearest_moment():
 def test_the_slider_goes_over_the_moments_and_begins_at_the_last():
     machine = TimeMachine({"a": frames([0, 7, 30]), "b": frames([0, 7, 30])})
     assert machine.state == {"step": 30}
-    assert [label for label, _ in machine.controls["step"].options] == ["step 0", "step 7", "step 30"]
+    labels = [label for label, _ in machine.controls["step"].options]
+    assert labels == ["step 0", "step 7", "step 30"]
     before = machine.image.value
     machine.controls["step"].value = 7
     assert machine.message.value == "" and machine.image.value != before

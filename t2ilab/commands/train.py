@@ -49,7 +49,8 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
               help="Side of the pictures: 32, 64 or 128.")
 @click.option("--profile", metavar="PROFILE", help="smoke, laptop or gpu: sizes and budgets; "
               "default laptop.")
-@click.option("--recipe", metavar="RECIPE", help="stable, patient or paper; default stable.")
+@click.option("--recipe", metavar="RECIPE", help="stable, patient, varied or paper; default "
+              "stable.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N",
               help="Budget; in all, with what came before a resume.")
 @click.option("--steps", type=click.IntRange(min=1), metavar="N",

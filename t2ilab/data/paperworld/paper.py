@@ -59,7 +59,7 @@ class Sheet:
     def __init__(self, size: int):
         self.side = size * SUPERSAMPLING.get(size, 2)
         self.size = size
-        self.image = Image.new("RGBA", (self.side, self.side))
+        self.image = Image.new("RGBa", (self.side, self.side))  # opaque or empty: premultiplied
         self._draw = ImageDraw.Draw(self.image)
 
     def cut(self, outline: np.ndarray, colour: Colour) -> None:
@@ -81,7 +81,7 @@ class Page:
 
     def lay(self, sheet: Sheet, *, height: float = 0.02, depth: float = 0.45) -> None:
         """Lay a sheet on the page: its shadow first, `height` away, `depth` dark in [0, 1]."""
-        layer = sheet.image.convert("RGBa").reduce(sheet.side // self.size)
+        layer = sheet.image.reduce(sheet.side // self.size)
         mask = layer.getchannel("a")
         if height > 0:
             self.image.paste(SHADOW, (0, 0), _soften(mask, height * self.size, depth))
@@ -97,12 +97,13 @@ def _soften(mask: Image.Image, height: float, depth: float) -> Image.Image:
     """A shadow: the mask moved right and down by about `height` pixels, blurred and thinned."""
     move = (1, 0, -0.6 * height, 0, 1, -height)
     moved = mask.transform(mask.size, Image.Transform.AFFINE, move, Image.Resampling.BILINEAR)
-    return moved.filter(ImageFilter.BoxBlur(float(0.7 * height))).point(_thinner(depth))
+    soft = moved.filter(ImageFilter.BoxBlur(float(0.7 * height)))
+    return Image.fromarray(_thinner(depth)[np.asarray(soft)])
 
 
 @lru_cache
-def _thinner(depth: float) -> list[int]:
-    return [round(v * depth) for v in range(256)]
+def _thinner(depth: float) -> np.ndarray:
+    return np.array([round(v * depth) for v in range(256)], dtype=np.uint8)
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,7 @@ class Sizes:
     """
 
     repeats: int = 5
-    pictures: tuple[tuple[int, int], ...] = ((32, 6000), (64, 3000), (128, 1600))
+    pictures: tuple[tuple[int, int], ...] = ((32, 20_000), (64, 3000), (128, 1600))
     side: int = 64
     width: int = 64
     text: int = 1024

@@ -15,7 +15,8 @@ from t2ilab.paths import ROOT
 
 ASKED_FOR = ("PaperWorld drawing, birds 32x32", "PaperWorld drawing, birds 64x64",
              "PaperWorld drawing, birds 128x128", "training, gan_cls", "training, gan_int_cls",
-             "waiting for data", "64 pictures of a caption", "import t2ilab", "peak memory")
+             "waiting for data", "64 pictures of a caption", "import t2ilab", "peak memory",
+             "synthesis 32x32")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,68 @@
+"""A few real photographs: a folder of yours, or those that the installed libraries bring along.
+
+No data set and no captions, just pictures to try a network on (chapters 12 and 13). scikit-learn
+brings china.jpg and flower.jpg, matplotlib brings grace_hopper.jpg; nothing is fetched.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from t2ilab.data import pictures
+from t2ilab.data.captioned import to_float
+from t2ilab.errors import DataError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+LIBRARIES = (("sklearn", "datasets/images/china.jpg"), ("sklearn", "datasets/images/flower.jpg"),
+             ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"))
+
+
+def load(folder: str | Path = "", *, side: int = 224) -> tuple[Float[Tensor, "n 3 side side"],
+                                                               list[str]]:
+    """Photographs as a batch, and their names (of the files, without their endings).
+
+    The shorter side becomes `side` pixels, and the middle is kept.
+
+    Args:
+        folder: of pictures, which come sorted by name, or one picture; "": the libraries' own.
+        side: in pixels, 1 to 2048; 224 is what ImageNet's networks were trained on.
+
+    Returns:
+        Pictures in [-1, 1], and as many names.
+
+    Raises:
+        UsageError: `side` is out of its range.
+        DataError: no such folder, no pictures in it, or a picture that cannot be read.
+    """
+    paths = _chosen(Path(folder).expanduser()) if str(folder) else installed()
+    images = np.stack([pictures.read(path, side) for path in paths])
+    return to_float(images), [path.stem for path in paths]
+
+
+def installed() -> list[Path]:
+    """The photographs that libraries bring along, those which are there.
+
+    Raises:
+        DataError: there is not one.
+    """
+    found = [Path(str(files(library) / name)) for library, name in LIBRARIES]
+    found = [path for path in found if path.is_file()]
+    if not found:
+        raise DataError("neither scikit-learn nor matplotlib brought its sample photographs. Name "
+                        "a folder of your own pictures.")
+    return found
+
+
+def _chosen(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise DataError(f"{place}: there is no such folder. Correct the path, or give \"\" for the "
+                        "photographs that installed libraries bring.")
+    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)}).")
+    return paths

@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 
+import pytest
 from jaxtyping import install_import_hook
 
 # The rooms where tensors live. Before they are imported, their functions are wrapped by `check`.
@@ -45,3 +46,13 @@ def pytest_unconfigure(config):
     if hasattr(config, "t2ilab_cache"):
         os.environ.pop("T2ILAB_CACHE", None)
         shutil.rmtree(config.t2ilab_cache, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def few_test_pictures():
+    """PaperWorld's test split has 128 pictures while a module's tests run."""
+    from t2ilab.data import paperworld
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(paperworld.SPLITS, "test", 128)
+        yield

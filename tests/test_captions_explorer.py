@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from watcher import Watcher
 
 from t2ilab.data import paperworld
 from t2ilab.errors import CaptionError, UsageError
@@ -25,16 +26,6 @@ from t2ilab.text.tokens import Vocabulary
 from t2ilab.text_to_image import TextToImage, load_reader
 
 BIRDS = paperworld.world("birds")
-
-
-class Watcher:
-    """Stands for the lab: remembers what was reported."""
-
-    def __init__(self):
-        self.errors = []
-
-    def watch(self, error):
-        self.errors.append(error)
 
 
 @pytest.fixture(scope="module")

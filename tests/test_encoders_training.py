@@ -21,13 +21,7 @@ from t2ilab.training.encoders import (
 )
 
 QUICK = {"profile": "smoke", "steps": 2, "show": False}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_test_pictures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(paperworld.SPLITS, "test", 128)
-        yield
+pytestmark = pytest.mark.usefixtures("few_test_pictures")
 
 
 @pytest.fixture(scope="module")

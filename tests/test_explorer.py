@@ -6,20 +6,11 @@ import ipywidgets as widgets
 import pytest
 import torch
 from PIL import Image
+from watcher import Watcher
 
 from t2ilab.errors import CaptionError, DataError, UsageError
 from t2ilab.explore.explorer import Explorer
 from t2ilab.explore.sheet import contact_sheet, differences
-
-
-class Watcher:
-    """Stands for the lab: remembers what was reported."""
-
-    def __init__(self):
-        self.errors = []
-
-    def watch(self, error):
-        self.errors.append(error)
 
 
 def make(render=None, **options):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from watcher import Watcher
 
 from t2ilab.data import paperworld
 from t2ilab.errors import CaptionError, UsageError
@@ -22,16 +23,6 @@ from t2ilab.text_to_image import TextToImage, load_reader
 
 BIRDS = paperworld.world("birds")
 FIRST, SECOND = interpolation.FIRST, interpolation.SECOND
-
-
-class Watcher:
-    """Stands for the lab: remembers what was reported."""
-
-    def __init__(self):
-        self.errors = []
-
-    def watch(self, error):
-        self.errors.append(error)
 
 
 @pytest.fixture(scope="module")

@@ -190,9 +190,9 @@ def test_a_data_set_needs_a_generator_named(tmp_path):
 def test_the_command_line_asks_for_the_same(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
+    from t2ilab import training
     from t2ilab.commands.train import train
     from t2ilab.errors import TrainingError
-    from t2ilab.training import styles
 
     asked = []
 
@@ -200,7 +200,7 @@ def test_the_command_line_asks_for_the_same(tmp_path, monkeypatch):
         asked.append(options)
         raise TrainingError("stopped here")
 
-    monkeypatch.setattr(styles, "train_style", note)
+    monkeypatch.setattr(training, "train_style", note)
     words = ["style", "--generator", "gan_int_cls-birds-64", "--profile", "smoke", "--steps", "7",
              "--out", str(tmp_path / "s")]
     result = CliRunner().invoke(train, words)

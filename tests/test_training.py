@@ -23,13 +23,7 @@ from t2ilab.trainers.text_gan import SYSTEMS, Recipe
 from t2ilab.training import PROFILES, RECIPES, encode_all, load_data, train_text_gan
 
 QUICK = {"profile": "smoke", "device": "cpu", "show": False, "width": 2}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_test_pictures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(paperworld.SPLITS, "test", 128)
-        yield
+pytestmark = pytest.mark.usefixtures("few_test_pictures")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 from PIL import Image, ImageChops
+from watcher import Watcher
 
 from t2ilab.data import spaces
 from t2ilab.errors import UsageError
@@ -18,16 +19,6 @@ def runs():
     fit = partial(boosted, features=features.coordinates, stumps=3)
     found = {name: tu.rounds(*spaces.load(name), fit, 2) for name in ("hills", "diagonal")}
     return found | {"pictures": tu.rounds(*spaces.load("bars and stripes"), bayes, 1)}
-
-
-class Watcher:
-    """Stands for the lab: remembers what was reported."""
-
-    def __init__(self):
-        self.errors = []
-
-    def watch(self, error):
-        self.errors.append(error)
 
 
 @pytest.mark.parametrize("name", ["hills", "diagonal", "pictures"])

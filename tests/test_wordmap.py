@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import ImageChops
+from watcher import Watcher
 
 from t2ilab.errors import UsageError
 from t2ilab.explore.wordmap import SIZE, WordMap, colours_of, map_renderer, principal_plane
@@ -12,16 +13,6 @@ RNG = np.random.default_rng(0)
 WORDS = ["red", "crimson", "blue", "azure", "bird", "dog"]
 VECTORS = WordVectors(WORDS, RNG.normal(size=(6, 5)))
 OTHERS = WordVectors(WORDS[:5], RNG.normal(size=(5, 4)))
-
-
-class Watcher:
-    """Stands for the lab: remembers what was reported."""
-
-    def __init__(self):
-        self.errors = []
-
-    def watch(self, error):
-        self.errors.append(error)
 
 
 def test_the_plane_is_that_of_the_largest_variance_and_its_signs_are_fixed():

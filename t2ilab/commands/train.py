@@ -206,14 +206,13 @@ def _train(options: dict, out: Path, resume: bool) -> "Trained":
 def _call(options: dict, common: dict) -> "Trained":
     from t2ilab import training
     from t2ilab.text_to_image import load_encoder
-    from t2ilab.training.styles import train_style
 
     o = dict(options)
     system, encoder = o.pop("system"), o.pop("encoder", None)
     if system == "reader":
         return training.train_reader(o.pop("world"), **o, **common)
     if system == "style":
-        return train_style(**o, **common)
+        return training.train_style(**o, **common)
     if system != "encoder":
         encoder = load_encoder(encoder) if encoder else None
         return training.train_text_gan(system, encoder=encoder, **o, **common)

@@ -85,8 +85,8 @@ class MeanVectorEncoder(_Encoder):
         return self._finish(self.out(mean))
 
 
-class GRUEncoder(_Encoder):
-    """phi(t) = W mean(h_1 ... h_L), h the states of a bidirectional GRU over the word vectors.
+class _RecurrentEncoder(_Encoder):
+    """phi(t) = W mean(h_1 ... h_L), h what a bidirectional cell gives over the word vectors.
 
     Args:
         vocabulary: the words it knows.
@@ -95,48 +95,37 @@ class GRUEncoder(_Encoder):
         hidden: size of the state in each direction.
     """
 
-    def __init__(self, vocabulary: Vocabulary, *, text: int = 256, word: int = 96,
-                 hidden: int = 128):
-        super().__init__(vocabulary, text)
-        self.arguments = dict(text=text, word=word, hidden=hidden)
-        self.words = nn.Embedding(len(vocabulary), word, padding_idx=0)
-        self.gru = nn.GRU(word, hidden, batch_first=True, bidirectional=True)
-        self.out = nn.Linear(2 * hidden, text)
-
-    def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
-        return self._finish(self.out(_mean_state(self.gru, self.words(numbers), numbers)))
-
-
-class LSTMEncoder(_Encoder):
-    """phi(t) = W mean(h_1 ... h_L), h the outputs of a bidirectional LSTM over the word vectors.
-
-    Args:
-        vocabulary: the words it knows.
-        text: size of phi(t).
-        word: size of a word vector.
-        hidden: size of the state in each direction.
-    """
+    cell: str  # of torch.nn in small letters, and the name of its weights in files
 
     def __init__(self, vocabulary: Vocabulary, *, text: int = 256, word: int = 96,
                  hidden: int = 128):
         super().__init__(vocabulary, text)
         self.arguments = dict(text=text, word=word, hidden=hidden)
         self.words = nn.Embedding(len(vocabulary), word, padding_idx=0)
-        self.lstm = nn.LSTM(word, hidden, batch_first=True, bidirectional=True)
+        make = getattr(nn, self.cell.upper())
+        self.add_module(self.cell, make(word, hidden, batch_first=True, bidirectional=True))
         self.out = nn.Linear(2 * hidden, text)
 
     def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
-        return self._finish(self.out(_mean_state(self.lstm, self.words(numbers), numbers)))
+        """The mean over the words of a caption of the states in both directions, times W."""
+        lengths = (numbers > 0).sum(1).clamp(min=1)
+        packed = nn.utils.rnn.pack_padded_sequence(self.words(numbers), lengths.cpu(),
+                                                   batch_first=True, enforce_sorted=False)
+        states = self.get_submodule(self.cell)(packed)[0]
+        h, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True)  # [b, L, 2 hidden]
+        return self._finish(self.out(h.sum(1) / lengths.unsqueeze(1)))  # padded states are 0
 
 
-def _mean_state(rnn: nn.GRU | nn.LSTM, x: Float[Tensor, "b words word"],
-                numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b states"]:
-    """The mean over the words of a caption of the states in both directions; padding is skipped."""
-    lengths = (numbers > 0).sum(1).clamp(min=1)
-    packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), batch_first=True,
-                                               enforce_sorted=False)
-    h, _ = nn.utils.rnn.pad_packed_sequence(rnn(packed)[0], batch_first=True)  # [b, L, 2 hidden]
-    return h.sum(1) / lengths.unsqueeze(1)  # padded states are 0
+class GRUEncoder(_RecurrentEncoder):
+    """`_RecurrentEncoder` with h the states of a GRU (Cho et al. 2014)."""
+
+    cell = "gru"
+
+
+class LSTMEncoder(_RecurrentEncoder):
+    """`_RecurrentEncoder` with h the outputs of an LSTM (Hochreiter and Schmidhuber 1997)."""
+
+    cell = "lstm"
 
 
 class CharCNNRNNEncoder(_Encoder):

@@ -1,6 +1,5 @@
 """Train the AttributeReader of a world: cross-entropy for every attribute, at 32 and 64 pixels."""
 
-import math
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.models.reader import AttributeReader
+from t2ilab.trainers.engine.schedule import one_cycle
 
 
 class ReaderTrainer:
@@ -35,7 +35,7 @@ class ReaderTrainer:
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * _one_cycle(self.progress)
+            group["lr"] = self.lr * one_cycle(self.progress)
         batch = {name: value.to(self.device) for name, value in batch.items()}
         x = batch.pop("images").float().div(127.5).sub(1)
         x = x + self.noise * torch.randn(x.shape, generator=self.generator).to(self.device)
@@ -54,13 +54,6 @@ class ReaderTrainer:
         self.reader.load_state_dict(state["reader"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
-
-
-def _one_cycle(progress: float) -> float:
-    """Up in the first tenth, then down along a cosine; both ends near 0."""
-    if progress < 0.1:
-        return 0.04 + 0.96 * progress / 0.1
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.1) / 0.9)))
 
 
 class ReaderBatches:

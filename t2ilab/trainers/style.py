@@ -10,7 +10,6 @@ noise found. Many z make nearly the same picture, and their mean, which equation
 not be one of them; this term asks for a z that is.
 """
 
-import math
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +19,7 @@ from torch import Tensor
 from t2ilab.errors import UsageError
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
+from t2ilab.trainers.engine.schedule import one_cycle
 
 
 def style_loss(z: Float[Tensor, "b z"], predicted: Float[Tensor, "b z"]) -> Float[Tensor, ""]:
@@ -82,7 +82,7 @@ class StyleTrainer:
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * _one_cycle(self.progress)
+            group["lr"] = self.lr * one_cycle(self.progress)
         z, phi = batch["z"].to(self.device), batch["phi"].to(self.device)
         with torch.no_grad():  # no gradient has to go through this picture
             x = brought_to(self.G(z, phi).float(), self.style.size)
@@ -137,10 +137,3 @@ def _mixed(*numbers: int) -> int:
     import numpy as np
 
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _one_cycle(progress: float) -> float:
-    """Up in the first tenth, then down along a cosine; both ends near 0."""
-    if progress < 0.1:
-        return 0.04 + 0.96 * progress / 0.1
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.1) / 0.9)))

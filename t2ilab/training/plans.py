@@ -1,6 +1,6 @@
 """Sizes, budgets and recipes of training runs, and what a run gives back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,11 +56,11 @@ RECIPES = {
     # mismatched captions, a longer average, and learning rates that sink for longer.
     "patient": Recipe(lr_g=5e-4, lr_d=1e-3, betas=(0.0, 0.99), hinge=True, average=0.998, decay=0.3,
                       norm="spectral", projection=True, wrong=4, near=256),
-    # `patient`, and a term that keeps the generator from forgetting its noise (Yang et al. 2019):
-    # on scenes, where the captions settle nearly everything, `patient` drew one picture a caption.
-    "varied": Recipe(lr_g=5e-4, lr_d=1e-3, betas=(0.0, 0.99), hinge=True, average=0.998, decay=0.3,
-                     norm="spectral", projection=True, wrong=4, near=256, varied=20.0),
 }
+# `patient`, and a term that keeps the generator from forgetting its noise (Yang et al. 2019):
+# on scenes, where the captions settle nearly everything, `patient` drew one picture a caption.
+RECIPES["varied"] = replace(RECIPES["patient"], varied=20.0)
+
 
 class Trained(NamedTuple):
     """What a training run gives: the system, how it went, and where it was saved (or None)."""
@@ -68,6 +68,7 @@ class Trained(NamedTuple):
     system: TextToImage | CaptionEncoder | AttributeReader
     fitted: Fitted
     path: Path | None
+
 
 def about(command: str, data: str, fitted: Fitted, measured: dict) -> dict:
     return {"command": command or "called from Python", "data": data, "measured": measured,

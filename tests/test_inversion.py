@@ -6,7 +6,7 @@ from torch import nn
 
 from t2ilab.errors import UsageError
 from t2ilab.inputs import priors
-from t2ilab.inputs.inversion import Prior, depths, distance, invert, nearness
+from t2ilab.inputs.inversion import Prior, denoise, depths, distance, invert, nearness
 
 
 @pytest.fixture
@@ -87,3 +87,19 @@ def test_what_is_wrong_is_said_in_words(picture):
         invert(nn.Flatten(), torch.zeros(1, 108), noise())
     with pytest.raises(UsageError, match="5 modules of a network that has 1"):
         depths(nn.Sequential(nn.ReLU()), {"deep": 5})
+
+
+@pytest.mark.parametrize("beta", [1.0, 2.0])
+def test_a_heavier_total_variation_gives_a_smoother_picture(picture, beta):
+    weights = torch.tensor([0.0, 0.3, 3.0])
+    found = denoise(picture[0], weights, beta=beta, steps=100)
+    rough = priors.total_variation(found, beta=beta)
+    assert torch.allclose(found[0], picture[0], atol=1e-6)
+    assert rough[0] > 1.3 * rough[1] and rough[1] > 2 * rough[2]
+
+
+def test_each_weight_is_a_picture_of_its_own(picture):
+    both = denoise(picture[0], torch.tensor([0.01, 1.0]), beta=2.0, steps=20)
+    assert torch.equal(both[1:], denoise(picture[0], torch.tensor([1.0]), beta=2.0, steps=20))
+    with pytest.raises(UsageError, match="at least 0"):
+        denoise(picture[0], torch.tensor([-1.0]), beta=2.0)

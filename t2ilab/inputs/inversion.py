@@ -112,6 +112,30 @@ def invert(
                   frames=frames)
 
 
+def denoise(noisy: Float[Tensor, "c h w"], weights: Float[Tensor, " n"], *, beta: float,
+            steps: int = 200, lr: float = 0.01, box: Box | None = None,
+            ) -> Float[Tensor, "n c h w"]:
+    """The inversion of no layer at all: near to a noisy picture, and smooth; one of each weight.
+
+    Climbs -|x - y|² / |y|² - weight · TV_beta(x) / (h w) from the noisy picture y itself. With
+    beta = 1 that is the denoising of Rudin, Osher and Fatemi (1992).
+
+    Raises:
+        UsageError: a weight is negative or not finite; and what `ascend` refuses.
+    """
+    if not (torch.isfinite(weights) & (weights >= 0)).all():
+        raise UsageError(f"weights of the total variation {weights.tolist()}: finite numbers of at "
+                         "least 0 are needed.")
+    pixels = noisy.shape[-2] * noisy.shape[-1]
+
+    def score(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        return -distance(x, y) - weight * priors.total_variation(x, beta=beta) / pixels
+
+    start = noisy.expand(len(weights), *noisy.shape).clone()
+    return ascend(start, score, steps=steps, given=[start, weights.to(start)], constraint=box,
+                  optimiser=Adam(lr=lr, betas=(0.9, 0.99))).pictures
+
+
 def depths(body: nn.Sequential, ends: dict[str, int]) -> dict[str, nn.Sequential]:
     """The beginnings of a network: by name, its first so many modules (shared, not copied).
 

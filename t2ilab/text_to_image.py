@@ -94,7 +94,7 @@ class TextToImage(nn.Module):
             raise WeightsError(f"{path} holds {len(found)} weight files (*.safetensors); expected "
                                "one. Give the file, or the folder of a finished training run.")
         loaded = weights.load(found[0] if found else name_or_path)
-        arguments = _arguments(loaded, cls)
+        arguments = loaded.arguments_of(cls)
         system = cls(make_encoder(arguments["encoder"]), Generator(**arguments["generator"]))
         weights.into(system, loaded)
         system.about = loaded.about
@@ -173,11 +173,3 @@ def load_reader(world: str) -> AttributeReader:
     """
     loaded = weights.load(f"reader-{world}")
     return weights.into(AttributeReader(**loaded.arguments), loaded).eval()
-
-
-def _arguments(loaded: weights.Loaded, cls: type) -> dict:
-    wanted = f"{cls.__module__}.{cls.__qualname__}"
-    made = loaded.about["architecture"]["class"]
-    if made != wanted:
-        raise WeightsError(f"weights '{loaded.name}' are of {made}, not of {wanted}.")
-    return loaded.arguments

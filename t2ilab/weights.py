@@ -51,6 +51,13 @@ class Loaded:
         """The keyword arguments that make the architecture."""
         return dict(self.about["architecture"]["arguments"])
 
+    def arguments_of(self, cls: type) -> dict[str, Any]:
+        """`arguments`, after seeing that it is `cls` that they make; WeightsError if not."""
+        made, wanted = self.about["architecture"]["class"], f"{cls.__module__}.{cls.__qualname__}"
+        if made != wanted:
+            raise WeightsError(f"weights '{self.name}' are of {made}, not of {wanted}.")
+        return self.arguments
+
 
 @dataclass(frozen=True)
 class Checked:

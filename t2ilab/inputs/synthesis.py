@@ -1,0 +1,98 @@
+"""Introspective synthesis: a critic's own gradient draws the pictures that it then learns from.
+
+The synthesis step of INNg (Lazarow, Jin and Tu 2017; Le 2018, fig. 2.5) and of WINN (Lee et al.
+2018) is the ascent of `ascent.ascend` on the critic's score, each picture until it reaches a
+threshold of its own.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from t2ilab.errors import UsageError, choose
+from t2ilab.inputs.ascent import Ascended, ascend
+from t2ilab.inputs.optimisers import Adam, GradientAscent
+from t2ilab.inputs.starts import random_network, uniform_noise
+
+Pictures = Float[Tensor, "n c h w"]
+STARTS = {"random_network": random_network, "white": uniform_noise}
+UNTIL = ("boundary", "uniform", "drawn")
+RULES = {"adam": Adam, "gradient": GradientAscent}
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How pictures are made from a critic.
+
+    Attributes:
+        steps: at most so many a visit.
+        rule: "adam" on pixels, its moments forgotten between visits (the released code of both
+            papers), or "gradient": x + lr · grad f, for a critic whose gradient has a norm near 1;
+            Adam makes all pixels move alike, and leaves a grain.
+        lr, last_lr: step size at the beginning and at the end, of training as of drawing, for
+            pictures in [-1, 1]; in between it sinks geometrically.
+        until: when a picture is done: "boundary": at f = 0, where p(+1|x) = 1/2 (INNg's released
+            code); "uniform": at a score drawn between the least and the greatest of the positives'
+            (WINN); "drawn": at the score of a positive, drawn anew for each picture.
+        start: "random_network" or "white".
+        visits: how often a picture is visited, from noise to the end.
+    """
+
+    steps: int = 10
+    rule: str = "adam"
+    lr: float = 0.02
+    last_lr: float = 0.005
+    until: str = "drawn"
+    start: str = "random_network"
+    visits: int = 20
+
+    def __post_init__(self):
+        choose("rule", self.rule, RULES)
+        choose("threshold rule", self.until, UNTIL)
+        choose("start", self.start, STARTS)
+        sizes = (self.lr, self.last_lr)
+        if self.steps < 1 or self.visits < 1 or not 0 < min(sizes) <= max(sizes) < math.inf:
+            raise UsageError(f"a sampler of {self.visits} visits of {self.steps} steps of "
+                             f"{self.lr} to {self.last_lr}: all must be above 0.")
+
+    def optimiser(self, progress: float) -> Adam | GradientAscent:
+        """The rule with the step size at `progress` in [0, 1]."""
+        return RULES[self.rule](self.lr * (self.last_lr / self.lr) ** progress)
+
+
+def thresholds(positives: Float[Tensor, " m"], n: int, rule: str, *,
+               generator: torch.Generator | None = None) -> Float[Tensor, " n"]:
+    """For each of n pictures the score at which it is done; see `Sampler.until`.
+
+    Raises:
+        UsageError: an unknown rule, or no scores of positives.
+    """
+    choose("threshold rule", rule, UNTIL)
+    if not len(positives):
+        raise UsageError("thresholds come from the positives' scores, and there are none.")
+    if rule == "boundary":
+        return torch.zeros(n)
+    u = torch.rand(n, generator=generator)
+    if rule == "uniform":
+        return positives.min() + u * (positives.max() - positives.min())
+    return positives[(u * len(positives)).long().clamp(max=len(positives) - 1)]
+
+
+def synthesise(critic: Callable[[Tensor], Tensor], start: Pictures, positives: Float[Tensor, " m"],
+               sampler: Sampler, *, progress: float = 0.0,
+               generator: torch.Generator | None = None, frames: int = 0) -> Ascended:
+    """One visit: climb f(x) from `start`, each picture until its threshold; raises as `ascend`.
+
+    Args:
+        critic: pictures -> [b], in `eval` mode.
+        positives: scores of real pictures under this critic.
+        progress: how far training, or drawing, has come, in [0, 1]; steps become smaller.
+        frames: see `ascend`.
+    """
+    until = thresholds(positives, len(start), sampler.until, generator=generator)
+    return ascend(start, critic, steps=sampler.steps, optimiser=sampler.optimiser(progress),
+                  until=until.to(start), frames=frames)

@@ -56,11 +56,11 @@ def test_it_works_as_explorers_call_it_and_reports_nothing(network, pictures):
 
     explorer = AttackExplorer(network, pictures, CLASSES, names=("a", "b", "c"), lab=Lab())
     seen = {explorer.image.value}
-    for name, value in (("epsilon", 12.0), ("target", "giraffe"), ("picture", 2)):
+    for name, value in (("epsilon", 12), ("target", "giraffe"), ("picture", 2)):
         explorer.controls[name].value = value
         seen.add(explorer.image.value)
     assert len(seen) == 4 and not Lab.errors and not explorer.message.value
-    assert explorer.contact_sheet([{"epsilon": 0.0}, {"epsilon": 4.0}]).width > 400
+    assert explorer.contact_sheet([{"epsilon": 0}, {"epsilon": 4}]).width > 400
 
 
 @pytest.mark.parametrize(("state", "said"), [

@@ -33,7 +33,7 @@ def magnified(change: Float[Tensor, "n 3 h w"], times: float) -> Float[Tensor, "
 
 def attack_renderer(network: Network, pictures: Float[Tensor, "n 3 h w"], classes: Sequence[str],
                     *, steps: int = 8, times: float = 8.0) -> Callable[..., Image.Image]:
-    """`render(picture, target, epsilon) -> PIL.Image`, ε in grey levels, 0 to 255.
+    """`render(picture, target, epsilon) -> PIL.Image`, ε in whole grey levels, 0 to 255.
 
     Args:
         network: pictures -> logits over `classes`, in `eval` mode.
@@ -47,7 +47,7 @@ def attack_renderer(network: Network, pictures: Float[Tensor, "n 3 h w"], classe
     pictures = pictures.contiguous()
     sources = predict(network, pictures)[0]
 
-    def render(picture: int, target: str, epsilon: float) -> Image.Image:
+    def render(picture: int, target: str, epsilon: int) -> Image.Image:
         if not 0 <= picture < len(pictures):
             raise UsageError(f"picture {picture}: there are {len(pictures)}, 0 to "
                              f"{len(pictures) - 1}.")
@@ -120,16 +120,14 @@ class AttackExplorer(Explorer):
 
     def __init__(self, network: Network, pictures: Float[Tensor, "n 3 h w"],
                  classes: Sequence[str], *, names: Sequence[str] = (), target: str = AWAY,
-                 most: float = 32.0, steps: int = 8, lab: Any = None):
+                 most: int = 32, steps: int = 8, lab: Any = None):
         names = list(names) or [str(i) for i in range(len(pictures))]
         if len(names) != len(pictures) or not names:
             raise UsageError(f"{len(pictures)} pictures and {len(names)} names: give at least one "
                              "picture, and a name for each.")
         targets = [AWAY, *classes]
         options = [(name, i) for i, name in enumerate(names)]
-        epsilon = widgets.FloatSlider(0, min=0, max=most, step=0.5, readout_format=".1f",
-                                      description="ε, grey levels")
-        epsilon.value = most / 2
+        epsilon = widgets.IntSlider(most // 2, 0, most, description="ε, grey levels")
         super().__init__(
             attack_renderer(network, pictures, classes, steps=steps),
             {"picture": widgets.Dropdown(options=options, value=0),

@@ -8,6 +8,8 @@ The inner maximum is approached by a few steps of PGD from a random place in the
 that it finds, one ordinary update of the weights is made. With ε = 0 this is plain training.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -53,8 +55,10 @@ class AdversarialTraining:
 
     @property
     def radius(self) -> float:
-        """The present epsilon."""
-        return self.epsilon * (min(1.0, self.progress / self.ramp) if self.ramp else 1.0)
+        """The present epsilon; on the way there in whole grey levels."""
+        if not self.ramp or self.progress >= self.ramp:
+            return self.epsilon
+        return math.floor(255 * self.epsilon * self.progress / self.ramp) / 255
 
     def worst(self, x: Float[Tensor, "b 3 h w"], labels: Int[Tensor, " b"]
               ) -> Float[Tensor, "b 3 h w"]:

@@ -77,15 +77,15 @@ class IntrospectiveSystem(nn.Module):
                 break
         return pictures
 
-    def draw(self, n: int = 16, seed: int = 0) -> UInt8[np.ndarray, "n size size c"]:
-        """n pictures from noise, always the same for the same seed.
+    def draw(self, n: int = 16, seed: int = 0) -> UInt8[np.ndarray, "n size size 3"]:
+        """n pictures from noise, always the same for the same seed; grey ones with equal channels.
 
         Raises:
             UsageError: n is not between 1 and 1024.
         """
         if not 1 <= n <= MOST:
             raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
-        return to_uint8(self.synthesise(n, seed))
+        return to_uint8(self.synthesise(n, seed).expand(-1, 3, -1, -1))
 
     def save(self, folder: str | Path, name: str, **about) -> Path:
         """Write NAME.safetensors and NAME.json into a folder. `about`: see `weights.save`."""

@@ -140,7 +140,7 @@ def test_the_reservoir_draws_only_what_was_added():
 @pytest.mark.parametrize("objective", ["logistic", "wasserstein"])
 def test_it_learns_where_the_squares_are(objective):
     t = trainer(objective=objective, fresh=0.02)
-    fit(t, batches, steps=150, device="cpu", show=False)
+    fit(t, batches, steps=300, device="cpu", show=False)
     middle = t.pool[:, 0, 2:6].mean()
     edges = torch.cat([t.pool[:, 0, :1], t.pool[:, 0, 7:]], 1).mean()
     assert middle > edges + 0.2

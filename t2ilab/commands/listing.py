@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-HEADLINES = ("consistency_all", "consistency_all_unseen", "diversity", "fid", "top1_unseen",
-             "binding_unseen", "transfer_content", "transfer_style", "matching_loss")
+HEADLINES = ("consistency_all", "consistency_all_unseen", "diversity", "fid",
+             "inception_score_share", "top1_unseen", "binding_unseen", "transfer_content",
+             "transfer_style", "matching_loss")
 _TIME = r"(smoke|laptop|gpu)\b[^0-9\n]{0,24}?(\d+(?:\.\d+)?)\s*(seconds|s|minutes|min|hours|h)\b"
 _UNITS = {"s": 1 / 60, "m": 1, "h": 60}  # first letter of the unit -> minutes
 
@@ -23,7 +24,9 @@ def listing() -> str:
         "notebooks": [_notebook(path) for path in notebooks()],
         "systems": [(name, _switches(on)) for name, on in SYSTEMS.items()]
         + [("encoder", "captions to vectors"), ("reader", "attributes of a world from pictures"),
-           ("style", "the noise behind a picture, for one generator")],
+           ("style", "the noise behind a picture, for one generator"),
+           ("inng", "introspective network: a classifier that draws"),
+           ("winn", "Wasserstein introspective network")],
         "worlds": [(name, _attributes(paperworld.world(name))) for name in paperworld.WORLDS],
         "data sets": [(name, f"{one.title}; splits {', '.join(one.splits)}")
                       for name, one in public.DATASETS.items()],

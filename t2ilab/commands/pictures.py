@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from t2ilab.introspective import IntrospectiveSystem
     from t2ilab.text_to_image import TextToImage
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -31,10 +32,11 @@ SIZE = click.option("--size", type=int, metavar="N",
 
 
 @click.command(
-    epilog=example('t2ilab sample gan_int_cls "a small red bird with blue wings" -n 8 -o birds.png')
+    epilog=example('t2ilab sample gan_int_cls "a small red bird with blue wings" -n 8 -o birds.png',
+                   "t2ilab sample winn -n 16 -o birds.png")
 )
 @SYSTEM
-@click.argument("caption")
+@click.argument("caption", required=False)
 @click.option("-n", "n", type=int, metavar="N", default=8, show_default=True,
               help="How many pictures, 1 to 1024.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0,
@@ -45,16 +47,21 @@ SIZE = click.option("--size", type=int, metavar="N",
 @click.option("-o", "out", metavar="FILE.png", required=True,
               help="Where the grid of pictures goes; .png, .jpg or .webp.")
 def sample(system, caption, n, seed, weights, world, size, out) -> None:
-    """Draw pictures of a caption.
+    """Draw pictures: of a caption, or without one.
 
-    SYSTEM is gan, gan_cls, gan_int or gan_int_cls. An existing picture FILE is replaced, another
-    kind of file is not.
+    SYSTEM is gan, gan_cls, gan_int or gan_int_cls, which take a CAPTION, or inng or winn, which
+    take none. An existing picture FILE is replaced, another kind of file is not.
     """
     path = _target(Path(out).expanduser())
     with results_apart():
         drawer = _open(system, weights, world, size)[0]
-        pictures = drawer.draw(caption, n, seed)
-    unknown = drawer.unknown(caption)
+        captioned = hasattr(drawer, "encoder")
+        if captioned and caption is None:
+            raise UsageError(f"{system} draws a caption: give one, in quotes, after its name.")
+        if not captioned and caption is not None:
+            raise UsageError(f"{system} reads no captions: leave '{caption}' out.")
+        pictures = drawer.draw(*([caption] if captioned else []), n, seed)
+    unknown = drawer.unknown(caption) if captioned else []
     if unknown:
         listed = ", ".join(f"'{word}'" for word in unknown)
         note(f"note: not known, and read as \"something\": {listed}")
@@ -68,17 +75,20 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
 @WORLD
 @SIZE
 @click.option("-n", "n", type=int, metavar="N", default=1000, show_default=True,
-              help="Captions of the test split, half of them of unseen classes.")
+              help="Captions of the test split, half of them of unseen classes; of inng and winn "
+              "pictures from noise.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(system, weights, world, size, n, as_json) -> None:
     """Measure a trained system on a world of PaperWorld.
 
-    Caption consistency, diversity, and FID, KID and Inception score with the world's reader.
+    Caption consistency and diversity, where it takes captions, and FID, KID and Inception score
+    with the world's reader.
     """
     from t2ilab.data import paperworld
     from t2ilab.files import plain
     from t2ilab.metrics import evaluate as metrics
     from t2ilab.text_to_image import load_reader
+    from t2ilab.training.introspection import measure
 
     with results_apart():
         drawer, name = _open(system, weights, world, size)
@@ -87,7 +97,10 @@ def evaluate(system, weights, world, size, n, as_json) -> None:
             raise UsageError(f"weights '{name}' do not say of which world they are: give --world, "
                              f"one of {', '.join(paperworld.WORLDS)}. (Public data sets have no "
                              "reader to measure with.)")
-        found = metrics.evaluate(drawer, paperworld.world(world), load_reader(world), n=n)
+        if hasattr(drawer, "encoder"):
+            found = metrics.evaluate(drawer, paperworld.world(world), load_reader(world), n=n)
+        else:
+            found = measure(drawer, world, n=n)
     found = plain({"weights": name, "world": world, "size": drawer.size, **found}, "result", [])
     if as_json:
         click.echo(json.dumps(found, indent=1, allow_nan=False))
@@ -99,26 +112,29 @@ def evaluate(system, weights, world, size, n, as_json) -> None:
 
 
 def _open(system: str, weights: str | None, world: str | None, size: int | None
-          ) -> tuple["TextToImage", str]:
+          ) -> tuple["TextToImage | IntrospectiveSystem", str]:
     """The trained system that is meant, and the name of its weights.
 
     Raises:
         UsageError: an unknown system or world; no such weights ship; weights of another system.
     """
     from t2ilab.data import paperworld
+    from t2ilab.introspective import IntrospectiveSystem
     from t2ilab.text_to_image import TextToImage
-    from t2ilab.trainers.text_gan import SYSTEMS
+    from t2ilab.training import INTROSPECTIVE, SYSTEMS
 
-    choose("system", system, SYSTEMS)
+    draws = {**dict.fromkeys(SYSTEMS, TextToImage),
+             **dict.fromkeys(INTROSPECTIVE, IntrospectiveSystem)}
+    choose("system", system, draws)
     if world is not None:
         choose("world", world, paperworld.WORLDS)
     found = weights or _bundled(system, world or "birds", size)
     name = _name(found)
     of = name.split("-")[0]
-    if of in SYSTEMS and of != system:
+    if of in draws and of != system:
         raise UsageError(f"weights '{name}' are of {of}, not of {system}: "
                          f"say {of}, or give other weights.")
-    drawer = TextToImage.load(found)
+    drawer = draws[system].load(found)
     if size not in (None, drawer.size):
         raise UsageError(f"weights '{name}' draw {drawer.size} pixels, not {size}: leave --size "
                          "out, or give other weights.")

@@ -27,8 +27,10 @@ _DATA = ("world", "data", "root")
 PATHS = ("root", "encoder", "generator")
 GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size",
                "encoder")
+_CRITIC = (*_DATA, "size", *_ALL, "minutes", "width", "batch_size", "label")
 TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
-         "reader": ("world", *_ALL), "style": (*_DATA, *_ALL, "generator")}  # others: GAN_OPTIONS
+         "reader": ("world", *_ALL), "style": (*_DATA, *_ALL, "generator"),
+         "inng": _CRITIC, "winn": _CRITIC}  # others: GAN_OPTIONS
 
 
 @click.command(
@@ -36,6 +38,7 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
         "t2ilab train gan_int_cls --world birds --minutes 5 --out runs/mine",
         "t2ilab train gan_cls --data flickr8k --root datasets/flickr8k --size 64",
         "t2ilab train style --world birds",
+        "t2ilab train winn --data digits",
         "t2ilab train --resume runs/mine",
         "torchrun --nproc-per-node 2 -m t2ilab train gan_int_cls --out runs/two",
     )
@@ -43,7 +46,7 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
 @click.argument("system", metavar="[SYSTEM]", required=False)
 @click.option("--world", metavar="WORLD", help="birds, flowers, phrases or scenes; default birds.")
 @click.option("--data", metavar="NAME", help="A public data set: flickr8k, coco, cub, "
-              "oxford_flowers.")
+              "oxford_flowers; of inng and winn also digits (no --root) and mnist.")
 @click.option("--root", metavar="DIR", help="Where the files of the data set are.")
 @click.option("--size", type=click.IntRange(min=1), metavar="N",
               help="Side of the pictures: 32, 64 or 128.")
@@ -61,6 +64,8 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
 @click.option("--kind", metavar="KIND", help="Of encoder: gru, lstm, char or mean; default gru.")
 @click.option("--objective", metavar="NAME", help="Of encoder: cross_entropy or sje (structured "
               "joint embedding); default cross_entropy.")
+@click.option("--label", metavar="NAME", help="Of inng and winn: an attribute, or class, to learn "
+              "to tell apart as well.")
 @click.option("--encoder", metavar="DIR|FILE|NAME", help="A trained caption encoder to use.")
 @click.option("--generator", metavar="DIR|FILE|NAME", help="Of style: the trained system to turn "
               "round; default the world's own that ships.")
@@ -73,8 +78,8 @@ def train(ctx: click.Context, system: str | None, out: str | None, resume: str |
           ) -> None:
     """Train a system.
 
-    SYSTEM is gan, gan_cls, gan_int, gan_int_cls, encoder (of captions), reader (of attributes) or
-    style (which finds the noise of a picture).
+    SYSTEM is gan, gan_cls, gan_int, gan_int_cls, encoder (of captions), reader (of attributes),
+    style (which finds the noise of a picture), inng or winn (introspective networks).
     Prints the weight file. Ctrl-C saves first; --resume goes on.
     """
     options = _options(system, out, resume, given)
@@ -137,10 +142,11 @@ def _check(options: dict) -> None:
     from t2ilab.losses.matching import OBJECTIVES
     from t2ilab.text.encoders import ENCODERS
     from t2ilab.trainers.engine.machine import pick_device
-    from t2ilab.training import PROFILES, RECIPES
+    from t2ilab.training import INTROSPECTIVE, PROFILES, RECIPES
 
+    digits = ["digits", "mnist"] if options["system"] in INTROSPECTIVE else []
     choices = {"profile": PROFILES, "recipe": RECIPES, "world": paperworld.WORLDS,
-               "data": public.DATASETS, "kind": ENCODERS, "objective": OBJECTIVES}
+               "data": [*public.DATASETS, *digits], "kind": ENCODERS, "objective": OBJECTIVES}
     called = {"data": "data set", "kind": "caption encoder"}
     for name, known in choices.items():
         if name in options:
@@ -213,6 +219,8 @@ def _call(options: dict, common: dict) -> "Trained":
         return training.train_reader(o.pop("world"), **o, **common)
     if system == "style":
         return training.train_style(**o, **common)
+    if system in training.INTROSPECTIVE:
+        return training.train_introspective(system, **o, **common)
     if system != "encoder":
         encoder = load_encoder(encoder) if encoder else None
         return training.train_text_gan(system, encoder=encoder, **o, **common)

@@ -68,3 +68,10 @@ class Critic(nn.Module):
     def classify(self, images: Float[Tensor, "b c size size"]) -> Float[Tensor, "b classes"]:
         """Class logits, as attacks and `robust_accuracy` take them; raises as `judge`."""
         return self.judge(images)[1]
+
+
+class Classifier(Critic):
+    """The same network asked for its class logits alone: what introspection is compared with."""
+
+    def forward(self, images: Float[Tensor, "b c size size"]) -> Float[Tensor, "b classes"]:
+        return self.classify(images)

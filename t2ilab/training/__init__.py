@@ -16,12 +16,17 @@ from t2ilab.training.encoders import (
     train_matcher,
 )
 from t2ilab.training.gans import measure, train_text_gan
-from t2ilab.training.introspection import INTROSPECTIVE, load_pictures, train_introspective
+from t2ilab.training.introspection import (
+    INTROSPECTIVE,
+    PLANS,
+    load_pictures,
+    train_introspective,
+)
 from t2ilab.training.plans import PROFILES, RECIPES, Trained
 from t2ilab.training.readers import accuracy, train_reader
 from t2ilab.training.styles import train_style
 
-__all__ = ["INTROSPECTIVE", "PROFILES", "RECIPES", "SYSTEMS", "Trained", "accuracy",
+__all__ = ["INTROSPECTIVE", "PLANS", "PROFILES", "RECIPES", "SYSTEMS", "Trained", "accuracy",
            "classifier_features", "encode_all", "load_classifier", "load_data", "load_pictures",
            "measure", "measure_matcher", "reader_features", "train_encoder", "train_introspective",
            "train_matcher", "train_reader", "train_style", "train_text_gan"]

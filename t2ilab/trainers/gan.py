@@ -1,0 +1,121 @@
+"""GAN and WGAN-GP: a generator and a critic, in turn (Goodfellow et al. 2014, Algorithm 1).
+
+Two objectives: "logistic", the game with cross-entropy, G by the non-saturating loss; and
+"wasserstein", with the gradient penalty of Gulrajani et al. 2017, Algorithm 1. One update of the
+critic for each of the generator (paper of WGAN-GP: five). Symbols: x pictures, z noise, f the
+critic's score, G the generator.
+"""
+
+import copy
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from t2ilab.data.captioned import to_uint8
+from t2ilab.errors import choose
+from t2ilab.losses.adversarial import discriminator_bce, generator_hinge, generator_nonsaturating
+from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
+from t2ilab.models.dcgan import Generator
+from t2ilab.models.introspective import Critic
+
+OBJECTIVES = ("logistic", "wasserstein")
+
+
+class GAN:
+    """`step` is one update of the critic and one of the generator.
+
+    Args:
+        generator, critic: for pictures of one size.
+        objective: "logistic" or "wasserstein".
+        lr, betas: of Adam, for both.
+        penalty: weight of the gradient penalty.
+        average: decay of the running average of the generator, which draws the samples.
+        decay: lower the learning rates to 0 over this last part of the budget.
+        seed: of the noise.
+
+    Raises:
+        UsageError: an unknown objective.
+    """
+
+    def __init__(self, generator: Generator, critic: Critic, *, objective: str = "wasserstein",
+                 lr: float = 5e-4, betas: tuple[float, float] = (0.0, 0.9), penalty: float = 10.0,
+                 average: float = 0.995, decay: float = 0.4, seed: int = 0):
+        choose("objective", objective, OBJECTIVES)
+        self.G, self.critic, self.objective = generator, critic, objective
+        self.lr, self.penalty, self.decay, self.keep = lr, penalty, decay, average
+        self.average = copy.deepcopy(generator).requires_grad_(False).eval()
+        self.opt_G = torch.optim.Adam(generator.parameters(), lr, betas, fused=True)
+        self.opt_f = torch.optim.Adam(critic.parameters(), lr, betas, fused=True)
+        self.rng = torch.Generator().manual_seed(seed)
+        self.shown = torch.randn(16, generator.z, generator=self.rng)
+        self.progress, self.device = 0.0, torch.device("cpu")
+
+    def setup(self, fabric) -> None:
+        self.bare = self.G
+        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
+        self.f, self.opt_f = fabric.setup(self.critic, self.opt_f)
+        self.average, self.device = self.average.to(fabric.device), fabric.device
+
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """One update of each. `batch`: images uint8 [b, c, h, w]."""
+        left = min(1.0, (1.0 - self.progress) / self.decay) if self.decay else 1.0
+        for group in (*self.opt_G.param_groups, *self.opt_f.param_groups):
+            group["lr"] = self.lr * max(left, 0.0)
+        x = batch["images"].to(self.device).float().div(127.5).sub(1)
+        fakes = self.G(torch.randn(len(x), self.G.z, generator=self.rng).to(self.device))
+
+        # The critic: detach(), for G is not to learn here. In float32: the penalty is a gradient.
+        s_r, s_f = self.critic(x), self.critic(fakes.detach())
+        if self.objective == "logistic":
+            loss_f = discriminator_bce(s_r, s_f)
+        else:
+            share = torch.rand(len(x), generator=self.rng).to(self.device)
+            penalty = gradient_penalty(self.critic, x, fakes.detach(), share)
+            loss_f = critic_loss(s_r, s_f) + self.penalty * penalty
+        self.opt_f.zero_grad()
+        loss_f.backward()
+        self.opt_f.step()
+
+        # G: the critic only hands the gradient on.
+        self.critic.requires_grad_(False)
+        please = generator_nonsaturating if self.objective == "logistic" else generator_hinge
+        loss_g = please(self.f(fakes))  # generator_hinge is -f, as in WGAN
+        self.opt_G.zero_grad()
+        loss_g.backward()
+        self.opt_G.step()
+        self.critic.requires_grad_(True)
+        self._update_average()
+        return {"loss_f": loss_f.detach(), "loss_g": loss_g.detach()}
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        now_of = self.bare.state_dict()
+        for name, mean in self.average.state_dict().items():
+            if mean.dtype.is_floating_point:
+                mean.lerp_(now_of[name], 1 - self.keep)
+            else:
+                mean.copy_(now_of[name])
+
+    @torch.inference_mode()
+    def sample(self, z: Float[Tensor, "b z"]) -> Float[Tensor, "b c size size"]:
+        """Pictures in [-1, 1] from the averaged generator."""
+        return self.average(z.to(self.device))
+
+    def strip(self) -> UInt8[np.ndarray, "16 h w 3"]:
+        """Pictures from noise that is always the same."""
+        return to_uint8(self.sample(self.shown).expand(-1, 3, -1, -1))
+
+    def state_dict(self) -> dict:
+        return {"G": self.bare.state_dict(), "f": self.critic.state_dict(),
+                "average": self.average.state_dict(), "opt_G": self.opt_G.state_dict(),
+                "opt_f": self.opt_f.state_dict(), "rng": self.rng.get_state()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.bare.load_state_dict(state["G"])
+        self.critic.load_state_dict(state["f"])
+        self.average.load_state_dict(state["average"])
+        self.opt_G.load_state_dict(state["opt_G"])
+        self.opt_f.load_state_dict(state["opt_f"])
+        self.rng.set_state(state["rng"].cpu())

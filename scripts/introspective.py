@@ -4,9 +4,9 @@
     python scripts/introspective.py classes                   # scikit-learn's digits
     python scripts/introspective.py classes --mnist FOLDER    # and MNIST, in torchvision's layout
 
-Writes `data/results/introspective.csv` and `.npz` (scores on birds, 32 x 32, and some pictures), and
-`introspective_classes.csv` (clean and robust accuracy), which notebook 15 shows. A row is added
-when a run is finished; finished rows are kept and not run again.
+Writes `data/results/introspective.csv` and `.npz` (scores on birds, 32 x 32, and some pictures),
+and `introspective_classes.csv` (clean and robust accuracy), which notebook 15 shows. A row is
+added when a run is finished; finished rows are kept and not run again.
 """
 
 import argparse

@@ -68,6 +68,6 @@ def load_mnist(root: str | Path, split: str = "train", *, download: bool = False
 
 def _captioned(name: str, grey: np.ndarray, labels: np.ndarray) -> CaptionedImages:
     images = np.repeat(grey[..., None], 3, axis=-1)
-    captions = [[f"a handwritten {WORDS[label]}", f"the digit {label}"] for label in labels]
+    captions = [[f"a handwritten {WORDS[label]}", f"the digit {WORDS[label]}"] for label in labels]
     labels = labels.astype(np.int64)
     return CaptionedImages(name, images, captions, labels, list(WORDS), {"digit": labels})

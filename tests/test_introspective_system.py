@@ -1,0 +1,129 @@
+"""A trained introspective system: drawing, saving, training by name, and the command line."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from t2ilab.cli import main
+from t2ilab.errors import UsageError, WeightsError
+from t2ilab.inputs.synthesis import Sampler
+from t2ilab.introspective import RETRIES, IntrospectiveSystem
+from t2ilab.models.introspective import Critic
+from t2ilab.training import introspection, train_introspective
+
+ABOUT = {"command": "none", "data": "none", "seconds": 0, "measured": {}}
+
+
+def system(**changed):
+    torch.manual_seed(0)
+    critic = Critic(size=8, channels=1, width=4)
+    arguments = {"steps": 3, "visits": 4, "rule": "gradient", "lr": 0.5, "last_lr": 0.1}
+    with torch.no_grad():
+        scores = critic(torch.rand(20, 1, 8, 8)) + 0.05
+    return IntrospectiveSystem(critic, Sampler(**arguments | changed), scores)
+
+
+def call(*words):
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="t2ilab")
+
+
+def test_the_seed_decides_the_pictures_and_they_score_higher_than_noise():
+    s = system()
+    one, two, other = s.draw(5, seed=1), s.draw(5, seed=1), s.draw(5, seed=2)
+    assert one.shape == (5, 8, 8, 3) and one.dtype == np.uint8
+    assert np.array_equal(one, two) and not np.array_equal(one, other)
+    noise = s.noise(5, torch.Generator().manual_seed(1))
+    assert s.critic(s.synthesise(5, seed=1)).mean() > s.critic(noise).mean()
+
+
+def test_the_number_of_pictures_is_checked():
+    for n in (0, 1025):
+        with pytest.raises(UsageError, match="1 to 1024"):
+            system().draw(n)
+
+
+def test_pictures_that_are_stuck_begin_again_a_few_times(monkeypatch):
+    s = system()
+    s.positives += 1e6  # nobody gets there
+    begun = []
+    noise = s.noise
+    monkeypatch.setattr(s, "noise", lambda n, rng: begun.append(n) or noise(n, rng))
+    assert s.synthesise(3).shape == (3, 1, 8, 8)
+    assert begun == [3] * (1 + RETRIES)
+
+
+def test_a_saved_system_draws_the_same(tmp_path):
+    s = system()
+    s.critic.half().float()  # what the file holds
+    s.positives.copy_(s.positives.half().float())
+    again = IntrospectiveSystem.load(s.save(tmp_path, "winn-tiny-8", **ABOUT))
+    assert again.sampler == s.sampler
+    assert np.array_equal(again.draw(4), s.draw(4))
+    with pytest.raises(WeightsError, match="not of t2ilab.introspective"):
+        IntrospectiveSystem.load("reader-birds")
+
+
+@pytest.mark.parametrize("name", ["inng", "winn"])
+def test_training_by_name(name, tmp_path):
+    trained = train_introspective(name, data="digits", profile="smoke", steps=4, width=4,
+                                  label="digit", out=str(tmp_path / "run"), show=False)
+    assert trained.path.name == f"{name}-digits-16.safetensors"
+    loaded = IntrospectiveSystem.load(trained.path)
+    assert (loaded.critic.channels, loaded.critic.classes) == (1, 10)
+    told = json.loads(trained.path.with_suffix(".json").read_text())
+    assert told["steps"] == 4 and told["data"] == "digits/train/16"
+
+
+def test_gradient_steps_move_each_pixel_alike_whatever_the_size():
+    winn, inng = (introspection.INTROSPECTIVE[name].sampler for name in ("winn", "inng"))
+    assert introspection._scaled(winn, 3 * 32 * 32) == winn
+    quarter = introspection._scaled(winn, 3 * 32 * 32 // 4)
+    assert (quarter.lr, quarter.last_lr) == (winn.lr / 2, winn.last_lr / 2)
+    assert introspection._scaled(inng, 64) == inng
+
+
+def test_what_training_refuses():
+    with pytest.raises(UsageError, match="unknown system"):
+        train_introspective("win", world="birds")
+    with pytest.raises(UsageError, match="--root"):
+        train_introspective("winn", data="mnist")
+    with pytest.raises(UsageError, match="32 x 32"):
+        train_introspective("winn", data="mnist", root="x", size=16)
+    with pytest.raises(UsageError, match="attribute"):
+        train_introspective("winn", data="digits", label="colour")
+
+
+def test_the_command_line_trains_and_draws(tmp_path):
+    out, picture = tmp_path / "run", tmp_path / "some.png"
+    done = call("train", "winn", "--data", "digits", "--profile", "smoke", "--steps", 4,
+                "--width", 4, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip() == str(out / "winn-digits-16.safetensors")
+    done = call("sample", "winn", "--weights", out, "-n", 4, "-o", picture)
+    assert done.exit_code == 0, done.output
+    with Image.open(picture) as drawn:
+        assert drawn.size == (3 * 18 - 2, 2 * 18 - 2)
+    refused = {("sample", "winn", "a bird", "--weights", out, "-o", picture): "reads no captions",
+               ("sample", "gan_int_cls", "-o", picture): "draws a caption",
+               ("sample", "inng", "--weights", out, "-o", picture): "are of winn, not of inng",
+               ("evaluate", "winn", "--weights", out): "do not say of which world",
+               ("train", "winn", "--recipe", "paper"): "--recipe is no option",
+               ("train", "gan", "--data", "digits"): "digits",
+               ("train", "winn", "--data", "mnist", "--out", tmp_path / "no"): "--root FOLDER"}
+    for words, expected in refused.items():
+        done = call(*words)
+        assert done.exit_code and expected in done.stderr, (words, done.output)
+
+
+def test_an_evaluation_scores_pictures_from_noise(tmp_path):
+    torch.manual_seed(0)
+    critic = Critic(size=32, width=4)
+    made = IntrospectiveSystem(critic, Sampler(steps=1, visits=1), torch.zeros(4))
+    path = made.save(tmp_path, "winn-birds-32", **ABOUT)
+    done = call("evaluate", "winn", "--weights", path, "-n", 60, "--json")
+    found = json.loads(done.stdout)
+    assert found["pictures"] == 60 and found["world"] == "birds" and found["fid"] > 100

@@ -114,7 +114,7 @@ def tv_renderer(sweep: Smoothed) -> Callable[[float, float], Image.Image]:
             raise UsageError(f"weight {weight:g}: it must be above 0.")
         k = int(np.abs(logs - np.log10(weight)).argmin())
         result = sweep.pictures[beta][k]
-        panels = {"noisy": sweep.noisy, f"λ = {sweep.weights[k]:.2g}, β = {beta:g}": result,
+        panels = {"noisy": sweep.noisy, f"weight {sweep.weights[k]:.2g}, beta {beta:g}": result,
                   "what it was made of": sweep.clean}
         middle = sweep.noisy.shape[0] // 2
         lines = ((sweep.noisy, GREY, 1), (sweep.clean, RED, 1), (result, BLUE, 3))
@@ -172,12 +172,13 @@ def _sheet(panels: dict[str, np.ndarray], strip: Image.Image, about: str,
 
 
 def _profiles(lines: list[tuple[np.ndarray, tuple, int]], width: int) -> Image.Image:
-    """Values in [0, 1] as lines over each other."""
+    """Lines over each other, from the least of all values to the greatest."""
+    low, high = (f([f(one) for one, _, _ in lines]) for f in (np.min, np.max))
     strip = Image.new("RGB", (width * FINE, CURVE * FINE), (247, 247, 249))
     draw = ImageDraw.Draw(strip)
     for values, colour, thick in lines:
         x = (np.arange(len(values)) + 0.5) / len(values) * strip.width
-        y = (0.96 - 0.92 * values) * strip.height
+        y = (0.96 - 0.92 * (values - low) / max(high - low, 1e-6)) * strip.height
         draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=colour, width=thick * FINE,
                   joint="curve")
     return strip.resize((width, CURVE), Image.Resampling.LANCZOS)

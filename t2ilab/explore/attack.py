@@ -59,7 +59,7 @@ def attack_renderer(network: Network, pictures: Float[Tensor, "n 3 h w"], classe
                                                **aim).pictures
             with torch.no_grad():
                 p, q = network(torch.cat([x, moved])).softmax(1)
-        panels = {"the picture": x, f"the change, × {times:g}": magnified(moved - x, times),
+        panels = {"the picture": x, f"the change, {times:g} times": magnified(moved - x, times),
                   "the sum": moved}
         return _sheet(panels, p, q, classes, epsilon)
 

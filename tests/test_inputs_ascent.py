@@ -50,6 +50,15 @@ def test_a_top_outside_the_box_is_approached_up_to_the_box(optimiser, steps):
     assert torch.allclose(found.pictures, goal.clamp(-1, 1).expand(4, -1, -1, -1), atol=1e-2)
 
 
+def test_pictures_whose_channels_lie_last_are_climbed_as_well():
+    last = pictures().permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    goal = pictures(1, seed=1) / 2
+    for rule in (LBFGS(), Adam(0.05)):
+        plain, other = (ascend(x, towards(goal), steps=5, optimiser=rule).pictures
+                        for x in (pictures(), last))
+        assert torch.allclose(plain, other, atol=1e-5)
+
+
 def test_one_step_of_each_rule_on_a_linear_score():
     w, x = torch.randn(3, 6, 6, generator=torch.Generator().manual_seed(2)), pictures() / 2
 

@@ -40,6 +40,16 @@ def test_the_linf_ball_holds_to_the_last_bit(epsilon, dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_edge_that_falls_on_zero_is_found_at_once(dtype):
+    centre = torch.tensor([[-0.2, 0.2, 0.1, -0.1, 1 / 255]], dtype=dtype)
+    for epsilon in (0.1, 0.05, 0.5 / 255):  # of a box that is 2 wide
+        up = LInfBall(centre, epsilon=epsilon).project(centre + 1, rows(centre))
+        assert (up.double() - centre.double()).max().item() <= 2 * epsilon
+        assert (up - centre).max().item() <= 2 * epsilon
+        assert torch.allclose(up, centre + 2 * epsilon, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("epsilon", EPSILONS)
 def test_the_l2_ball_holds_to_the_last_bit(epsilon, dtype):
     centre = scattered(dtype)

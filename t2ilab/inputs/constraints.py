@@ -172,7 +172,18 @@ def _edge(centre: Pictures, distance: float) -> Pictures:
         far = (far > abs(distance)).to(centre.device)
         if not far.any():
             return edge
-        edge = torch.where(far, edge.nextafter(centre), edge)
+        edge = torch.where(far, _nearer(edge, centre), edge)
+
+
+def _nearer(edge: Pictures, centre: Pictures) -> Pictures:
+    """One rounding nearer to the centre, at the coarser of the two spacings.
+
+    Floats lie densely around 0: from an edge there, `nextafter` would never be seen to move.
+    """
+    away = torch.full_like(edge, math.inf)
+    spacing = (x.abs().nextafter(away) - x.abs() for x in (edge, centre))
+    moved = edge + torch.maximum(*spacing) * (centre - edge).sign()
+    return torch.where((centre - moved).sign() == (centre - edge).sign(), moved, centre)
 
 
 def _length(pictures: Pictures, centre: Pictures) -> Float[Tensor, " b"]:

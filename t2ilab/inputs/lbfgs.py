@@ -69,7 +69,7 @@ class LBFGS:
         return torch.stack(moved)
 
     def _run(self, at: Float[Tensor, "..."]) -> _Run:
-        picture = at.clone()
+        picture = at.clone(memory_format=torch.contiguous_format)  # torch flattens it by view
         optimiser = torch.optim.LBFGS(
             [picture], lr=self.lr, max_iter=1, max_eval=self.evaluations + 1, tolerance_grad=0,
             tolerance_change=0, history_size=self.history, line_search_fn=self._search)
@@ -90,7 +90,7 @@ class LBFGS:
 
         def loss() -> Tensor:
             found = known.pop() if known else evaluate(run.picture[None], rows)
-            run.picture.grad = -found.gradient[0]
+            run.picture.grad = -found.gradient[0].contiguous()
             return -found.objective[0]
 
         run.optimiser.step(loss)

@@ -10,10 +10,13 @@ from jaxtyping import install_import_hook
 
 # The rooms where tensors live. Before they are imported, their functions are wrapped by `check`.
 ROOMS = [
+    "t2ilab.data.batches",
     "t2ilab.data.captioned",
+    "t2ilab.data.digits",
     "t2ilab.data.pairs",
     "t2ilab.data.spaces",
     "t2ilab.inputs",
+    "t2ilab.introspective",
     "t2ilab.losses",
     "t2ilab.metrics",
     "t2ilab.models",

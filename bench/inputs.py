@@ -1,36 +1,49 @@
 """How fast pictures are synthesised by their gradient: the ascent engine against a plain loop."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.row import Row, in_turn
 from bench.sizes import Sizes
 from t2ilab import weights
 from t2ilab.inputs.ascent import Ascended, ascend
-from t2ilab.inputs.optimisers import Adam
+from t2ilab.inputs.optimisers import Adam, GradientAscent, Optimiser
 from t2ilab.inputs.scores import log_probability
 from t2ilab.inputs.starts import uniform_noise
+from t2ilab.inputs.synthesis import thresholds
+from t2ilab.introspective import IntrospectiveSystem
 from t2ilab.models.reader import AttributeReader
-
-LR = 0.02
 
 
 def measure(sizes: Sizes) -> Iterator[Row]:
-    """Pictures from noise until the shipped reader is sure of a colour; with and without an end."""
+    """Pictures from noise, each until it is done, by three networks' gradients; and with no end."""
+    rng = torch.Generator().manual_seed(0)
     loaded = weights.load("reader-birds")
-    network = Head(weights.into(AttributeReader(**loaded.arguments), loaded)).eval()
-    generator = torch.Generator().manual_seed(0)
-    start = uniform_noise(sizes.pool, (3, 32, 32), generator=generator)
-    targets = torch.arange(sizes.pool) % 10
-    sure = torch.tensor(0.9999).log()
-    yield _row("synthesis 32x32, each picture until it is done", network, start, targets, sure,
-               sizes, target="ratio >= 1.5",
-               note="counted on both sides: the steps that each picture needs to its threshold")
-    yield _row("synthesis 32x32, a fixed number of steps", network, start, targets,
-               torch.tensor(torch.inf), sizes, target="", note="nothing is ever done")
+    reader = Head(weights.into(AttributeReader(**loaded.arguments), loaded)).eval()
+    n, steps = sizes.pool, sizes.ascent_steps
+    climb = Climb(reader, log_probability(reader), uniform_noise(n, (3, 32, 32), generator=rng),
+                  [torch.arange(n) % 10], torch.tensor(0.9999).log(), steps, Adam(0.02),
+                  partial(torch.optim.Adam, lr=0.02))
+    asked = "shipped reader of birds, until it is 99.99 % sure of a colour"
+    yield _row("synthesis 32x32, each picture until it is done", climb, sizes, asked,
+               target="ratio >= 1.5")
+    yield _row("synthesis 32x32, a fixed number of steps",
+               replace(climb, until=torch.tensor(torch.inf), steps=max(1, steps // 4)), sizes,
+               "shipped reader of birds, nothing is ever done", target="")
+    system = IntrospectiveSystem.load("winn-birds-32")
+    *_, (x, _) = IntrospectiveSystem(system.critic, replace(system.sampler, visits=sizes.visits),
+                                     system.positives).visits(system.noise(n, rng), rng)
+    until = thresholds(system.positives, n, "drawn", generator=rng)
+    lr = system.sampler.last_lr
+    yield _row("synthesis 32x32, a visit of WINN",
+               Climb(system.critic, system.critic, x, [], until, system.sampler.steps,
+                     GradientAscent(lr), partial(torch.optim.SGD, lr=lr)), sizes,
+               "shipped WINN of birds, pictures half made, each to a threshold of its own",
+               target="ratio >= 1.5")
 
 
 class Head(nn.Module):
@@ -44,45 +57,57 @@ class Head(nn.Module):
         return self.reader(x)["breast"]
 
 
-def plain(network: nn.Module, start: Tensor, targets: Tensor, until: Tensor, steps: int) -> Tensor:
+@dataclass(frozen=True)
+class Climb:
+    """One ascent: `score(x, *given)` of `network`, at most `steps` by a rule, ours and torch's."""
+
+    network: nn.Module
+    score: Callable[..., Tensor]
+    start: Tensor
+    given: list[Tensor]
+    until: Tensor
+    steps: int
+    rule: Optimiser
+    torch_rule: Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+def plain(climb: Climb) -> Tensor:
     """The reference, as it is often written: `backward` to everything, one loop for the batch.
 
     Weights collect gradients (thrown away at the next step), and all pictures are stepped until
     the last one is done. Returns how many steps each picture took to its threshold.
     """
-    x = start.clone().requires_grad_(True)
-    rule = torch.optim.Adam([x], LR)
-    taken = torch.full((len(x),), steps)
-    for step in range(steps + 1):
-        scores = -F.cross_entropy(network(x), targets, reduction="none")
-        taken[(scores >= until) & (taken == steps)] = step
-        if step == steps or bool((taken < steps).all()):
+    climb.network.requires_grad_(True)
+    x = climb.start.clone().requires_grad_(True)
+    rule = climb.torch_rule([x])
+    taken = torch.full((len(x),), climb.steps)
+    for step in range(climb.steps + 1):
+        scores = climb.score(x, *climb.given)
+        taken[(scores >= climb.until) & (taken == climb.steps)] = step
+        if step == climb.steps or bool((taken < climb.steps).all()):
             break
         rule.zero_grad()
-        network.zero_grad()
+        climb.network.zero_grad()
         (-scores.sum()).backward()
         rule.step()
         x.data.clamp_(-1, 1)
-    network.zero_grad()  # set to None
+    climb.network.zero_grad()  # set to None
     return taken
 
 
-def ours(network: nn.Module, start: Tensor, targets: Tensor, until: Tensor, steps: int) -> Ascended:
+def ours(climb: Climb) -> Ascended:
     """The same with the engine."""
-    return ascend(start, log_probability(network), given=[targets], until=until, steps=steps,
-                  optimiser=Adam(LR))
+    return ascend(climb.start, climb.score, given=climb.given, until=climb.until,
+                  steps=climb.steps, optimiser=climb.rule)
 
 
-def _row(name: str, network: nn.Module, start: Tensor, targets: Tensor, until: Tensor,
-         sizes: Sizes, *, target: str, note: str) -> Row:
+def _row(name: str, climb: Climb, sizes: Sizes, asked: str, *, target: str) -> Row:
     """Both in turn; the work of both is what the engine's pictures needed."""
-    steps = sizes.ascent_steps if until.isfinite() else max(1, sizes.ascent_steps // 4)
-    task = (network, start, targets, until, steps)
-    work = int(ours(*task).steps.sum())
-    mine, theirs = in_turn(lambda: ours(*task), lambda: plain(*task), repeats=sizes.repeats)
+    work = int(ours(climb).steps.sum())
+    mine, theirs = in_turn(lambda: ours(climb), lambda: plain(climb), repeats=sizes.repeats)
     return Row.of(name, [work / t for t in mine], [work / t for t in theirs],
                   unit="picture-steps/s", more=True, target=target,
-                  note=f"{len(start)} pictures from noise, at most {steps} steps of Adam at {LR}, "
-                       f"shipped reader of birds, {torch.get_num_threads()} threads; {note}; "
-                       "reference: a plain loop whose weights collect gradients and which steps "
-                       "all pictures until the last one is done")
+                  note=f"{asked}; {len(climb.start)} pictures, at most {climb.steps} steps, "
+                       f"{torch.get_num_threads()} threads; counted on both sides: the steps that "
+                       "each picture needs; reference: a plain loop whose weights collect "
+                       "gradients and which steps all pictures until the last one is done")

@@ -15,6 +15,7 @@ class Sizes:
         data: pictures that `fit` learns from.
         calls: rounds of drawing 64 pictures, which is short.
         pool, ascent_steps: pictures that are synthesised together, and their steps at most.
+        visits: of the pictures of WINN, before one is measured.
         profile, profile_steps: the training whose memory is measured.
     """
 
@@ -30,11 +31,12 @@ class Sizes:
     calls: int = 15
     pool: int = 128
     ascent_steps: int = 200
+    visits: int = 10
     profile: str = "laptop"
     profile_steps: int = 100
 
 
 FULL = Sizes()
 QUICK = Sizes(repeats=2, pictures=((32, 8), (64, 4), (128, 2)), side=32, width=8, text=32, batch=8,
-              steps=1, fit_steps=3, data=32, calls=2, pool=4, ascent_steps=8,
+              steps=1, fit_steps=3, data=32, calls=2, pool=4, ascent_steps=8, visits=1,
               profile="smoke", profile_steps=2)

@@ -35,7 +35,7 @@ from t2ilab.training import INTROSPECTIVE, PLANS, load_pictures, train_introspec
 from t2ilab.training.introspection import from_noise
 
 RESULTS = DATA / "results"
-WORLD, N, SHOWN = "birds", 2000, 32
+WORLD, N, SHOWN = "birds", 1000, 32
 PAIRS = (("winn", "inng"), ("wgan",))  # those of a pair are trained in turn, seed by seed
 EPSILONS = (0, 4 / 255, 8 / 255, 16 / 255, 24 / 255, 32 / 255)
 
@@ -43,7 +43,7 @@ EPSILONS = (0, 4 / 255, 8 / 255, 16 / 255, 24 / 255, 32 / 255)
 def pictures(seeds: int, minutes: float, folder: Path) -> None:
     """Train each system with each seed for as long, score pictures from noise, keep a few."""
     csv, npz = folder / "introspective.csv", folder / "introspective.npz"
-    test = to_float(paperworld.world(WORLD).load("test", PLANS["laptop"].size).images[:N])
+    test = to_float(paperworld.world(WORLD).load("test", PLANS["laptop"].size).images[:2000])
     for pair in PAIRS:
         for seed, system in product(range(seeds), pair):
             if finished(csv, system=system, seed=seed):

@@ -49,11 +49,11 @@ class IntrospectiveSystem(nn.Module):
 
     def visits(self, start: Float[Tensor, "n c size size"], generator: torch.Generator
                ) -> Iterator[tuple[Float[Tensor, "n c size size"], Float[Tensor, " n"]]]:
-        """The pictures and their scores after each of the sampler's visits."""
-        x, last = start, max(1, self.sampler.visits - 1)
-        for visit in range(self.sampler.visits):
-            made = synthesise(self.critic, x, self.positives, self.sampler,
-                              progress=visit / last, generator=generator)
+        """The pictures and their scores after each visit, with the steps of training's end."""
+        x = start
+        for _ in range(self.sampler.visits):
+            made = synthesise(self.critic, x, self.positives, self.sampler, progress=1.0,
+                              generator=generator)
             x = made.pictures
             yield x, made.scores
 

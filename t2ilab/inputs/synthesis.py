@@ -33,8 +33,8 @@ class Sampler:
         rule: "adam" on pixels, its moments forgotten between visits (the released code of both
             papers), or "gradient": x + lr · grad f, for a critic whose gradient has a norm near 1;
             Adam makes all pixels move alike, and leaves a grain.
-        lr, last_lr: step size at the beginning and at the end, of training as of drawing, for
-            pictures in [-1, 1]; in between it sinks geometrically.
+        lr, last_lr: step size at the beginning and at the end of training, for pictures in
+            [-1, 1]; in between it sinks geometrically. A trained system draws with the last.
         until: when a picture is done: "boundary": at f = 0, where p(+1|x) = 1/2 (INNg's released
             code); "uniform": at a score drawn between the least and the greatest of the positives'
             (WINN); "drawn": at the score of a positive, drawn anew for each picture.
@@ -90,7 +90,7 @@ def synthesise(critic: Callable[[Tensor], Tensor], start: Pictures, positives: F
     Args:
         critic: pictures -> [b], in `eval` mode.
         positives: scores of real pictures under this critic.
-        progress: how far training, or drawing, has come, in [0, 1]; steps become smaller.
+        progress: how far training has come, in [0, 1]; steps become smaller.
         frames: see `ascend`.
     """
     until = thresholds(positives, len(start), sampler.until, generator=generator)

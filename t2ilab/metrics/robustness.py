@@ -57,7 +57,7 @@ def robust_accuracy(
                          "generator, or all would begin at the same place.")
     labels = _checked(pictures, labels, epsilons)
     right = _right(network, pictures, labels, batch)
-    found = {0.0: float(right.double().mean())}
+    found = {0.0: _share(right)}
     for epsilon in sorted({checked_epsilon(e) for e in epsilons} - {0.0}):
         for _ in range(restarts):
             left = right.nonzero().flatten()
@@ -66,7 +66,7 @@ def robust_accuracy(
             moved = pgd(network, pictures[left], epsilon=epsilon, labels=labels[left], steps=steps,
                         generator=generator, box=box, batch=batch).pictures
             right[left] = predict(network, moved, batch=batch)[0] == labels[left]
-        found[epsilon] = float(right.double().mean())
+        found[epsilon] = _share(right)
     return {float(epsilon): found[float(epsilon)] for epsilon in epsilons}
 
 

@@ -19,6 +19,8 @@ from t2ilab.losses.adversarial import discriminator_bce, generator_hinge, genera
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Critic
+from t2ilab.trainers.engine.average import follow
+from t2ilab.trainers.engine.schedule import linear_end
 
 OBJECTIVES = ("logistic", "wasserstein")
 
@@ -60,9 +62,9 @@ class GAN:
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update of each. `batch`: images uint8 [b, c, h, w]."""
-        left = min(1.0, (1.0 - self.progress) / self.decay) if self.decay else 1.0
+        lr = self.lr * linear_end(self.progress, self.decay)
         for group in (*self.opt_G.param_groups, *self.opt_f.param_groups):
-            group["lr"] = self.lr * max(left, 0.0)
+            group["lr"] = lr
         x = batch["images"].to(self.device).float().div(127.5).sub(1)
         fakes = self.G(torch.randn(len(x), self.G.z, generator=self.rng).to(self.device))
 
@@ -86,17 +88,8 @@ class GAN:
         loss_g.backward()
         self.opt_G.step()
         self.critic.requires_grad_(True)
-        self._update_average()
+        follow(self.average, self.bare, self.keep)
         return {"loss_f": loss_f.detach(), "loss_g": loss_g.detach()}
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        now_of = self.bare.state_dict()
-        for name, mean in self.average.state_dict().items():
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now_of[name], 1 - self.keep)
-            else:
-                mean.copy_(now_of[name])
 
     @torch.inference_mode()
     def sample(self, z: Float[Tensor, "b z"]) -> Float[Tensor, "b c size size"]:

@@ -29,6 +29,7 @@ from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.losses.adversarial import discriminator_bce
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.introspective import Critic
+from t2ilab.trainers.engine.schedule import linear_end
 
 OBJECTIVES = ("logistic", "wasserstein")
 
@@ -161,9 +162,9 @@ class Introspective:
 
     def _set_learning_rate(self) -> None:
         r = self.recipe
-        left = min(1.0, (1.0 - self.progress) / r.decay) if r.decay else 1.0
+        lr = r.lr * linear_end(self.progress, r.decay)
         for group in self.optimizer.param_groups:
-            group["lr"] = r.lr * max(left, 0.0)
+            group["lr"] = lr
 
     def strip(self) -> UInt8[np.ndarray, "n h w 3"]:
         """The first pictures of the pool, as they are at the moment."""

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from t2ilab.data.captioned import to_uint8
 from t2ilab.losses import adversarial as loss
 from t2ilab.models.reed import Discriminator, Generator
+from t2ilab.trainers.engine.average import follow
+from t2ilab.trainers.engine.schedule import linear_end
 
 SYSTEMS = {
     "gan": dict(cls=False, interpolate=False),
@@ -135,7 +137,7 @@ class TextGAN:
         loss_g.backward()
         self.opt_G.step()
         self.D.requires_grad_(True)
-        self._update_average()
+        follow(self.average, _bare(self.G), self.recipe.average)
         return {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
 
     def _discriminator_loss(self, s_r, s_w, s_f) -> Tensor:
@@ -154,21 +156,10 @@ class TextGAN:
 
     def _set_learning_rates(self) -> None:
         r = self.recipe
-        left = 1.0 if not r.decay else min(1.0, (1.0 - self.progress) / r.decay)
+        left = linear_end(self.progress, r.decay)
         for optimizer, lr in ((self.opt_G, r.lr_g), (self.opt_D, r.lr_d)):
             for group in optimizer.param_groups:
-                group["lr"] = lr * max(left, 0.0)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """The running average of G's weights draws better pictures than their last value."""
-        now_of = _bare(self.G).state_dict()
-        for name, mean in self.average.state_dict().items():
-            now = now_of[name]
-            if self.recipe.average and mean.dtype.is_floating_point:
-                mean.lerp_(now, 1 - self.recipe.average)
-            else:
-                mean.copy_(now)
+                group["lr"] = lr * left
 
     @torch.inference_mode()
     def sample(self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]

@@ -53,7 +53,7 @@ class Recipe:
 
     objective: str = "wasserstein"
     sampler: Sampler = field(default_factory=Sampler)
-    lr: float = 2e-4
+    lr: float = 4e-4
     betas: tuple[float, float] = (0.0, 0.9)
     penalty: float = 10.0
     decay: float = 0.4
@@ -96,6 +96,7 @@ class Introspective:
 
     def setup(self, fabric) -> None:
         self.f, self.optimizer = fabric.setup(self.critic, self.optimizer)
+        self.f.mark_forward_method("judge")
         self.f.eval()  # nothing in it behaves otherwise; `ascend` wants to be sure of that
         self.device = fabric.device
 
@@ -125,17 +126,17 @@ class Introspective:
         """Teach f that x is data and x_m is not, whatever it said of x_m a moment ago."""
         x_m = self._with_past(x_m)
         if labels is None:
-            real, logits = self.critic(x), None
+            real, logits = self.f(x), None
         else:
-            real, logits = self.critic.judge(x)
-        fake = self.critic(x_m)
+            real, logits = self.f.judge(x)
+        fake = self.f(x_m)
         self.positives = real.detach().cpu()
         if self.recipe.objective == "logistic":
             loss = discriminator_bce(real, fake)
         else:
             share = torch.rand(len(x), generator=self.rng).to(self.device)
             n = min(len(x), len(x_m))
-            penalty = gradient_penalty(self.critic, x[:n], x_m[:n], share[:n])
+            penalty = gradient_penalty(self.f, x[:n], x_m[:n], share[:n])
             loss = critic_loss(real, fake) + self.recipe.penalty * penalty
         losses = {"loss": loss.detach(), "gap": (real.mean() - fake.mean()).detach()}
         if logits is not None:

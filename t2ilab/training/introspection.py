@@ -50,7 +50,7 @@ class Plan:
 
 PLANS = {
     "smoke": Plan(size=32, width=8, batch_size=16, pool=64, minutes=0.05, pictures=256),
-    "laptop": Plan(size=32, width=48, batch_size=32, pool=512, minutes=5),
+    "laptop": Plan(size=32, width=64, batch_size=32, pool=512, minutes=5),
     "gpu": Plan(size=64, width=64, batch_size=64, pool=4096, minutes=12 * 60),
 }
 

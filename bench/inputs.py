@@ -35,12 +35,13 @@ def measure(sizes: Sizes) -> Iterator[Row]:
                replace(climb, until=torch.tensor(torch.inf), steps=max(1, steps // 4)), sizes,
                "shipped reader of birds, nothing is ever done", target="")
     system = IntrospectiveSystem.load("winn-birds-32")
-    *_, (x, _) = IntrospectiveSystem(system.critic, replace(system.sampler, visits=sizes.visits),
-                                     system.positives).visits(system.noise(n, rng), rng)
+    few = IntrospectiveSystem(system.critic, replace(system.sampler, visits=sizes.visits),
+                              system.positives)
+    *_, made = few.visits(system.noise(n, rng), rng)
     until = thresholds(system.positives, n, "drawn", generator=rng)
     lr = system.sampler.last_lr
     yield _row("synthesis 32x32, a visit of WINN",
-               Climb(system.critic, system.critic, x, [], until, system.sampler.steps,
+               Climb(system.critic, system.critic, made.pictures, [], until, system.sampler.steps,
                      GradientAscent(lr), partial(torch.optim.SGD, lr=lr)), sizes,
                "shipped WINN of birds, pictures half made, each to a threshold of its own",
                target="ratio >= 1.5")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from t2ilab import weights
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
+from t2ilab.inputs.ascent import Ascended
 from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.models.introspective import Critic
 
@@ -48,14 +49,14 @@ class IntrospectiveSystem(nn.Module):
         return STARTS[self.sampler.start](n, shape, generator=generator)
 
     def visits(self, start: Float[Tensor, "n c size size"], generator: torch.Generator
-               ) -> Iterator[tuple[Float[Tensor, "n c size size"], Float[Tensor, " n"]]]:
-        """The pictures and their scores after each visit, with the steps of training's end."""
+               ) -> Iterator[Ascended]:
+        """The ascent of each visit, with the step size of training's end."""
         x = start
         for _ in range(self.sampler.visits):
             made = synthesise(self.critic, x, self.positives, self.sampler, progress=1.0,
                               generator=generator)
             x = made.pictures
-            yield x, made.scores
+            yield made
 
     def synthesise(self, n: int, seed: int = 0) -> Float[Tensor, "n c size size"]:
         """n pictures in [-1, 1] from noise.
@@ -70,9 +71,9 @@ class IntrospectiveSystem(nn.Module):
         for attempt in range(1 + RETRIES):
             if attempt:
                 pictures[rows] = self.noise(len(rows), generator).to(device)
-            *_, (made, scores) = self.visits(pictures[rows], generator)
-            pictures[rows] = made
-            rows = rows[scores < self.positives[0]]
+            *_, made = self.visits(pictures[rows], generator)
+            pictures[rows] = made.pictures
+            rows = rows[made.scores < self.positives[0]]
             if not len(rows):
                 break
         return pictures

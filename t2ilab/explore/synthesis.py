@@ -66,7 +66,7 @@ def watch(system: IntrospectiveSystem, n: int = 10, seed: int = 0) -> Synthesis:
     start = system.noise(n, rng).to(system.positives.device)
     with torch.inference_mode():
         moments = [(start, system.critic(start))]
-    moments += system.visits(start, rng)
+    moments += [(made.pictures, made.scores) for made in system.visits(start, rng)]
     return Synthesis(np.stack([to_uint8(x.expand(-1, 3, -1, -1)) for x, _ in moments]),
                      torch.stack([scores for _, scores in moments]).cpu().numpy(),
                      system.positives.cpu().numpy())

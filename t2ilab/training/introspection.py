@@ -25,8 +25,8 @@ from t2ilab.training.plans import Trained, about
 # Of both: what scored best in trials of one seed and five minutes each. INNg keeps Adam on pixels
 # and a memory of all earlier rounds, as its papers have them, although without the memory it scored
 # better there (0.31 of the real pictures' Inception score against 0.27). WINN's gradient has a norm
-# near 1 by its penalty, so it can be followed as it is; an lr of 2 then moves a picture of 32 x 32 x
-# 3 values by 0.036 each, and `_scaled` keeps that for other sizes.
+# near 1 by its penalty, so it can be followed as it is; an lr of 2 then moves each value of a
+# picture of 32 x 32 x 3 by 0.036, and `_scaled` keeps that for other sizes.
 INTROSPECTIVE = {
     "inng": Recipe(objective="logistic", betas=(0.9, 0.999), past=0.25,
                    sampler=Sampler(rule="adam", lr=0.02, last_lr=0.01, until="drawn")),

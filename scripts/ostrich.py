@@ -9,13 +9,14 @@ Weights are torchvision's: in its cache, where T2ILAB_IMAGENET says, or fetched 
 """
 
 import argparse
-import csv
 import time
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from t2ilab.data import photos
+from t2ilab.files import write_atomically
 from t2ilab.inputs.attacks import fool, pgd
 from t2ilab.inputs.constraints import grey_levels
 from t2ilab.inputs.optimisers import Adam
@@ -62,10 +63,7 @@ def fooling(network: torch.nn.Module, number: int, side: int, steps: int, seed: 
 
 
 def write(path: Path, rows: list[dict]) -> None:
-    with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_atomically(path, pd.DataFrame(rows).to_csv(index=False).encode())
 
 
 def main() -> None:

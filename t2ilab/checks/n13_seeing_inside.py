@@ -1,4 +1,4 @@
-"""Exercises of notebook 13: total variation, the distance of an inversion, a step, octaves."""
+"""Exercises of notebook 13: a step, total variation, the distance of an inversion, octaves."""
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,80 @@ SETUP = "import torch\nimport torch.nn.functional as F"
 
 def _near(a, b) -> bool:
     return torch.allclose(torch.as_tensor(a).float(), torch.as_tensor(b).float(), atol=1e-5)
+
+
+def _test_step(step) -> None:
+    x = torch.tensor([[0.2, -0.4]])
+    slope = torch.tensor([[1.0, 3.0]])
+
+    def score(x):
+        return (x * slope).sum(1)
+
+    def penalty(x):
+        return (x**2).sum(1)
+
+    value = step(x.clone(), score, penalty, 0.5, 0.1)
+    right = x + 0.1 * (slope - 0.5 * 2 * x)
+    if value.shape != x.shape:
+        raise Wrong(f"A picture comes out as it went in: shape {list(x.shape)}; yours is "
+                    f"{list(value.shape)}.")
+    if _near(value, x + 0.1 * (slope + 0.5 * 2 * x)):
+        raise Wrong("The sign of the prior: a penalty is subtracted. You climb towards pictures "
+                    "that are *less* natural.")
+    if _near(value, x - 0.1 * (slope - 0.5 * 2 * x)):
+        raise Wrong("That goes downhill. The slides subtract the gradient of a *loss*; here a "
+                    "score is climbed.")
+    if _near(value, x + 0.1 * (slope - 2 * x)):
+        raise Wrong("The weight of the prior is missing.")
+    if _near(value, x + 0.1 * slope):
+        raise Wrong("The prior is missing: the step is that of the score alone.")
+    if _near(value, x + slope - x):
+        raise Wrong("The step size lr is missing.")
+    if not _near(value, right):
+        raise Wrong(f"For a small example the new picture should be "
+                    f"{[round(v, 3) for v in right[0].tolist()]}; yours is "
+                    f"{[round(v, 3) for v in value.flatten().tolist()]}.")
+
+
+_STEP = '''\
+def step(x, score, penalty, weight, lr):
+    """One step of gradient ascent on the pictures x [b, ...], uphill for score and prior together.
+
+    score, penalty: functions of pictures that give one number each; weight: of the penalty.
+    """
+    x = x.detach().requires_grad_(True)
+    objective = ____
+    gradient = torch.autograd.grad(objective.sum(), x)[0]
+    return ____'''
+
+
+def _step(objective: str, new: str = "(x + lr * gradient).detach()") -> str:
+    return _STEP.replace("= ____", f"= {objective}").replace("return ____", f"return {new}")
+
+
+q1 = Exercise(
+    name="q1",
+    question=(
+        "**Exercise 1.** One step $I \\leftarrow I + \\eta\\,\\frac{\\partial}{\\partial I}"
+        "\\left[s(I) - \\lambda R(I)\\right]$: the whole of this chapter, in two lines."),
+    reads=("step",),
+    stub=_STEP,
+    answer=_step("score(x) - weight * penalty(x)"),
+    setup=SETUP,
+    test=_test_step,
+    hints=("The objective is one number a picture: what is wanted, less what it costs.",
+           "score(x) - weight * penalty(x); and then lr times the gradient is added to x."),
+    mistakes=[
+        (_step("score(x) + weight * penalty(x)"), "sign of the prior"),
+        (_step("score(x) - weight * penalty(x)", "(x - lr * gradient).detach()"), "downhill"),
+        (_step("score(x) - penalty(x)"), "weight of the prior is missing"),
+        (_step("score(x)"), "prior is missing"),
+        (_step("score(x) - weight * penalty(x)", "(x + gradient).detach()"), "lr is missing"),
+        (_step("weight * score(x) - penalty(x)"), "small example"),
+        (_step("score(x) - weight * penalty(x)", "(lr * gradient).detach()"), "small example"),
+    ],
+    praise="`inputs.ascent.ascend` is a loop around these lines.",
+)
 
 
 def _test_tv(total_variation) -> None:
@@ -60,10 +134,10 @@ def _tv(value: str, down: str = "x[1:] - x[:-1]") -> str:
     return _TV.replace("F.pad(____", f"F.pad({down}").replace("return ____", f"return {value}")
 
 
-q1 = Exercise(
-    name="q1",
+q2 = Exercise(
+    name="q2",
     question=(
-        "**Exercise 1.** Write the total variation of the slides, with its exponent $\\beta$. "
+        "**Exercise 2.** Write the total variation of the slides, with its exponent $\\beta$. "
         "Compute it by hand first for the picture $\\begin{pmatrix}0 & 3\\\\ 4 & 8\\end{pmatrix}$ "
         "and $\\beta = 1$."),
     reads=("total_variation",),
@@ -135,10 +209,10 @@ def _score(expression: str) -> str:
 _DIFFERENCE = "(phi - phi_0).flatten(1).square().sum(1)"
 _WANTED = "phi_0.flatten(1).square().sum(1)"
 
-q2 = Exercise(
-    name="q2",
+q3 = Exercise(
+    name="q3",
     question=(
-        "**Exercise 2.** What does an inversion climb? Write the score: minus the squared "
+        "**Exercise 3.** What does an inversion climb? Write the score: minus the squared "
         "distance of the representations, divided by the squared length of the one that is "
         "wanted."),
     reads=("score",),
@@ -161,80 +235,6 @@ q2 = Exercise(
          "should be [-1, -4]"),
     ],
     praise="`inputs.inversion.nearness` is this score: 0 is the same, -1 is as far as nothing.",
-)
-
-
-def _test_step(step) -> None:
-    x = torch.tensor([[0.2, -0.4]])
-    slope = torch.tensor([[1.0, 3.0]])
-
-    def score(x):
-        return (x * slope).sum(1)
-
-    def penalty(x):
-        return (x**2).sum(1)
-
-    value = step(x.clone(), score, penalty, 0.5, 0.1)
-    right = x + 0.1 * (slope - 0.5 * 2 * x)
-    if value.shape != x.shape:
-        raise Wrong(f"A picture comes out as it went in: shape {list(x.shape)}; yours is "
-                    f"{list(value.shape)}.")
-    if _near(value, x + 0.1 * (slope + 0.5 * 2 * x)):
-        raise Wrong("The sign of the prior: a penalty is subtracted. You climb towards pictures "
-                    "that are *less* natural.")
-    if _near(value, x - 0.1 * (slope - 0.5 * 2 * x)):
-        raise Wrong("That goes downhill. The slides subtract the gradient of a *loss*; here a "
-                    "score is climbed.")
-    if _near(value, x + 0.1 * (slope - 2 * x)):
-        raise Wrong("The weight of the prior is missing.")
-    if _near(value, x + 0.1 * slope):
-        raise Wrong("The prior is missing: the step is that of the score alone.")
-    if _near(value, x + slope - x):
-        raise Wrong("The step size lr is missing.")
-    if not _near(value, right):
-        raise Wrong(f"For a small example the new picture should be "
-                    f"{[round(v, 3) for v in right[0].tolist()]}; yours is "
-                    f"{[round(v, 3) for v in value.flatten().tolist()]}.")
-
-
-_STEP = '''\
-def step(x, score, penalty, weight, lr):
-    """One step of gradient ascent on the pictures x [b, ...], uphill for score and prior together.
-
-    score, penalty: functions of pictures that give one number each; weight: of the penalty.
-    """
-    x = x.detach().requires_grad_(True)
-    objective = ____
-    gradient = torch.autograd.grad(objective.sum(), x)[0]
-    return ____'''
-
-
-def _step(objective: str, new: str = "(x + lr * gradient).detach()") -> str:
-    return _STEP.replace("= ____", f"= {objective}").replace("return ____", f"return {new}")
-
-
-q3 = Exercise(
-    name="q3",
-    question=(
-        "**Exercise 3.** One step $I \\leftarrow I + \\eta\\,\\frac{\\partial}{\\partial I}"
-        "\\left[s(I) - \\lambda R(I)\\right]$: the whole of this chapter, in two lines."),
-    reads=("step",),
-    stub=_STEP,
-    answer=_step("score(x) - weight * penalty(x)"),
-    setup=SETUP,
-    test=_test_step,
-    hints=("The objective is one number a picture: what is wanted, less what it costs.",
-           "score(x) - weight * penalty(x); and then lr times the gradient is added to x."),
-    mistakes=[
-        (_step("score(x) + weight * penalty(x)"), "sign of the prior"),
-        (_step("score(x) - weight * penalty(x)", "(x - lr * gradient).detach()"), "downhill"),
-        (_step("score(x) - penalty(x)"), "weight of the prior is missing"),
-        (_step("score(x)"), "prior is missing"),
-        (_step("score(x) - weight * penalty(x)", "(x + gradient).detach()"), "lr is missing"),
-        (_step("weight * score(x) - penalty(x)"), "small example"),
-        (_step("score(x) - weight * penalty(x)", "(lr * gradient).detach()"), "small example"),
-    ],
-    praise="`inputs.ascent.ascend` is a loop around these lines.",
 )
 
 

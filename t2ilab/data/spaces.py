@@ -96,7 +96,7 @@ def ring(space: Space) -> Float[Tensor, " n"]:
 
 
 def diagonal(space: Space) -> Float[Tensor, " n"]:
-    """Two hills on a diagonal: from its margins alone one would guess four."""
+    """Two hills on a diagonal: from its marginals alone one would guess four."""
     hill = [torch.exp(-0.5 * ((space.states - m) ** 2).sum(1) / 0.17**2) for m in (-0.45, 0.45)]
     return _normed(0.01 + hill[0] + hill[1])
 

@@ -59,6 +59,7 @@ class TimeMachine(Explorer):
         labels: what the slider shows for each moment; by default its step.
         columns: pictures in a row.
         scale: screen pixels per pixel.
+        title: says what the pictures are.
         lab: told of errors.
 
     Raises:
@@ -67,7 +68,7 @@ class TimeMachine(Explorer):
 
     def __init__(self, frames: Mapping[str, Mapping[int, np.ndarray]], *,
                  labels: Sequence[str] | None = None, columns: int = 8, scale: int = 2,
-                 lab: Any = None):
+                 title: str = "pictures from fixed noise during training", lab: Any = None):
         if not frames:
             raise UsageError("no frames: give those of at least one training.")
         self.steps = sorted(next(iter(frames.values())))
@@ -78,8 +79,7 @@ class TimeMachine(Explorer):
                                          value=self.steps[-1], description="moment",
                                          layout=widgets.Layout(width="60%"))
         super().__init__(moment_renderer(frames, columns=columns, scale=scale), {"step": slider},
-                         play="step", title="pictures from fixed noise during training", lab=lab,
-                         scale=1)
+                         play="step", title=title, lab=lab, scale=1)
         self.labels = dict(zip(self.steps, labels, strict=True))
 
     def sheet(self, moments: int = 4, *, columns: int = 2) -> Image.Image:

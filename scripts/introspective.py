@@ -1,6 +1,6 @@
 """INNg, WINN and WGAN-GP of the same time; a classifier before and after introspection.
 
-    python scripts/introspective.py pictures                  # 3 seeds x 3 systems x 5 minutes
+    python scripts/introspective.py pictures                  # 3 seeds x 3 systems x 7 minutes
     python scripts/introspective.py classes                   # scikit-learn's digits
     python scripts/introspective.py classes --mnist FOLDER    # and MNIST, in torchvision's layout
 
@@ -137,8 +137,8 @@ def main() -> None:
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("what", choices=("pictures", "classes"))
     words.add_argument("--seeds", type=int, default=3)
-    words.add_argument("--minutes", type=float, default=5, help="of each system on pictures")
-    words.add_argument("--steps", type=int, default=1500, help="of each classifier")
+    words.add_argument("--minutes", type=float, default=7, help="of each system on pictures")
+    words.add_argument("--steps", type=int, default=1000, help="of each classifier")
     words.add_argument("--mnist", metavar="FOLDER")
     words.add_argument("--out", type=Path, default=RESULTS)
     given = words.parse_args()

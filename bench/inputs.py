@@ -35,9 +35,7 @@ def measure(sizes: Sizes) -> Iterator[Row]:
                replace(climb, until=torch.tensor(torch.inf), steps=max(1, steps // 4)), sizes,
                "shipped reader of birds, nothing is ever done", target="")
     system = IntrospectiveSystem.load("winn-birds-32")
-    few = IntrospectiveSystem(system.critic, replace(system.sampler, visits=sizes.visits),
-                              system.positives)
-    *_, made = few.visits(system.noise(n, rng), rng)
+    *_, made = system.drawing_with(visits=sizes.visits).visits(system.noise(n, rng), rng)
     until = thresholds(system.positives, n, "drawn", generator=rng)
     lr = system.sampler.last_lr
     yield _row("synthesis 32x32, a visit of WINN",

@@ -15,7 +15,7 @@ import pandas as pd
 
 from t2ilab import training
 from t2ilab.errors import DataError
-from t2ilab.files import read_json, write_atomically
+from t2ilab.files import read_json, write_csv
 from t2ilab.paths import DATA
 
 RESULTS = DATA / "results"
@@ -53,7 +53,7 @@ def collect(folder: Path, results: Path = RESULTS) -> pd.DataFrame:
     if not rows:
         raise DataError(f"no trained encoders below {folder}: leave --collect out to train them.")
     table = pd.DataFrame(rows)[COLUMNS].sort_values(["binding_unseen", "top1_unseen"])
-    write_atomically(results / "encoders.csv", table.to_csv(index=False).encode())
+    write_csv(results / "encoders.csv", table)
     return table
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from t2ilab.files import write_atomically
+from t2ilab.files import write_csv
 from t2ilab.paths import DATA
 from t2ilab.runs import run, sweep, table
 from t2ilab.trainers.text_gan import SYSTEMS
@@ -35,8 +35,7 @@ def collect(folder: Path, results: Path = RESULTS) -> None:
     """
     runs = table(folder, metrics=METRICS).sort_values(["SYSTEM", "SEED"])
     results.mkdir(parents=True, exist_ok=True)
-    text = runs[[*PARAMETERS, *METRICS]].to_csv(index=False, float_format="%.6g")
-    write_atomically(results / "four_gans.csv", text.encode())
+    write_csv(results / "four_gans.csv", runs[[*PARAMETERS, *METRICS]], float_format="%.6g")
     kept = {}
     for _, row in runs[runs["SEED"] == 0].iterrows():
         with np.load(next(folder.rglob(f"{row['run']}/frames.npz"))) as frames:

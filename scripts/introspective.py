@@ -21,7 +21,7 @@ import torch
 from t2ilab.data import paperworld
 from t2ilab.data.batches import PictureBatches
 from t2ilab.data.captioned import to_float, to_uint8
-from t2ilab.files import write_atomically
+from t2ilab.files import write_csv
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.metrics.robustness import robust_accuracy
 from t2ilab.models.dcgan import Generator
@@ -129,7 +129,7 @@ def add(csv: Path, row: dict) -> None:
     """The table with one more row, replaced as a whole."""
     rows = [pd.read_csv(csv)] if csv.exists() else []
     table = pd.concat([*rows, pd.DataFrame([row])])
-    write_atomically(csv, table.to_csv(index=False, float_format="%.6g").encode())
+    write_csv(csv, table, float_format="%.6g")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from t2ilab.data import photos
-from t2ilab.files import write_atomically
+from t2ilab.files import write_csv
 from t2ilab.inputs.attacks import fool, pgd
 from t2ilab.inputs.constraints import grey_levels
 from t2ilab.inputs.optimisers import Adam
@@ -63,7 +63,7 @@ def fooling(network: torch.nn.Module, number: int, side: int, steps: int, seed: 
 
 
 def write(path: Path, rows: list[dict]) -> None:
-    write_atomically(path, pd.DataFrame(rows).to_csv(index=False).encode())
+    write_csv(path, pd.DataFrame(rows))
 
 
 def main() -> None:

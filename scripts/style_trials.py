@@ -9,7 +9,7 @@ import argparse
 
 import pandas as pd
 
-from t2ilab.files import write_atomically
+from t2ilab.files import write_csv
 from t2ilab.paths import DATA
 from t2ilab.text_to_image import TextToImage
 from t2ilab.training.styles import measure_style, train_style
@@ -31,8 +31,7 @@ def main() -> None:
         rows.append({"trained": name, "redraw": redraw, "noise": noise, "steps": given.steps,
                      "seconds": round(trained.fitted.seconds, 1), **found})
         print(rows[-1])
-    table = pd.DataFrame(rows).to_csv(index=False)
-    write_atomically(DATA / "results" / "style_trials.csv", table.encode())
+    write_csv(DATA / "results" / "style_trials.csv", pd.DataFrame(rows))
 
 
 if __name__ == "__main__":

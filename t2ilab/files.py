@@ -5,11 +5,14 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from t2ilab.durable import replacing
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.paths import NOTEBOOKS, ROOT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LARGEST_ARRAY = 10_000  # numbers in one recorded array; more belongs into a file of its own
 
@@ -42,6 +45,11 @@ def write_atomically(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         file.write(data)
+
+
+def write_csv(path: Path, table: "pd.DataFrame", **how: Any) -> None:
+    """`write_atomically` of a table without its index; `how`: as `DataFrame.to_csv` takes it."""
+    write_atomically(path, table.to_csv(index=False, **how).encode())
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,10 @@ class IntrospectiveSystem(nn.Module):
     @property
     def size(self) -> int:
         return self.critic.size
+
+    def drawing_with(self, **changes) -> "IntrospectiveSystem":
+        """The same critic, drawing in another way; `changes`: of the `Sampler`."""
+        return IntrospectiveSystem(self.critic, replace(self.sampler, **changes), self.positives)
 
     def noise(self, n: int, generator: torch.Generator) -> Float[Tensor, "n c size size"]:
         """Where n pictures begin."""

@@ -78,6 +78,46 @@ def test_training_by_name(name, tmp_path):
     assert told["steps"] == 4 and told["data"] == "digits/train/16"
 
 
+SMALL = dict(data="digits", profile="smoke", width=4, show=False)
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    out = str(tmp_path_factory.mktemp("earlier"))
+    return train_introspective("winn", steps=4, out=out, **SMALL)
+
+
+def test_training_goes_on_from_trained_weights(earlier, tmp_path, monkeypatch):
+    begun = IntrospectiveSystem.load(earlier.path)
+    seen = {}
+
+    def no_training(trainer, batches, **_):
+        seen.update(trainer=trainer, weights={name: value.clone() for name, value
+                                              in trainer.critic.state_dict().items()})
+        return earlier.fitted
+
+    monkeypatch.setattr(introspection, "fit", no_training)
+    again = train_introspective("winn", steps=1, start=earlier.path, out=str(tmp_path), **SMALL)
+    assert all(torch.equal(value, seen["weights"][name])
+               for name, value in begun.critic.state_dict().items())
+    old, new = introspection.INTROSPECTIVE["winn"], seen["trainer"].recipe
+    assert new.lr == old.lr / 2 and new.sampler.lr == new.sampler.last_lr == begun.sampler.last_lr
+    with torch.no_grad():  # the pool has pictures of all ages, and the older score higher
+        scores = begun.critic(seen["trainer"].pool)
+    ages = torch.arange(len(scores)) % begun.sampler.visits
+    assert scores[ages == 0].mean() < scores[ages == 5].mean() < scores[ages == 19].mean()
+    told = json.loads(again.path.with_suffix(".json").read_text())["start"]
+    assert (told["steps"], told["sha256"]) == (4, begun.about["sha256"])
+
+
+def test_weights_of_another_shape_are_no_start(earlier):
+    for other in ({"width": 8}, {"label": "digit"}, {"size": 32}):
+        with pytest.raises(UsageError, match="weights to start from are of a critic with"):
+            train_introspective("winn", steps=1, start=earlier.path, **SMALL | other)
+    with pytest.raises(WeightsError):
+        train_introspective("winn", steps=1, start="reader-birds", **SMALL)
+
+
 def test_gradient_steps_move_each_pixel_alike_whatever_the_size():
     winn, inng = (introspection.INTROSPECTIVE[name].sampler for name in ("winn", "inng"))
     assert introspection._scaled(winn, 3 * 32 * 32) == winn
@@ -107,6 +147,10 @@ def test_the_command_line_trains_and_draws(tmp_path):
     assert done.exit_code == 0, done.output
     with Image.open(picture) as drawn:
         assert drawn.size == (3 * 18 - 2, 2 * 18 - 2)
+    done = call("train", "winn", "--data", "digits", "--profile", "smoke", "--steps", 2,
+                "--start", out, "--out", tmp_path / "on")
+    assert done.exit_code == 0, done.output
+    assert call("train", "gan", "--start", out).exit_code == 2  # no option of a GAN
     refused = {("sample", "winn", "a bird", "--weights", out, "-o", picture): "reads no captions",
                ("sample", "gan_int_cls", "-o", picture): "draws a caption",
                ("sample", "inng", "--weights", out, "-o", picture): "are of winn, not of inng",

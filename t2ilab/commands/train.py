@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 DEFAULTS = {"profile": "laptop", "recipe": "stable", "seed": 0, "device": "auto"}
 _ALL = ("profile", "steps", "seed", "device")
 _DATA = ("world", "data", "root")
-PATHS = ("root", "encoder", "generator")
+PATHS = ("root", "encoder", "generator", "start")
 GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size",
                "encoder")
-_CRITIC = (*_DATA, "size", *_ALL, "minutes", "width", "batch_size", "label")
+_CRITIC = (*_DATA, "size", *_ALL, "minutes", "width", "batch_size", "label", "start")
 TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
          "reader": ("world", *_ALL), "style": (*_DATA, *_ALL, "generator"),
          "inng": _CRITIC, "winn": _CRITIC}  # others: GAN_OPTIONS
@@ -69,6 +69,8 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
 @click.option("--encoder", metavar="DIR|FILE|NAME", help="A trained caption encoder to use.")
 @click.option("--generator", metavar="DIR|FILE|NAME", help="Of style: the trained system to turn "
               "round; default the world's own that ships.")
+@click.option("--start", metavar="DIR|FILE|NAME", help="Of inng and winn: trained weights to begin "
+              "with; the steps are then smaller.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Default 0.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps; default auto.")
 @click.option("--out", metavar="DIR", help="Folder of the run; default a new one below runs/.")

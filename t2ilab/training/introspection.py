@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import sqrt
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from t2ilab.data import digits, paperworld
 from t2ilab.data.batches import PictureBatches
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
-from t2ilab.inputs.synthesis import Sampler
+from t2ilab.inputs.synthesis import Sampler, synthesise
 from t2ilab.introspective import IntrospectiveSystem
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.introspective import Critic
@@ -75,6 +76,7 @@ def train_introspective(system: str, *, world: str | None = None, data: str | No
                         recipe: Recipe | None = None, minutes: float | None = None,
                         steps: int | None = None, width: int | None = None,
                         batch_size: int | None = None, label: str | None = None,
+                        start: str | Path | None = None,
                         out: str | None = None, resume: bool = False, seed: int = 0,
                         device: str = "auto", command: str = "", show: bool = True) -> Trained:
     """Train INNg or WINN from a set of positives.
@@ -85,21 +87,31 @@ def train_introspective(system: str, *, world: str | None = None, data: str | No
         size, minutes, steps, width, batch_size: instead of the profile's.
         recipe: instead of the system's own; see `INTROSPECTIVE`.
         label: an attribute (or "class") whose values the network learns to tell apart as well.
+        start: weights to begin with instead of random ones, as `IntrospectiveSystem.load` takes
+            them; the recipe is then `going_on`.
         out: folder for checkpoints, history, strips and, at the end, the weights.
         resume: go on with the run in `out`.
         command: goes into the weights' provenance.
+
+    Raises:
+        UsageError: an unknown name, or weights to start from that are of other pictures.
     """
     recipe = recipe or INTROSPECTIVE[choose("system", system, INTROSPECTIVE)]
+    begun, own = None, {}
+    if start is not None:
+        begun = IntrospectiveSystem.load(start)
+        recipe, own = going_on(recipe), begun.critic.arguments
     plan = PLANS[choose("profile", profile, PLANS)]
-    size = size or (16 if data == "digits" else 32 if data == "mnist" else plan.size)
+    size = size or own.get("size") or {"digits": 16, "mnist": 32}.get(data, plan.size)
     pictures = load_pictures(world=world, data=data, root=root, size=size, n=plan.pictures)
     channels = 1 if data in ("digits", "mnist") else 3
     recipe = replace(recipe, pool=min(recipe.pool, plan.pool),
                      sampler=_scaled(recipe.sampler, channels * size * size))
     torch.manual_seed(seed)
-    critic = Critic(size=size, channels=channels, width=width or plan.width,
+    critic = Critic(size=size, channels=channels, width=width or own.get("width", plan.width),
                     classes=_classes(pictures, label))
     trainer = Introspective(critic, recipe=recipe, seed=seed)
+    earlier = {} if begun is None else {"start": _take_over(trainer, begun, seed)}
     batches = PictureBatches(pictures, channels=channels, seed=seed,
                              batch_size=min(batch_size or plan.batch_size, len(pictures)),
                              label=None if label in (None, "class") else label)
@@ -112,8 +124,40 @@ def train_introspective(system: str, *, world: str | None = None, data: str | No
         measured = {} if fitted.stopped == "signal" else measure(trained, world, profile=profile)
         path = trained.save(out, f"{system}-{world or data}-{size}",
                             **about(command, pictures.name, fitted, measured),
-                            objective=recipe.objective)
+                            objective=recipe.objective, **earlier)
     return Trained(trained, fitted, path)
+
+
+def going_on(recipe: Recipe) -> Recipe:
+    """For weights that are trained already: steps as small as they were at the end of training on
+    pictures, and half as large on weights.
+    """
+    sampler = replace(recipe.sampler, lr=recipe.sampler.last_lr)
+    return replace(recipe, lr=recipe.lr / 2, sampler=sampler)
+
+
+def _take_over(trainer: Introspective, begun: IntrospectiveSystem, seed: int) -> dict:
+    """The weights of `begun`, and a pool as in the midst of its training; says whose they are.
+
+    In such a pool all ages are found: a trained critic that is shown noise alone unlearns the rest.
+
+    Raises:
+        UsageError: they are of a critic of another shape.
+    """
+    of, wanted = begun.critic.arguments, trainer.critic.arguments
+    if of != wanted:
+        raise UsageError(f"the weights to start from are of a critic with {of}, and this run makes "
+                         f"one with {wanted}: give the same size, width and label, and pictures "
+                         "with as many channels.")
+    trainer.critic.load_state_dict(begun.critic.state_dict())
+    ages = torch.arange(len(trainer.pool)) % begun.sampler.visits
+    generator = torch.Generator().manual_seed(seed)
+    for visit in range(1, begun.sampler.visits):
+        old = ages >= visit
+        made = synthesise(begun.critic, trainer.pool[old], begun.positives, begun.sampler,
+                          progress=1.0, generator=generator)
+        trainer.pool[old] = made.pictures
+    return {name: begun.about.get(name) for name in ("command", "steps", "seconds", "sha256")}
 
 
 def finished(critic: Critic, sampler: Sampler, pictures: CaptionedImages, channels: int

@@ -1,6 +1,6 @@
 """INNg, WINN and WGAN-GP of the same time; a classifier before and after introspection.
 
-    python scripts/introspective.py pictures                  # 3 seeds x 3 systems x 7 minutes
+    python scripts/introspective.py pictures                  # 3 seeds x 3 systems x 10 minutes
     python scripts/introspective.py classes                   # scikit-learn's digits
     python scripts/introspective.py classes --mnist FOLDER    # and MNIST, in torchvision's layout
 
@@ -40,7 +40,7 @@ PAIRS = (("winn", "inng"), ("wgan",))  # those of a pair are trained in turn, se
 EPSILONS = (0, 4 / 255, 8 / 255, 16 / 255, 24 / 255, 32 / 255)
 
 
-def pictures(seeds: int, minutes: float, folder: Path) -> None:
+def pictures(seeds: int, minutes: float, width: int, folder: Path) -> None:
     """Train each system with each seed for as long, score pictures from noise, keep a few."""
     csv, npz = folder / "introspective.csv", folder / "introspective.npz"
     test = to_float(paperworld.world(WORLD).load("test", PLANS["laptop"].size).images[:2000])
@@ -48,7 +48,7 @@ def pictures(seeds: int, minutes: float, folder: Path) -> None:
         for seed, system in product(range(seeds), pair):
             if finished(csv, system=system, seed=seed):
                 continue
-            made, steps, parameters = train(system, seed, minutes)
+            made, steps, parameters = train(system, seed, minutes, width)
             found = picture_scores(paperworld.world(WORLD), load_reader(WORLD), test, made)
             row = {"system": system, "seed": seed, "minutes": minutes, "steps": steps,
                    "parameters": parameters, **{k: v for k, v in found.items() if k != "extractor"}}
@@ -58,17 +58,18 @@ def pictures(seeds: int, minutes: float, folder: Path) -> None:
             print(row, flush=True)
 
 
-def train(system: str, seed: int, minutes: float) -> tuple[torch.Tensor, int, int]:
+def train(system: str, seed: int, minutes: float, width: int
+          ) -> tuple[torch.Tensor, int, int]:
     """Pictures from noise, how many steps the training made, and its networks' parameters."""
     if system in INTROSPECTIVE:
-        trained = train_introspective(system, world=WORLD, minutes=minutes, seed=seed, show=False)
+        trained = train_introspective(system, world=WORLD, minutes=minutes, width=width, seed=seed,
+                                      show=False)
         fitted, networks = trained.fitted, [trained.system.critic]
         made = from_noise(trained.system, N, seed=seed + 1)
     else:
         plan = PLANS["laptop"]
         torch.manual_seed(seed)
-        networks = [Generator(size=plan.size, width=plan.width),
-                    Critic(size=plan.size, width=plan.width)]
+        networks = [Generator(size=plan.size, width=width), Critic(size=plan.size, width=width)]
         gan = GAN(*networks, objective="wasserstein", seed=seed)
         data = load_pictures(world=WORLD, size=plan.size)
         fitted = fit(gan, PictureBatches(data, batch_size=plan.batch_size, seed=seed),
@@ -137,14 +138,15 @@ def main() -> None:
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("what", choices=("pictures", "classes"))
     words.add_argument("--seeds", type=int, default=3)
-    words.add_argument("--minutes", type=float, default=7, help="of each system on pictures")
+    words.add_argument("--minutes", type=float, default=10, help="of each system on pictures")
+    words.add_argument("--width", type=int, default=32, help="of the networks on pictures")
     words.add_argument("--steps", type=int, default=1000, help="of each classifier")
     words.add_argument("--mnist", metavar="FOLDER")
     words.add_argument("--out", type=Path, default=RESULTS)
     given = words.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     if given.what == "pictures":
-        pictures(given.seeds, given.minutes, given.out)
+        pictures(given.seeds, given.minutes, given.width, given.out)
     else:
         classes(given.seeds, given.steps, given.out, given.mnist)
 

@@ -29,7 +29,7 @@ from t2ilab.models.introspective import Classifier, Critic
 from t2ilab.paths import DATA
 from t2ilab.text_to_image import load_reader
 from t2ilab.trainers.adversarial_training import AdversarialTraining
-from t2ilab.trainers.fit import fit
+from t2ilab.trainers.fit import Fitted, fit
 from t2ilab.trainers.gan import GAN
 from t2ilab.training import INTROSPECTIVE, PLANS, load_pictures, train_introspective
 from t2ilab.training.introspection import from_noise
@@ -65,6 +65,7 @@ def train(system: str, seed: int, minutes: float, width: int
         trained = train_introspective(system, world=WORLD, minutes=minutes, width=width, seed=seed,
                                       show=False)
         fitted, networks = trained.fitted, [trained.system.critic]
+        complete(fitted)
         made = from_noise(trained.system, N, seed=seed + 1)
     else:
         plan = PLANS["laptop"]
@@ -74,6 +75,7 @@ def train(system: str, seed: int, minutes: float, width: int
         data = load_pictures(world=WORLD, size=plan.size)
         fitted = fit(gan, PictureBatches(data, batch_size=plan.batch_size, seed=seed),
                      minutes=minutes, seed=seed, show=False)
+        complete(fitted)
         z = torch.randn(N, gan.G.z, generator=torch.Generator().manual_seed(seed + 1))
         made = torch.cat([gan.sample(part) for part in z.split(250)])
     parameters = sum(p.numel() for network in networks for p in network.parameters())
@@ -109,12 +111,20 @@ def classifier(system, data, root, size, train_set, seed, steps):
         trained = train_introspective(system, data=data, root=root, size=size, label="class",
                                       width=width, batch_size=batch, steps=steps, recipe=recipe,
                                       seed=seed, show=False)
+        complete(trained.fitted)
         return trained.system.critic.classify
     torch.manual_seed(seed)
     network = Classifier(size=size, channels=1, width=width, classes=10)
-    fit(AdversarialTraining(network, epsilon=0, lr=1e-3, seed=seed), steps=steps, show=False,
-        batches=PictureBatches(train_set, batch_size=batch, channels=1, seed=seed), seed=seed)
+    batches = PictureBatches(train_set, batch_size=batch, channels=1, seed=seed)
+    complete(fit(AdversarialTraining(network, epsilon=0, lr=1e-3, seed=seed), batches,
+                 steps=steps, seed=seed, show=False))
     return network.cpu().eval()
+
+
+def complete(fitted: Fitted) -> None:
+    """End here, without a row, if the training was interrupted: `fit` itself only returns."""
+    if fitted.stopped == "signal":
+        raise SystemExit("interrupted: this run is not in the table, and begins anew next time")
 
 
 def finished(csv: Path, **values) -> bool:

@@ -166,9 +166,31 @@ def test_resume_goes_on_bit_for_bit(tmp_path):
         fit(first, stops, steps=12, device="cpu", show=False, out=out, save_every_s=0)
     again = trainer(seed=5, past=0.5, remembered=64)
     fit(again, batches, steps=12, device="cpu", show=False, out=out, resume=True)
-    assert torch.equal(whole.pool, again.pool)
-    assert all(torch.equal(a, b) for a, b in zip(whole.critic.parameters(),
-                                                 again.critic.parameters(), strict=True))
+    assert torch.equal(whole.pool, again.pool) and whole.steps == again.steps == 12
+    for one, other in ((whole.critic, again.critic), (whole.average, again.average)):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(),
+                                                     strict=True))
+
+
+@pytest.mark.parametrize("gamma", [0.0, 3.0])
+def test_the_running_average_weighs_step_t_by_its_power(gamma):
+    t = trainer(average=gamma)
+    biases, step = [], t.step
+
+    def watched(batch):
+        losses = step(batch)
+        biases.append(t.critic.body[0].bias[:1].detach().clone())
+        return losses
+
+    t.step = watched
+    fit(t, batches, steps=9, device="cpu", show=False)
+    biases = torch.cat(biases)
+    steps = torch.arange(1, 10, dtype=torch.float64)
+    # The weight of t is the product of what all later steps keep: (t^g' - (t - 1)^g') / 9^g'.
+    weight = (steps ** (gamma + 1) - (steps - 1) ** (gamma + 1)) / 9 ** (gamma + 1)
+    expected = (weight * biases.double()).sum()
+    assert abs(float(t.average.body[0].bias[0]) - float(expected)) < 1e-6
+    assert biases.std() > 1e-5
 
 
 def test_classes_are_learned_beside():
@@ -180,7 +202,8 @@ def test_classes_are_learned_beside():
 
 
 @pytest.mark.parametrize("changed", [dict(objective="hinge"), dict(fresh=1.5), dict(past=1.0),
-                                     dict(decay=-0.1), dict(pool=0), dict(lr=0.0)])
+                                     dict(decay=-0.1), dict(pool=0), dict(lr=0.0),
+                                     dict(average=-1.0)])
 def test_recipes_that_make_no_sense_are_refused(changed):
     with pytest.raises(UsageError):
         Recipe(**changed)

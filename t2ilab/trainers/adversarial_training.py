@@ -60,8 +60,8 @@ class AdversarialTraining:
             return self.epsilon
         return math.floor(255 * self.epsilon * self.progress / self.ramp) / 255
 
-    def worst(self, x: Float[Tensor, "b 3 h w"], labels: Int[Tensor, " b"]
-              ) -> Float[Tensor, "b 3 h w"]:
+    def worst(self, x: Float[Tensor, "b c h w"], labels: Int[Tensor, " b"]
+              ) -> Float[Tensor, "b c h w"]:
         """The inner maximum: pictures in the balls, moved uphill; `x` itself where ε is 0.
 
         The network is attacked in `eval` mode, so that batch norm does not learn from the climb,
@@ -76,7 +76,7 @@ class AdversarialTraining:
         return found
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`batch`: "images" uint8 [b, 3, h, w] and "labels" int64 [b]."""
+        """`batch`: "images" uint8 [b, c, h, w] and "labels" int64 [b]."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * one_cycle(self.progress)
         x = batch["images"].to(self.device).float().div(127.5).sub(1)

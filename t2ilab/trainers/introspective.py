@@ -14,6 +14,7 @@ are the pictures just visited and, for a share, pictures from *all* earlier roun
 Symbols: x positives, x_m made pictures (pseudo-negatives), f the score, tau thresholds.
 """
 
+import copy
 import math
 from dataclasses import dataclass, field
 
@@ -29,6 +30,7 @@ from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.losses.adversarial import discriminator_bce
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.introspective import Critic
+from t2ilab.trainers.engine.average import follow
 from t2ilab.trainers.engine.schedule import linear_end
 
 OBJECTIVES = ("logistic", "wasserstein")
@@ -48,6 +50,9 @@ class Recipe:
         fresh: share of the visited that are replaced by noise, in [0, 1]; 1: nothing persists.
         past: share of the pseudo-negatives that come from all earlier rounds, in [0, 1).
         remembered: pictures kept of earlier rounds, a fair sample of all of them.
+        average: gamma of the running average of the weights, which is what draws when training is
+            over: step t weighs t^gamma, so its window is a fixed share of the way, 1 / (gamma + 1)
+            (Karras et al. 2024, sect. 3.1).
         classes: weight of the cross-entropy of the classes, where labels are given.
     """
 
@@ -61,6 +66,7 @@ class Recipe:
     fresh: float = 0.05
     past: float = 0.0
     remembered: int = 8192
+    average: float = 7.0
     classes: float = 1.0
 
     def __post_init__(self):
@@ -74,6 +80,9 @@ class Recipe:
                              "a share below 1 is needed.")
         if min(self.pool, self.remembered) < 1 or not 0 < self.lr < math.inf:
             raise UsageError("pool, remembered and lr must all be above 0.")
+        if not 0 <= self.average < math.inf:
+            raise UsageError(f"average {self.average}: a number from 0 is needed; 0 weighs all "
+                             "steps alike.")
 
 
 class Introspective:
@@ -87,6 +96,7 @@ class Introspective:
 
     def __init__(self, critic: Critic, *, recipe: Recipe, seed: int = 0):
         self.critic, self.recipe, self.progress = critic.eval(), recipe, 0.0
+        self.average, self.steps = copy.deepcopy(critic).requires_grad_(False), 0
         self.rng = torch.Generator().manual_seed(seed)
         self.optimizer = torch.optim.Adam(critic.parameters(), recipe.lr, recipe.betas, fused=True)
         self.pool = self._noise(recipe.pool)
@@ -98,7 +108,7 @@ class Introspective:
         self.f, self.optimizer = fabric.setup(self.critic, self.optimizer)
         self.f.mark_forward_method("judge")
         self.f.eval()  # nothing in it behaves otherwise; `ascend` wants to be sure of that
-        self.device = fabric.device
+        self.average, self.device = self.average.to(fabric.device), fabric.device
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One turn. `batch`: images uint8 [b, c, h, w] and, for classes, labels int64 [b]."""
@@ -108,6 +118,8 @@ class Introspective:
         x_m, taken = self._synthesis_step(len(x))
         labels = batch.get("labels") if self.critic.classes else None
         losses = self._classification_step(x, x_m, labels)
+        self.steps += 1
+        follow(self.average, self.critic, (1 - 1 / self.steps) ** (self.recipe.average + 1))
         return losses | {"ascent_steps": taken}
 
     def _synthesis_step(self, b: int) -> tuple[Tensor, Tensor]:
@@ -173,12 +185,15 @@ class Introspective:
 
     def state_dict(self) -> dict:
         return {"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "average": self.average.state_dict(), "steps": self.steps,
                 "pool": self.pool, "positives": self.positives, "rng": self.rng.get_state(),
                 "past": None if self.past is None else self.past.state_dict()}
 
     def load_state_dict(self, state: dict) -> None:
         self.critic.load_state_dict(state["critic"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+        self.steps = state["steps"]
         self.pool.copy_(state["pool"])
         self.positives = state["positives"].cpu()
         self.rng.set_state(state["rng"].cpu())

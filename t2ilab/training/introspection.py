@@ -118,7 +118,7 @@ def train_introspective(system: str, *, world: str | None = None, data: str | No
     budget = {"steps": steps, "minutes": minutes if minutes or steps else plan.minutes}
     fitted = fit(trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed,
                  show=show)
-    trained = finished(critic.cpu(), recipe.sampler, pictures, channels)
+    trained = finished(trainer.average.cpu(), recipe.sampler, pictures, channels)
     path = None
     if out is not None:
         measured = {} if fitted.stopped == "signal" else measure(trained, world, profile=profile)

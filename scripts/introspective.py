@@ -1,6 +1,6 @@
 """INNg, WINN and WGAN-GP of the same time; a classifier before and after introspection.
 
-    python scripts/introspective.py pictures                  # 3 seeds x 3 systems x 10 minutes
+    python scripts/introspective.py pictures                  # 3 seeds x 3 systems x 14 minutes
     python scripts/introspective.py classes                   # scikit-learn's digits
     python scripts/introspective.py classes --mnist FOLDER    # and MNIST, in torchvision's layout
 
@@ -148,7 +148,7 @@ def main() -> None:
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("what", choices=("pictures", "classes"))
     words.add_argument("--seeds", type=int, default=3)
-    words.add_argument("--minutes", type=float, default=10, help="of each system on pictures")
+    words.add_argument("--minutes", type=float, default=14, help="of each system on pictures")
     words.add_argument("--width", type=int, default=32, help="of the networks on pictures")
     words.add_argument("--steps", type=int, default=1000, help="of each classifier")
     words.add_argument("--mnist", metavar="FOLDER")

@@ -15,10 +15,17 @@ from t2ilab.paths import ROOT
 def main() -> None:
     """Measure, print each row as it comes, and write them all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true",
-                        help="hardly measure anything: only see that it runs")
-    parser.add_argument("-o", "--out", type=Path, default=ROOT / "bench.json", metavar="FILE",
-                        help="where to write (default: bench.json of the checkout)")
+    parser.add_argument(
+        "--quick", action="store_true", help="hardly measure anything: only see that it runs"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=ROOT / "bench.json",
+        metavar="FILE",
+        help="where to write (default: bench.json of the checkout)",
+    )
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory(prefix="t2ilab-bench-") as folder:

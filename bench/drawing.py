@@ -26,12 +26,18 @@ def _pictures(side: int, n: int, repeats: int) -> Row:
     ours, theirs = in_turn(
         lambda: _drawn_anew(side, n),
         lambda: cache.draw_into(out, world, "train", side, 0, few),
-        repeats=repeats)
-    return Row.of(f"PaperWorld drawing, birds {side}x{side}", [n / t for t in ours],
-                  [few / t for t in theirs], unit="pictures/s", more=True,
-                  target=">= 2000 pictures/s on two cores" if side == 32 else "",
-                  note=f"{n} pictures into the cache, start of the processes included; "
-                       "reference: a loop in one process, nothing kept")
+        repeats=repeats,
+    )
+    return Row.of(
+        f"PaperWorld drawing, birds {side}x{side}",
+        [n / t for t in ours],
+        [few / t for t in theirs],
+        unit="pictures/s",
+        more=True,
+        target=">= 2000 pictures/s on two cores" if side == 32 else "",
+        note=f"{n} pictures into the cache, start of the processes included; "
+        "reference: a loop in one process, nothing kept",
+    )
 
 
 def _with_captions(side: int, n: int, repeats: int) -> Row:
@@ -40,9 +46,14 @@ def _with_captions(side: int, n: int, repeats: int) -> Row:
         paperworld.world("birds").load("train", side, n)
 
     ours, theirs = in_turn(load, lambda: _drawn_anew(side, n), repeats=repeats)
-    return Row.of(f"PaperWorld first load, birds {side}x{side}", [n / t for t in ours],
-                  [n / t for t in theirs], unit="pictures/s", more=True,
-                  note="pictures, facts and five captions each; reference: the pictures alone")
+    return Row.of(
+        f"PaperWorld first load, birds {side}x{side}",
+        [n / t for t in ours],
+        [n / t for t in theirs],
+        unit="pictures/s",
+        more=True,
+        note="pictures, facts and five captions each; reference: the pictures alone",
+    )
 
 
 def _drawn_anew(side: int, n: int) -> None:

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from bench.row import Row, in_turn
 from bench.sizes import Sizes
-from t2ilab import weights
 from t2ilab.inputs.ascent import Ascended, ascend
 from t2ilab.inputs.optimisers import Adam, GradientAscent, Optimiser
 from t2ilab.inputs.scores import log_probability
 from t2ilab.inputs.starts import uniform_noise
 from t2ilab.inputs.synthesis import thresholds
-from t2ilab.introspective import IntrospectiveSystem
 from t2ilab.models.reader import AttributeReader
+from t2ilab.systems import weights
+from t2ilab.systems.introspective import IntrospectiveSystem
 
 
 def measure(sizes: Sizes) -> Iterator[Row]:
@@ -25,24 +25,47 @@ def measure(sizes: Sizes) -> Iterator[Row]:
     loaded = weights.load("reader-birds")
     reader = Head(weights.into(AttributeReader(**loaded.arguments), loaded)).eval()
     n, steps = sizes.pool, sizes.ascent_steps
-    climb = Climb(reader, log_probability(reader), uniform_noise(n, (3, 32, 32), generator=rng),
-                  [torch.arange(n) % 10], torch.tensor(0.9999).log(), steps, Adam(0.02),
-                  partial(torch.optim.Adam, lr=0.02))
+    climb = Climb(
+        reader,
+        log_probability(reader),
+        uniform_noise(n, (3, 32, 32), generator=rng),
+        [torch.arange(n) % 10],
+        torch.tensor(0.9999).log(),
+        steps,
+        Adam(0.02),
+        partial(torch.optim.Adam, lr=0.02),
+    )
     asked = "shipped reader of birds, until it is 99.99 % sure of a colour"
-    yield _row("synthesis 32x32, each picture until it is done", climb, sizes, asked,
-               target="ratio >= 1.5")
-    yield _row("synthesis 32x32, a fixed number of steps",
-               replace(climb, until=torch.tensor(torch.inf), steps=max(1, steps // 4)), sizes,
-               "shipped reader of birds, nothing is ever done", target="")
+    yield _row(
+        "synthesis 32x32, each picture until it is done", climb, sizes, asked, target="ratio >= 1.5"
+    )
+    yield _row(
+        "synthesis 32x32, a fixed number of steps",
+        replace(climb, until=torch.tensor(torch.inf), steps=max(1, steps // 4)),
+        sizes,
+        "shipped reader of birds, nothing is ever done",
+        target="",
+    )
     system = IntrospectiveSystem.load("winn-birds-32")
     *_, made = system.drawing_with(visits=sizes.visits).visits(system.noise(n, rng), rng)
     until = thresholds(system.positives, n, "drawn", generator=rng)
     lr = system.sampler.last_lr
-    yield _row("synthesis 32x32, a visit of WINN",
-               Climb(system.critic, system.critic, made.pictures, [], until, system.sampler.steps,
-                     GradientAscent(lr), partial(torch.optim.SGD, lr=lr)), sizes,
-               "shipped WINN of birds, pictures half made, each to a threshold of its own",
-               target="ratio >= 1.5")
+    yield _row(
+        "synthesis 32x32, a visit of WINN",
+        Climb(
+            system.critic,
+            system.critic,
+            made.pictures,
+            [],
+            until,
+            system.sampler.steps,
+            GradientAscent(lr),
+            partial(torch.optim.SGD, lr=lr),
+        ),
+        sizes,
+        "shipped WINN of birds, pictures half made, each to a threshold of its own",
+        target="ratio >= 1.5",
+    )
 
 
 class Head(nn.Module):
@@ -96,17 +119,29 @@ def plain(climb: Climb) -> Tensor:
 
 def ours(climb: Climb) -> Ascended:
     """The same with the engine."""
-    return ascend(climb.start, climb.score, given=climb.given, until=climb.until,
-                  steps=climb.steps, optimiser=climb.rule)
+    return ascend(
+        climb.start,
+        climb.score,
+        given=climb.given,
+        until=climb.until,
+        steps=climb.steps,
+        optimiser=climb.rule,
+    )
 
 
 def _row(name: str, climb: Climb, sizes: Sizes, asked: str, *, target: str) -> Row:
     """Both in turn; the work of both is what the engine's pictures needed."""
     work = int(ours(climb).steps.sum())
     mine, theirs = in_turn(lambda: ours(climb), lambda: plain(climb), repeats=sizes.repeats)
-    return Row.of(name, [work / t for t in mine], [work / t for t in theirs],
-                  unit="picture-steps/s", more=True, target=target,
-                  note=f"{asked}; {len(climb.start)} pictures, at most {climb.steps} steps, "
-                       f"{torch.get_num_threads()} threads; counted on both sides: the steps that "
-                       "each picture needs; reference: a plain loop whose weights collect "
-                       "gradients and which steps all pictures until the last one is done")
+    return Row.of(
+        name,
+        [work / t for t in mine],
+        [work / t for t in theirs],
+        unit="picture-steps/s",
+        more=True,
+        target=target,
+        note=f"{asked}; {len(climb.start)} pictures, at most {climb.steps} steps, "
+        f"{torch.get_num_threads()} threads; counted on both sides: the steps that "
+        "each picture needs; reference: a plain loop whose weights collect "
+        "gradients and which steps all pictures until the last one is done",
+    )

@@ -9,17 +9,24 @@ import sys
 from pathlib import Path
 
 from t2ilab.data import paperworld
+from t2ilab.recipes import PROFILES, train_text_gan
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.training import PROFILES, train_text_gan
 
 
 def main(profile: str, steps: int) -> None:
     captions = paperworld.world("birds").load("val", PROFILES[profile].size, 200).captions
     vocabulary = Vocabulary.of(caption for five in captions for caption in five)
     encoder = GRUEncoder(vocabulary, text=PROFILES[profile].text)  # as good as a trained one here
-    train_text_gan("gan_int_cls", world="birds", profile=profile, steps=steps, device="cpu",
-                   encoder=encoder, show=False)
+    train_text_gan(
+        "gan_int_cls",
+        world="birds",
+        profile=profile,
+        steps=steps,
+        device="cpu",
+        encoder=encoder,
+        show=False,
+    )
     print(json.dumps([peak_mb()]))
 
 

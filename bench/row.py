@@ -34,20 +34,38 @@ class Row:
     reference_maximum: float
 
     @classmethod
-    def of(cls, name: str, ours: Sequence[float], theirs: Sequence[float], *, unit: str,
-           more: bool, note: str, target: str = "") -> "Row":
+    def of(
+        cls,
+        name: str,
+        ours: Sequence[float],
+        theirs: Sequence[float],
+        *,
+        unit: str,
+        more: bool,
+        note: str,
+        target: str = "",
+    ) -> "Row":
         """A row from repeats of both, in `unit`; `more`: the more of it the better."""
         pairs = list(zip(ours, theirs, strict=True))
         ratios = [a / b if more else b / a for a, b in pairs]
-        numbers = (median(ours), median(theirs), median(ratios),
-                   min(ours), max(ours), min(theirs), max(theirs))
+        numbers = (
+            median(ours),
+            median(theirs),
+            median(ratios),
+            min(ours),
+            max(ours),
+            min(theirs),
+            max(theirs),
+        )
         value, reference, ratio, *spread = (float(f"{number:.4g}") for number in numbers)
         return cls(name, value, unit, reference, ratio, target, note, *spread)
 
     def __str__(self) -> str:
         target = f"   (target: {self.target})" if self.target else ""
-        return (f"{self.name}: {self.value:g} {self.unit} [{self.minimum:g} to {self.maximum:g}], "
-                f"reference {self.reference:g}, {self.ratio:g} times as good{target}")
+        return (
+            f"{self.name}: {self.value:g} {self.unit} [{self.minimum:g} to {self.maximum:g}], "
+            f"reference {self.reference:g}, {self.ratio:g} times as good{target}"
+        )
 
 
 def seconds(run: Callable[[], object]) -> float:

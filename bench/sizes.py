@@ -37,6 +37,20 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(repeats=2, pictures=((32, 8), (64, 4), (128, 2)), side=32, width=8, text=32, batch=8,
-              steps=1, fit_steps=3, data=32, calls=2, pool=4, ascent_steps=8, visits=1,
-              profile="smoke", profile_steps=2)
+QUICK = Sizes(
+    repeats=2,
+    pictures=((32, 8), (64, 4), (128, 2)),
+    side=32,
+    width=8,
+    text=32,
+    batch=8,
+    steps=1,
+    fit_steps=3,
+    data=32,
+    calls=2,
+    pool=4,
+    ascent_steps=8,
+    visits=1,
+    profile="smoke",
+    profile_steps=2,
+)

@@ -11,14 +11,14 @@ from bench.sizes import Sizes
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import TextImageBatches
+from t2ilab.fit import fit
+from t2ilab.fit.machine import make_fabric
 from t2ilab.models.reed import Discriminator, Generator
+from t2ilab.recipes import RECIPES
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import TextToImage
-from t2ilab.trainers.engine.machine import make_fabric
-from t2ilab.trainers.fit import fit
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
-from t2ilab.training import RECIPES
 
 
 def measure(sizes: Sizes) -> Iterator[Row]:
@@ -37,14 +37,15 @@ def _trainer(system: str, recipe: Recipe, sizes: Sizes) -> TextGAN:
 
 def _networks(sizes: Sizes, recipe: Recipe) -> tuple[Generator, Discriminator]:
     shape = {"size": sizes.side, "text": sizes.text, "width": sizes.width}
-    return (Generator(**shape, resize=recipe.resize),
-            Discriminator(**shape, norm=recipe.norm, projection=recipe.projection))
+    return (
+        Generator(**shape, resize=recipe.resize),
+        Discriminator(**shape, norm=recipe.norm, projection=recipe.projection),
+    )
 
 
 def _batches(data: CaptionedImages, recipe: Recipe, sizes: Sizes) -> TextImageBatches:
     phi = torch.randn(len(data), len(data.captions[0]), sizes.text).half()
-    return TextImageBatches(data, phi, batch_size=sizes.batch, wrong=recipe.wrong,
-                            near=recipe.near)
+    return TextImageBatches(data, phi, batch_size=sizes.batch, wrong=recipe.wrong, near=recipe.near)
 
 
 def _throughput(data: CaptionedImages, sizes: Sizes) -> Iterator[Row]:
@@ -56,24 +57,32 @@ def _throughput(data: CaptionedImages, sizes: Sizes) -> Iterator[Row]:
     for trainer in trainers:
         trainer.setup(fabric)
     loop = PlainLoop(*_networks(sizes, recipe))
-    *ours, theirs = in_turn(*(_steps(trainer.step, sizes.steps, batch) for trainer in trainers),
-                            _steps(loop.step, sizes.steps, batch["images"], batch["phi"]),
-                            repeats=sizes.repeats)
+    *ours, theirs = in_turn(
+        *(_steps(trainer.step, sizes.steps, batch) for trainer in trainers),
+        _steps(loop.step, sizes.steps, batch["images"], batch["phi"]),
+        repeats=sizes.repeats,
+    )
     precision = getattr(fabric.strategy.precision, "precision", "32-true")
     for name, times in zip(names, ours, strict=True):
         yield Row.of(
-            f"training, {name} {sizes.side}x{sizes.side}", _rates(times, sizes),
-            _rates(theirs, sizes), unit="pictures/s", more=True,
+            f"training, {name} {sizes.side}x{sizes.side}",
+            _rates(times, sizes),
+            _rates(theirs, sizes),
+            unit="pictures/s",
+            more=True,
             target="ratio >= 2.5" if name == "gan_cls" else "",
             note=f"batch {sizes.batch}, width {sizes.width}, {sizes.text}-d text, {precision}, "
-                 f"{torch.get_num_threads()} threads; reference: GAN-CLS in a plain float32 loop")
+            f"{torch.get_num_threads()} threads; reference: GAN-CLS in a plain float32 loop",
+        )
 
 
 def _steps(step: Callable, count: int, *batch: object) -> Callable[[], None]:
     """`count` updates on the same batch."""
+
     def run() -> None:
         for _ in range(count):
             step(*batch)
+
     return run
 
 
@@ -93,10 +102,16 @@ def _waiting(data: CaptionedImages, sizes: Sizes) -> Row:
         if i:  # the first round does not count
             ours.append(100 * fitted.wait_share)
             theirs.append(100 * making / (making + step))
-    return Row.of(f"waiting for data, {sizes.side}x{sizes.side}", ours, theirs, unit="% of a step",
-                  more=False, target="<= 5 %",
-                  note="gan_int_cls, recipe stable, in fit; reference: each batch made only when "
-                       "the step before it is done")
+    return Row.of(
+        f"waiting for data, {sizes.side}x{sizes.side}",
+        ours,
+        theirs,
+        unit="% of a step",
+        more=False,
+        target="<= 5 %",
+        note="gan_int_cls, recipe stable, in fit; reference: each batch made only when "
+        "the step before it is done",
+    )
 
 
 def _drawing(data: CaptionedImages, sizes: Sizes) -> Row:
@@ -112,7 +127,13 @@ def _drawing(data: CaptionedImages, sizes: Sizes) -> Row:
         return pictures.add(1).mul(127.5).byte().permute(0, 2, 3, 1).numpy()
 
     ours, theirs = in_turn(lambda: system.draw(caption, n=64), plain, repeats=sizes.calls)
-    return Row.of(f"64 pictures of a caption, {sizes.side}x{sizes.side}", [1000 * t for t in ours],
-                  [1000 * t for t in theirs], unit="ms", more=False, target="<= 150 ms",
-                  note=f"TextToImage.draw, width {sizes.width}, {sizes.text}-d text; reference: "
-                       "the networks called plainly: caption read 64 times, gradients recorded")
+    return Row.of(
+        f"64 pictures of a caption, {sizes.side}x{sizes.side}",
+        [1000 * t for t in ours],
+        [1000 * t for t in theirs],
+        unit="ms",
+        more=False,
+        target="<= 150 ms",
+        note=f"TextToImage.draw, width {sizes.width}, {sizes.text}-d text; reference: "
+        "the networks called plainly: caption read 64 times, gradients recorded",
+    )

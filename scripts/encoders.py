@@ -13,17 +13,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from t2ilab import training
+from t2ilab import recipes as training
 from t2ilab.errors import DataError
 from t2ilab.files import read_json, write_csv
 from t2ilab.paths import DATA
 
 RESULTS = DATA / "results"
 WORLD = "birds"
-KINDS = {"mean": "cross_entropy", "gru": "cross_entropy", "lstm": "cross_entropy",
-         "char": "cross_entropy", "char-sje": "sje"}
-COLUMNS = ["encoder", "objective", "top1_unseen", "map50_unseen", "binding_unseen",
-           "binding_after", "steps"]
+KINDS = {
+    "mean": "cross_entropy",
+    "gru": "cross_entropy",
+    "lstm": "cross_entropy",
+    "char": "cross_entropy",
+    "char-sje": "sje",
+}
+COLUMNS = [
+    "encoder",
+    "objective",
+    "top1_unseen",
+    "map50_unseen",
+    "binding_unseen",
+    "binding_after",
+    "steps",
+]
 
 
 def train(folder: Path, profile: str) -> None:
@@ -34,9 +46,16 @@ def train(folder: Path, profile: str) -> None:
         if list(out.glob("*.safetensors")):
             continue
         print(name, flush=True)
-        training.train_encoder(data, kind=name.split("-")[0], world=WORLD, profile=profile,
-                               objective=objective, out=str(out), resume=out.exists(),
-                               command="python scripts/encoders.py")
+        training.train_encoder(
+            data,
+            kind=name.split("-")[0],
+            world=WORLD,
+            profile=profile,
+            objective=objective,
+            out=str(out),
+            resume=out.exists(),
+            command="python scripts/encoders.py",
+        )
 
 
 def collect(folder: Path, results: Path = RESULTS) -> pd.DataFrame:
@@ -48,8 +67,9 @@ def collect(folder: Path, results: Path = RESULTS) -> pd.DataFrame:
     rows = []
     for path in sorted(folder.glob("*/encoder*.json")):
         about = read_json(path) or {}
-        rows.append({"encoder": about["architecture"]["arguments"]["kind"], **about,
-                     **about["measured"]})
+        rows.append(
+            {"encoder": about["architecture"]["arguments"]["kind"], **about, **about["measured"]}
+        )
     if not rows:
         raise DataError(f"no trained encoders below {folder}: leave --collect out to train them.")
     table = pd.DataFrame(rows)[COLUMNS].sort_values(["binding_unseen", "top1_unseen"])
@@ -58,8 +78,9 @@ def collect(folder: Path, results: Path = RESULTS) -> pd.DataFrame:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__,
-                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     words.add_argument("--profile", default="laptop")
     words.add_argument("--out", type=Path, default=Path("runs/encoders"))
     words.add_argument("--collect", type=Path, metavar="FOLDER", help="train nothing")

@@ -20,9 +20,20 @@ from t2ilab.trainers.text_gan import SYSTEMS
 
 RESULTS = DATA / "results"
 PARAMETERS = ["SYSTEM", "SEED", "STEPS", "PROFILE", "RECIPE", "WORLD"]
-METRICS = ["live_all_unseen", "live_all_seen", "live_breast", "live_wing", "live_beak",
-           "live_diversity", "live_fid_unseen", "live_kid_unseen", "live_fid_between",
-           "live_kid_between", "steps", "train_seconds"]
+METRICS = [
+    "live_all_unseen",
+    "live_all_seen",
+    "live_breast",
+    "live_wing",
+    "live_beak",
+    "live_diversity",
+    "live_fid_unseen",
+    "live_kid_unseen",
+    "live_fid_between",
+    "live_kid_between",
+    "steps",
+    "train_seconds",
+]
 STRONG = {"SYSTEM": "gan", "RECIPE": "paper", "LR_D": 0.004, "STEPS": 1000}  # G learns at 0.0002
 SHOWN, MOMENTS = 8, 12  # captions, and moments of the training, whose pictures are kept
 
@@ -51,14 +62,19 @@ def collect_strong(folder: Path, results: Path = RESULTS) -> None:
     """Write pictures and losses of the run in `folder`."""
     history = pd.read_csv(folder / "history.csv")
     with np.load(folder / "frames.npz") as frames:
-        np.savez_compressed(results / "strong_d.npz", steps=frames["steps"], lr_d=STRONG["LR_D"],
-                            training=frames["training"][:, :SHOWN],
-                            **{name: history[name] for name in ("step", "loss_d", "loss_g")})
+        np.savez_compressed(
+            results / "strong_d.npz",
+            steps=frames["steps"],
+            lr_d=STRONG["LR_D"],
+            training=frames["training"][:, :SHOWN],
+            **{name: history[name] for name in ("step", "loss_d", "loss_g")},
+        )
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__,
-                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     words.add_argument("--seeds", type=int, default=3, help="runs of each system; default 3")
     words.add_argument("--steps", type=int, default=2500, help="of training; default 2500")
     words.add_argument("--at-once", type=int, default=2, help="runs at a time; default 2")
@@ -69,8 +85,9 @@ def main() -> None:
     if given.collect is None:
         grid = {"SYSTEM": list(SYSTEMS), "SEED": list(range(given.seeds)), "STEPS": [given.steps]}
         sweep(18, grid, profile=given.profile, out=given.out, at_once=given.at_once)
-        collect_strong(run(18, profile=given.profile, out=given.out.with_name("strong_d"),
-                           parameters=STRONG))
+        collect_strong(
+            run(18, profile=given.profile, out=given.out.with_name("strong_d"), parameters=STRONG)
+        )
     collect(given.collect or given.out)
     print(table(given.collect or given.out, by="SYSTEM", metrics=METRICS[:1]).to_string())
 

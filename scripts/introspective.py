@@ -22,17 +22,17 @@ from t2ilab.data import paperworld
 from t2ilab.data.batches import PictureBatches
 from t2ilab.data.captioned import to_float, to_uint8
 from t2ilab.files import write_csv
+from t2ilab.fit import Fitted, fit
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.metrics.robustness import robust_accuracy
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Classifier, Critic
 from t2ilab.paths import DATA
-from t2ilab.text_to_image import load_reader
+from t2ilab.recipes import INTROSPECTIVE, PLANS, load_pictures, train_introspective
+from t2ilab.recipes.introspective import from_noise
+from t2ilab.systems.text_to_image import load_reader
 from t2ilab.trainers.adversarial_training import AdversarialTraining
-from t2ilab.trainers.fit import Fitted, fit
 from t2ilab.trainers.gan import GAN
-from t2ilab.training import INTROSPECTIVE, PLANS, load_pictures, train_introspective
-from t2ilab.training.introspection import from_noise
 
 RESULTS = DATA / "results"
 WORLD, N, SHOWN = "birds", 1000, 32
@@ -50,20 +50,26 @@ def pictures(seeds: int, minutes: float, width: int, folder: Path) -> None:
                 continue
             made, steps, parameters = train(system, seed, minutes, width)
             found = picture_scores(paperworld.world(WORLD), load_reader(WORLD), test, made)
-            row = {"system": system, "seed": seed, "minutes": minutes, "steps": steps,
-                   "parameters": parameters, **{k: v for k, v in found.items() if k != "extractor"}}
+            row = {
+                "system": system,
+                "seed": seed,
+                "minutes": minutes,
+                "steps": steps,
+                "parameters": parameters,
+                **{k: v for k, v in found.items() if k != "extractor"},
+            }
             add(csv, row)
             kept = dict(np.load(npz)) if npz.exists() else {}
             np.savez_compressed(npz, **kept, **{f"{system}_{seed}": to_uint8(made[:SHOWN])})
             print(row, flush=True)
 
 
-def train(system: str, seed: int, minutes: float, width: int
-          ) -> tuple[torch.Tensor, int, int]:
+def train(system: str, seed: int, minutes: float, width: int) -> tuple[torch.Tensor, int, int]:
     """Pictures from noise, how many steps the training made, and its networks' parameters."""
     if system in INTROSPECTIVE:
-        trained = train_introspective(system, world=WORLD, minutes=minutes, width=width, seed=seed,
-                                      show=False)
+        trained = train_introspective(
+            system, world=WORLD, minutes=minutes, width=width, seed=seed, show=False
+        )
         fitted, networks = trained.fitted, [trained.system.critic]
         complete(fitted)
         made = from_noise(trained.system, N, seed=seed + 1)
@@ -73,8 +79,13 @@ def train(system: str, seed: int, minutes: float, width: int
         networks = [Generator(size=plan.size, width=width), Critic(size=plan.size, width=width)]
         gan = GAN(*networks, objective="wasserstein", seed=seed)
         data = load_pictures(world=WORLD, size=plan.size)
-        fitted = fit(gan, PictureBatches(data, batch_size=plan.batch_size, seed=seed),
-                     minutes=minutes, seed=seed, show=False)
+        fitted = fit(
+            gan,
+            PictureBatches(data, batch_size=plan.batch_size, seed=seed),
+            minutes=minutes,
+            seed=seed,
+            show=False,
+        )
         complete(fitted)
         z = torch.randn(N, gan.G.z, generator=torch.Generator().manual_seed(seed + 1))
         made = torch.cat([gan.sample(part) for part in z.split(250)])
@@ -86,8 +97,10 @@ def classes(seeds: int, steps: int, folder: Path, mnist: str | None) -> None:
     """A classifier before and after: cross-entropy alone, then with each objective beside it."""
     csv = folder / "introspective_classes.csv"
     for data, root, size in [("digits", None, 16)] + ([("mnist", mnist, 32)] if mnist else []):
-        train_set, test_set = (load_pictures(data=data, root=root, size=size, split=split)
-                               for split in ("train", "test"))
+        train_set, test_set = (
+            load_pictures(data=data, root=root, size=size, split=split)
+            for split in ("train", "test")
+        )
         x = to_float(test_set.images[:1000])[:, :1]
         labels = torch.from_numpy(test_set.classes[:1000])
         for seed in range(seeds):
@@ -97,8 +110,14 @@ def classes(seeds: int, steps: int, folder: Path, mnist: str | None) -> None:
                 network = classifier(system, data, root, size, train_set, seed, steps)
                 rng = torch.Generator().manual_seed(seed)
                 found = robust_accuracy(network, x, labels, epsilons=EPSILONS, generator=rng)
-                row = {"data": data, "system": system, "seed": seed, "steps": steps,
-                       "pictures": len(x), **{f"{round(255 * e)}": a for e, a in found.items()}}
+                row = {
+                    "data": data,
+                    "system": system,
+                    "seed": seed,
+                    "steps": steps,
+                    "pictures": len(x),
+                    **{f"{round(255 * e)}": a for e, a in found.items()},
+                }
                 add(csv, row)
                 print(row, flush=True)
 
@@ -108,16 +127,33 @@ def classifier(system, data, root, size, train_set, seed, steps):
     width, batch = 32, 32
     if system != "plain":
         recipe = replace(INTROSPECTIVE[system], classes=100.0 if system == "winn" else 1.0)
-        trained = train_introspective(system, data=data, root=root, size=size, label="class",
-                                      width=width, batch_size=batch, steps=steps, recipe=recipe,
-                                      seed=seed, show=False)
+        trained = train_introspective(
+            system,
+            data=data,
+            root=root,
+            size=size,
+            label="class",
+            width=width,
+            batch_size=batch,
+            steps=steps,
+            recipe=recipe,
+            seed=seed,
+            show=False,
+        )
         complete(trained.fitted)
         return trained.system.critic.classify
     torch.manual_seed(seed)
     network = Classifier(size=size, channels=1, width=width, classes=10)
     batches = PictureBatches(train_set, batch_size=batch, channels=1, seed=seed)
-    complete(fit(AdversarialTraining(network, epsilon=0, lr=1e-3, seed=seed), batches,
-                 steps=steps, seed=seed, show=False))
+    complete(
+        fit(
+            AdversarialTraining(network, epsilon=0, lr=1e-3, seed=seed),
+            batches,
+            steps=steps,
+            seed=seed,
+            show=False,
+        )
+    )
     return network.cpu().eval()
 
 
@@ -144,8 +180,9 @@ def add(csv: Path, row: dict) -> None:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__,
-                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     words.add_argument("what", choices=("pictures", "classes"))
     words.add_argument("--seeds", type=int, default=3)
     words.add_argument("--minutes", type=float, default=14, help="of each system on pictures")

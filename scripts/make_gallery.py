@@ -16,7 +16,7 @@ from t2ilab.data import paperworld
 from t2ilab.files import write_atomically
 from t2ilab.paths import DATA, NOTEBOOKS
 from t2ilab.plots import captioned_grid, grid
-from t2ilab.text_to_image import TextToImage
+from t2ilab.systems.text_to_image import TextToImage
 
 GALLERY = DATA / "gallery"
 LARGEST = 200_000  # bytes
@@ -36,8 +36,11 @@ SHOWN = {  # pictures of the test split, chosen for variety
 
 def worlds() -> Image.Image:
     """A row of pictures of each world, drawn at 128 pixels and shown at 96."""
-    drawn = [paperworld.world(name).picture("test", i, 128) for name, shown in SHOWN.items()
-             for i in shown]
+    drawn = [
+        paperworld.world(name).picture("test", i, 128)
+        for name, shown in SHOWN.items()
+        for i in shown
+    ]
     tiles = [Image.fromarray(p).resize((96, 96), Image.Resampling.LANCZOS) for p in drawn]
     return grid(np.stack([np.asarray(tile) for tile in tiles]), columns=8, gap=4)
 

@@ -28,8 +28,9 @@ from t2ilab.paths import DATA
 SURE = 0.9999
 
 
-def attack(network: torch.nn.Module, pictures: torch.Tensor, target: str, levels: int,
-           steps: int) -> dict:
+def attack(
+    network: torch.nn.Module, pictures: torch.Tensor, target: str, levels: int, steps: int
+) -> dict:
     """One row: all photographs towards one target, within `levels` grey levels."""
     goal = imagenet.class_number(target)
     found = pgd(network, pictures, epsilon=levels / 255, targets=goal, steps=steps).pictures
@@ -38,13 +39,18 @@ def attack(network: torch.nn.Module, pictures: torch.Tensor, target: str, levels
     if float(largest.max()) > levels:
         raise AssertionError(f"a value moved by {float(largest.max())} grey levels, not {levels}")
     mean = (found.double() - pictures.double()).abs().mean() * 127.5
-    return {"epsilon": f"{levels}/255", "target": target, "photos": len(pictures),
-            "success": round(float((hit == goal).double().mean()), 4),
-            "mean grey levels": round(float(mean), 3),
-            "max grey levels": round(float(largest.max()), 3),
-            "rms grey levels": round(float(mean_square.mean()), 3),
-            "least confidence": round(float(torch.where(hit == goal, sure, 0.0).min()), 5),
-            "network": network.name, "steps": steps}
+    return {
+        "epsilon": f"{levels}/255",
+        "target": target,
+        "photos": len(pictures),
+        "success": round(float((hit == goal).double().mean()), 4),
+        "mean grey levels": round(float(mean), 3),
+        "max grey levels": round(float(largest.max()), 3),
+        "rms grey levels": round(float(mean_square.mean()), 3),
+        "least confidence": round(float(torch.where(hit == goal, sure, 0.0).min()), 5),
+        "network": network.name,
+        "steps": steps,
+    }
 
 
 def fooling(network: torch.nn.Module, number: int, side: int, steps: int, seed: int) -> dict:
@@ -52,14 +58,21 @@ def fooling(network: torch.nn.Module, number: int, side: int, steps: int, seed: 
     rng = torch.Generator().manual_seed(seed)
     targets = torch.randperm(len(imagenet.CLASSES), generator=rng)[:number]
     start = uniform_noise(number, (3, side, side), generator=rng)
-    found = fool(network, start, targets=targets, confidence=SURE, steps=steps, batch=8,
-                 optimiser=Adam(0.05))
+    found = fool(
+        network, start, targets=targets, confidence=SURE, steps=steps, batch=8, optimiser=Adam(0.05)
+    )
     sure = found.scores.exp()
-    return {"start": "uniform noise", "targets": number, "confidence": SURE,
-            "share": round(float((sure >= SURE).double().mean()), 4),
-            "median steps": int(found.steps.median()), "most steps": int(found.steps.max()),
-            "least confidence": round(float(sure.min()), 6), "network": network.name,
-            "seed": seed}
+    return {
+        "start": "uniform noise",
+        "targets": number,
+        "confidence": SURE,
+        "share": round(float((sure >= SURE).double().mean()), 4),
+        "median steps": int(found.steps.median()),
+        "most steps": int(found.steps.max()),
+        "least confidence": round(float(sure.min()), 6),
+        "network": network.name,
+        "seed": seed,
+    }
 
 
 def write(path: Path, rows: list[dict]) -> None:

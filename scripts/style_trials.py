@@ -11,11 +11,14 @@ import pandas as pd
 
 from t2ilab.files import write_csv
 from t2ilab.paths import DATA
-from t2ilab.text_to_image import TextToImage
-from t2ilab.training.styles import measure_style, train_style
+from t2ilab.recipes.style import measure_style, train_style
+from t2ilab.systems.text_to_image import TextToImage
 
-TRIALS = {"equation 4 alone": (0.0, 0.0), "roughened pictures": (0.0, 0.1),
-          "and drawn again": (5.0, 0.1)}  # redraw, noise
+TRIALS = {
+    "equation 4 alone": (0.0, 0.0),
+    "roughened pictures": (0.0, 0.1),
+    "and drawn again": (5.0, 0.1),
+}  # redraw, noise
 
 
 def main() -> None:
@@ -28,8 +31,16 @@ def main() -> None:
         trained = train_style(world="birds", redraw=redraw, noise=noise, steps=given.steps)
         system = TextToImage.load("gan_int_cls-birds-64")
         found = measure_style(trained.system, system, "birds", n=given.pictures, split="val")
-        rows.append({"trained": name, "redraw": redraw, "noise": noise, "steps": given.steps,
-                     "seconds": round(trained.fitted.seconds, 1), **found})
+        rows.append(
+            {
+                "trained": name,
+                "redraw": redraw,
+                "noise": noise,
+                "steps": given.steps,
+                "seconds": round(trained.fitted.seconds, 1),
+                **found,
+            }
+        )
         print(rows[-1])
     write_csv(DATA / "results" / "style_trials.csv", pd.DataFrame(rows))
 

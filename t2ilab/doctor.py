@@ -34,8 +34,20 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings, in the order in which they are worth reading."""
-    looks = (versions, torchvision, device, precision, cores, memory, widgets, kernel, weights,
-             cache, disk, environment)
+    looks = (
+        versions,
+        torchvision,
+        device,
+        precision,
+        cores,
+        memory,
+        widgets,
+        kernel,
+        weights,
+        cache,
+        disk,
+        environment,
+    )
     findings: list[Finding] = []
     for look in looks:
         findings += _safely(look)
@@ -71,8 +83,12 @@ def versions() -> Iterator[Finding]:
     """Python, this package, and every package of requirements.txt against its range."""
     python = ".".join(map(str, sys.version_info[:3]))
     old = sys.version_info < (3, 10)
-    yield Finding("python", "broken" if old else "ok", f"{python} ({sys.executable})",
-                  "install Python 3.10 or newer" if old else "")
+    yield Finding(
+        "python",
+        "broken" if old else "ok",
+        f"{python} ({sys.executable})",
+        "install Python 3.10 or newer" if old else "",
+    )
     yield Finding("t2ilab", "ok", f"{__version__} ({Path(__file__).parent})")
     for requirement, needed in _requirements(ROOT / "requirements.txt"):
         yield _package(requirement, needed)
@@ -113,8 +129,12 @@ def torchvision() -> Iterator[Finding]:
     try:
         import torchvision as _  # noqa: F401
     except Exception as error:
-        yield Finding("torch with torchvision", "broken", f"do not import together: {error}",
-                      f"{INSTALL} --force-reinstall torch torchvision (both from one place)")
+        yield Finding(
+            "torch with torchvision",
+            "broken",
+            f"do not import together: {error}",
+            f"{INSTALL} --force-reinstall torch torchvision (both from one place)",
+        )
         return
     yield Finding("torch with torchvision", "ok", "import together")
 
@@ -123,27 +143,36 @@ def device() -> Iterator[Finding]:
     """What training runs on by default."""
     import torch
 
-    from t2ilab.trainers.engine.machine import pick_device
+    from t2ilab.fit.machine import pick_device
 
     chosen = pick_device("auto")
     if chosen == "cuda":
         names = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
         yield Finding("device", "ok", f"cuda ({', '.join(names)})")
     elif shutil.which("nvidia-smi"):
-        yield Finding("device", "warning", f"{chosen}, although there is an NVIDIA driver",
-                      "this torch is built without CUDA, or the driver is too old for it: "
-                      "install a torch that fits the driver")
+        yield Finding(
+            "device",
+            "warning",
+            f"{chosen}, although there is an NVIDIA driver",
+            "this torch is built without CUDA, or the driver is too old for it: "
+            "install a torch that fits the driver",
+        )
     else:
         yield Finding("device", "ok", chosen)
 
 
 def precision() -> Iterator[Finding]:
     """What `--precision auto` comes to."""
-    from t2ilab.trainers.engine.machine import computes_bf16, pick_device
+    from t2ilab.fit.machine import computes_bf16, pick_device
 
     native = computes_bf16(pick_device("auto"))
-    yield Finding("bfloat16", "ok", "computed natively: training uses it" if native else
-                  "not computed natively: training uses float32")
+    yield Finding(
+        "bfloat16",
+        "ok",
+        "computed natively: training uses it"
+        if native
+        else "not computed natively: training uses float32",
+    )
 
 
 def cores() -> Iterator[Finding]:
@@ -154,9 +183,12 @@ def cores() -> Iterator[Finding]:
 
     count, threads = lab.cores(), torch.get_num_threads()
     many = threads > count
-    yield Finding("cores", "warning" if many else "ok", f"{count}, torch uses {threads} threads",
-                  f"more threads than cores slow training down: set OMP_NUM_THREADS={count}"
-                  if many else "")
+    yield Finding(
+        "cores",
+        "warning" if many else "ok",
+        f"{count}, torch uses {threads} threads",
+        f"more threads than cores slow training down: set OMP_NUM_THREADS={count}" if many else "",
+    )
 
 
 def memory() -> Iterator[Finding]:
@@ -169,9 +201,14 @@ def memory() -> Iterator[Finding]:
         yield Finding("memory", "ok", "not told by this system")
         return
     little = free < MEMORY_GB
-    yield Finding("memory", "warning" if little else "ok", f"{free:.1f} of {total:.1f} GB free",
-                  f"training takes up to {MEMORY_GB:g} GB: close other programs, or use the "
-                  "profile smoke" if little else "")
+    yield Finding(
+        "memory",
+        "warning" if little else "ok",
+        f"{free:.1f} of {total:.1f} GB free",
+        f"training takes up to {MEMORY_GB:g} GB: close other programs, or use the profile smoke"
+        if little
+        else "",
+    )
 
 
 def widgets() -> Iterator[Finding]:
@@ -189,13 +226,15 @@ def widgets() -> Iterator[Finding]:
         yield Finding("widgets", "broken", "jupyterlab_widgets is not installed", repair)
         return
     both = f"ipywidgets {ours}, jupyterlab_widgets {theirs}"
-    folders = [Path(p, "@jupyter-widgets", "jupyterlab-manager")
-               for p in jupyter_path("labextensions")]
+    folders = [
+        Path(p, "@jupyter-widgets", "jupyterlab-manager") for p in jupyter_path("labextensions")
+    ]
     if not wanted.specifier.contains(theirs, prereleases=True):
         yield Finding("widgets", "broken", f"{both}: expected {wanted}", repair)
     elif not any(folder.is_dir() for folder in folders):
-        yield Finding("widgets", "broken", f"{both}, but JupyterLab does not find the latter",
-                      repair)
+        yield Finding(
+            "widgets", "broken", f"{both}, but JupyterLab does not find the latter", repair
+        )
     else:
         yield Finding("widgets", "ok", both)
 
@@ -215,23 +254,35 @@ def kernel() -> Iterator[Finding]:
     if bare or os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
         yield Finding("kernel", "ok", "python3 runs in this environment")
     else:
-        yield Finding("kernel", "warning", f"python3 is {found}, another Python: it may lack this "
-                      "package", repair)
+        yield Finding(
+            "kernel",
+            "warning",
+            f"python3 is {found}, another Python: it may lack this package",
+            repair,
+        )
 
 
 def weights() -> Iterator[Finding]:
     """Each bundled file against its sha256."""
-    from t2ilab.weights import verify_all
+    from t2ilab.systems.weights import verify_all
 
     checked = verify_all()
     for one in checked:
         if one.problem:
-            yield Finding(f"weights {one.name}", "broken", one.problem,
-                          "restore both files from the repository: git checkout -- data/weights")
+            yield Finding(
+                f"weights {one.name}",
+                "broken",
+                one.problem,
+                "restore both files from the repository: git checkout -- data/weights",
+            )
     whole = [one for one in checked if not one.problem]
     if not checked:
-        yield Finding("weights", "warning", "none are bundled",
-                      "fetch data/weights again, or train your own: t2ilab train --help")
+        yield Finding(
+            "weights",
+            "warning",
+            "none are bundled",
+            "fetch data/weights again, or train your own: t2ilab train --help",
+        )
     elif whole:
         size = sum(one.megabytes for one in whole)
         yield Finding("weights", "ok", f"{len(whole)} intact, {size:.1f} MB")
@@ -246,8 +297,12 @@ def cache() -> Iterator[Finding]:
         probe.write_bytes(b"?")
         probe.unlink()
     except OSError as error:
-        yield Finding("kept pictures", "broken", f"cannot write into {folder}: {error.strerror}",
-                      "make it writable, or set T2ILAB_CACHE to a folder of yours")
+        yield Finding(
+            "kept pictures",
+            "broken",
+            f"cannot write into {folder}: {error.strerror}",
+            "make it writable, or set T2ILAB_CACHE to a folder of yours",
+        )
         return
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     yield Finding("kept pictures", "ok", f"{size:.0f} MB in {folder} (may be removed)")
@@ -264,20 +319,31 @@ def disk() -> Iterator[Finding]:
         places.setdefault(there.stat().st_dev, (folder, free))
     for folder, free in places.values():
         state = "broken" if free < 0.1 else "warning" if free < FREE_GB else "ok"
-        yield Finding("free disk", state, f"{free:.1f} GB at {folder}",
-                      "make room, or set T2ILAB_CACHE and T2ILAB_RUNS to folders on another disk"
-                      if state != "ok" else "")
+        yield Finding(
+            "free disk",
+            state,
+            f"{free:.1f} GB at {folder}",
+            "make room, or set T2ILAB_CACHE and T2ILAB_RUNS to folders on another disk"
+            if state != "ok"
+            else "",
+        )
 
 
 def environment() -> Iterator[Finding]:
     """What the environment variables of this package are set to."""
     from t2ilab.lab import PROFILES
 
-    ours = {name: value for name, value in sorted(os.environ.items())
-            if name.startswith("T2ILAB_") and value}
+    ours = {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith("T2ILAB_") and value
+    }
     profile = ours.get("T2ILAB_PROFILE")
     wrong = profile is not None and profile not in PROFILES
     words = " ".join(f"{name}={value}" for name, value in ours.items()) or "nothing is set"
-    yield Finding("environment", "broken" if wrong else "ok", words,
-                  f"T2ILAB_PROFILE is one of {', '.join(PROFILES)}: set it so, or unset it"
-                  if wrong else "")
+    yield Finding(
+        "environment",
+        "broken" if wrong else "ok",
+        words,
+        f"T2ILAB_PROFILE is one of {', '.join(PROFILES)}: set it so, or unset it" if wrong else "",
+    )

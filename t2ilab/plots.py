@@ -18,8 +18,9 @@ PAPER, INK = (255, 255, 255), (60, 60, 66)
 COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
 
 
-def grid(images: "UInt8[np.ndarray, 'n h w 3']", *, columns: int = 8, scale: int = 1, gap: int = 2
-         ) -> Image.Image:
+def grid(
+    images: "UInt8[np.ndarray, 'n h w 3']", *, columns: int = 8, scale: int = 1, gap: int = 2
+) -> Image.Image:
     """n pictures in rows of `columns`, each enlarged `scale` times without smoothing.
 
     Raises:
@@ -27,8 +28,10 @@ def grid(images: "UInt8[np.ndarray, 'n h w 3']", *, columns: int = 8, scale: int
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8 or not len(images):
-        raise UsageError(f"a grid takes uint8 pictures [n, h, w, 3], n >= 1; got {images.dtype} "
-                         f"{list(images.shape)}.")
+        raise UsageError(
+            f"a grid takes uint8 pictures [n, h, w, 3], n >= 1; got {images.dtype} "
+            f"{list(images.shape)}."
+        )
     n, h, w, _ = images.shape
     columns = min(columns, n)
     rows = -(-n // columns)
@@ -40,8 +43,13 @@ def grid(images: "UInt8[np.ndarray, 'n h w 3']", *, columns: int = 8, scale: int
     return sheet
 
 
-def captioned_grid(rows: "Sequence[UInt8[np.ndarray, 'n h w 3']]", captions: Sequence[str], *,
-                   scale: int = 1, text: int = 15) -> Image.Image:
+def captioned_grid(
+    rows: "Sequence[UInt8[np.ndarray, 'n h w 3']]",
+    captions: Sequence[str],
+    *,
+    scale: int = 1,
+    text: int = 15,
+) -> Image.Image:
     """A row of pictures for each caption, the caption above it in letters `text` pixels high."""
     font = ImageFont.load_default(size=text)
     strips = [grid(pictures, columns=len(pictures), scale=scale) for pictures in rows]
@@ -61,8 +69,15 @@ def _shorten(text: str, font, width: int) -> str:
     return text
 
 
-def curves(history: "pd.DataFrame", columns: Sequence[str] | None = None, *, smooth: int = 10,
-           labels: dict[str, str] | None = None, title: str = "", ylabel: str = "loss") -> "Figure":
+def curves(
+    history: "pd.DataFrame",
+    columns: Sequence[str] | None = None,
+    *,
+    smooth: int = 10,
+    labels: dict[str, str] | None = None,
+    title: str = "",
+    ylabel: str = "loss",
+) -> "Figure":
     """Losses against steps: faint as they are, strong as means over `smooth` rows."""
     import matplotlib.pyplot as plt
 
@@ -79,8 +94,9 @@ def curves(history: "pd.DataFrame", columns: Sequence[str] | None = None, *, smo
     return figure
 
 
-def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "",
-         top: float | None = 1.0) -> "Figure":
+def bars(
+    values: dict[str, dict[str, float]], *, ylabel: str, title: str = "", top: float | None = 1.0
+) -> "Figure":
     """Groups of bars: {group: {bar: value}}, each bar with its value above it."""
     import matplotlib.pyplot as plt
 
@@ -89,8 +105,13 @@ def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "",
     width = 0.8 / len(names)
     for k, (name, colour) in enumerate(zip(names, cycle(COLOURS), strict=False)):
         places = np.arange(len(values)) + (k - (len(names) - 1) / 2) * width
-        drawn = axes.bar(places, [group[name] for group in values.values()], width * 0.92,
-                         color=colour, label=name)
+        drawn = axes.bar(
+            places,
+            [group[name] for group in values.values()],
+            width * 0.92,
+            color=colour,
+            label=name,
+        )
         axes.bar_label(drawn, fmt="%.2f", fontsize=8, padding=1)
     axes.set_xticks(np.arange(len(values)), list(values))
     axes.set(ylabel=ylabel, title=title, ylim=(0, None if top is None else top * 1.12))
@@ -99,8 +120,14 @@ def bars(values: dict[str, dict[str, float]], *, ylabel: str, title: str = "",
     return figure
 
 
-def truth_table(images: "UInt8[np.ndarray, 'n h w 3']", captions: Sequence[str],
-                fits: np.ndarray, *, cell: int = 72, text: int = 14) -> Image.Image:
+def truth_table(
+    images: "UInt8[np.ndarray, 'n h w 3']",
+    captions: Sequence[str],
+    fits: np.ndarray,
+    *,
+    cell: int = 72,
+    text: int = 14,
+) -> Image.Image:
     """Pictures across, captions down, and whether each caption is true of each picture.
 
     Args:
@@ -121,8 +148,13 @@ def truth_table(images: "UInt8[np.ndarray, 'n h w 3']", captions: Sequence[str],
         for i in range(len(images)):
             x, true = left + i * cell, bool(fits[i, j])
             draw.rectangle((x, y, x + cell - 7, y + row - 4), fill="#d8ecd9" if true else "#f6dcd9")
-            draw.text((x + cell // 2 - 3, y + row // 2 - 2), "true" if true else "false", fill=INK,
-                      font=font, anchor="mm")
+            draw.text(
+                (x + cell // 2 - 3, y + row // 2 - 2),
+                "true" if true else "false",
+                fill=INK,
+                font=font,
+                anchor="mm",
+            )
     return sheet
 
 
@@ -132,8 +164,9 @@ def similarities(matrices: "dict[str, np.ndarray]", labels: Sequence[str]) -> "F
 
     n = len(labels)
     size = (3.2 + 0.62 * n * len(matrices), 0.62 * n + 0.8)
-    figure, axes = plt.subplots(1, len(matrices), figsize=size, layout="constrained", sharey=True,
-                                squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(matrices), figsize=size, layout="constrained", sharey=True, squeeze=False
+    )
     for ax, (title, matrix) in zip(axes[0], matrices.items(), strict=True):
         ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r", alpha=0.75)
         for i, j in np.ndindex(n, n):

@@ -14,16 +14,16 @@ ROOMS = [
     "t2ilab.data.captioned",
     "t2ilab.data.digits",
     "t2ilab.data.pairs",
-    "t2ilab.data.spaces",
+    "t2ilab.exact.spaces",
     "t2ilab.inputs",
-    "t2ilab.introspective",
+    "t2ilab.systems.introspective",
     "t2ilab.losses",
     "t2ilab.metrics",
     "t2ilab.models",
     "t2ilab.text",
-    "t2ilab.text_to_image",
+    "t2ilab.systems.text_to_image",
     "t2ilab.trainers",
-    "t2ilab.training",
+    "t2ilab.recipes",
 ]
 install_import_hook(ROOMS, "shapes.check")
 

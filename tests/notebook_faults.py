@@ -41,8 +41,10 @@ def _execution(code: list[dict[str, Any]]) -> Iterator[str]:
         yield f"not executed from top to bottom: the cells' numbers are {counts}"
     for number, output in ((c["execution_count"], o) for c in code for o in c["outputs"]):
         data = output.get("data", {})
-        texts = [_text(output.get("text", "")), *(_text(v) for k, v in data.items()
-                                                   if k.startswith("text/"))]
+        texts = [
+            _text(output.get("text", "")),
+            *(_text(v) for k, v in data.items() if k.startswith("text/")),
+        ]
         if output["output_type"] == "error":
             yield f"cell [{number}] ends with {output['ename']}"
         if _VIEW in data:

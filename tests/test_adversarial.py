@@ -28,15 +28,18 @@ def leaf(*values):
     return torch.tensor(values, requires_grad=True)
 
 
-@pytest.mark.parametrize("loss, logits, value", [
-    (discriminator_bce, 2, 2 * LN2),
-    (matching_aware_bce, 3, 2 * LN2),
-    (generator_nonsaturating, 1, LN2),
-    (generator_saturating, 1, -LN2),
-    (discriminator_hinge, 2, 2.0),
-    (matching_aware_hinge, 3, 2.0),
-    (generator_hinge, 1, 0.0),
-])
+@pytest.mark.parametrize(
+    "loss, logits, value",
+    [
+        (discriminator_bce, 2, 2 * LN2),
+        (matching_aware_bce, 3, 2 * LN2),
+        (generator_nonsaturating, 1, LN2),
+        (generator_saturating, 1, -LN2),
+        (discriminator_hinge, 2, 2.0),
+        (matching_aware_hinge, 3, 2.0),
+        (generator_hinge, 1, 0.0),
+    ],
+)
 def test_value_at_logits_0(loss, logits, value):
     assert loss(*[ZERO] * logits).item() == pytest.approx(value, abs=1e-6)
 
@@ -74,7 +77,8 @@ def test_several_wrong_captions_a_picture_are_averaged():
     assert one == other
     twice = torch.cat([wrong, wrong], 1)  # more of them do not weigh more
     assert matching_aware_bce(torch.zeros(2), twice, torch.zeros(2)).item() == pytest.approx(
-        one.item())
+        one.item()
+    )
 
 
 def test_optimal_discriminator_and_its_loss():
@@ -97,8 +101,7 @@ def test_discriminator_raises_real_and_lowers_fake(loss):
     assert (real.grad < 0).all() and (fake.grad > 0).all()
 
 
-@pytest.mark.parametrize("loss",
-                         [generator_nonsaturating, generator_saturating, generator_hinge])
+@pytest.mark.parametrize("loss", [generator_nonsaturating, generator_saturating, generator_hinge])
 def test_generator_raises_fake(loss):
     fake = leaf(-2.0, 0.0, 2.0)
     loss(fake).backward()
@@ -122,8 +125,15 @@ def test_hinge_leaves_alone_what_is_beyond_the_margin():
     assert loss.item() == real.grad.item() == fake.grad.item() == 0
 
 
-@pytest.mark.parametrize("loss, logits", [(discriminator_bce, 2), (matching_aware_bce, 3),
-                                          (generator_nonsaturating, 1), (generator_saturating, 1)])
+@pytest.mark.parametrize(
+    "loss, logits",
+    [
+        (discriminator_bce, 2),
+        (matching_aware_bce, 3),
+        (generator_nonsaturating, 1),
+        (generator_saturating, 1),
+    ],
+)
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_huge_logits_stay_finite(loss, logits, size):
     s = leaf(size)

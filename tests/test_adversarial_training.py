@@ -7,16 +7,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from t2ilab.errors import UsageError
+from t2ilab.fit import Trainer, fit
 from t2ilab.inputs.constraints import grey_levels
 from t2ilab.metrics.robustness import robust_accuracy
 from t2ilab.trainers.adversarial_training import AdversarialTraining
-from t2ilab.trainers.fit import Trainer, fit
 
 
 def small_network(seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(),
-                         nn.Linear(8 * 16, 2))
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 2)
+    )
 
 
 def data(step, n=32):
@@ -27,11 +28,16 @@ def data(step, n=32):
     rng = np.random.default_rng(step)
     labels = rng.integers(2, size=n)
     sign = (2 * labels - 1)[:, None, None, None]
-    x = 128 + rng.normal(0, 8, size=(n, 3, 8, 8)) + 10 * sign * np.where(
-        np.indices((8, 8)).sum(0) % 2, 1, -1)
+    x = (
+        128
+        + rng.normal(0, 8, size=(n, 3, 8, 8))
+        + 10 * sign * np.where(np.indices((8, 8)).sum(0) % 2, 1, -1)
+    )
     x[:, :, :2, :2] += 60 * sign
-    return {"images": torch.from_numpy(x.clip(0, 255).astype(np.uint8)),
-            "labels": torch.from_numpy(labels)}
+    return {
+        "images": torch.from_numpy(x.clip(0, 255).astype(np.uint8)),
+        "labels": torch.from_numpy(labels),
+    }
 
 
 def as_pictures(batch):
@@ -75,7 +81,8 @@ def test_with_epsilon_zero_it_is_plain_training():
     for step in range(5):
         x, labels = as_pictures(data(step))
         for group in optimizer.param_groups:
-            from t2ilab.trainers.engine.schedule import one_cycle
+            from t2ilab.trainers.parts import one_cycle
+
             group["lr"] = 5e-3 * one_cycle(step / 5)
         optimizer.zero_grad()
         F.cross_entropy(other.train()(x), labels).backward()
@@ -100,8 +107,16 @@ def test_resuming_is_exact(tmp_path):
     def run(steps, resume):
         network = small_network()
         trainer = AdversarialTraining(network, epsilon=8 / 255, steps=2, ramp=0)
-        fit(trainer, data, steps=steps, out=tmp_path, resume=resume, device="cpu",
-            precision="32-true", show=False)
+        fit(
+            trainer,
+            data,
+            steps=steps,
+            out=tmp_path,
+            resume=resume,
+            device="cpu",
+            precision="32-true",
+            show=False,
+        )
         return trainer
 
     first = run(3, False).state_dict()
@@ -111,9 +126,15 @@ def test_resuming_is_exact(tmp_path):
     assert torch.equal(first["generator"], again["generator"])
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"epsilon": 8}, "8 / 255"), ({"epsilon": -0.1}, "epsilon -0.1"),
-    ({"steps": 0}, "0 steps of PGD"), ({"ramp": 2}, "ramp 2")])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epsilon": 8}, "8 / 255"),
+        ({"epsilon": -0.1}, "epsilon -0.1"),
+        ({"steps": 0}, "0 steps of PGD"),
+        ({"ramp": 2}, "ramp 2"),
+    ],
+)
 def test_bad_input_is_refused_in_words(change, said):
     with pytest.raises(UsageError, match=said):
         AdversarialTraining(small_network(), **({"epsilon": 0.1} | change))

@@ -9,7 +9,7 @@ from torch import nn
 
 from t2ilab.errors import UsageError
 from t2ilab.explore.attack import AWAY, AttackExplorer, attack_renderer, magnified
-from t2ilab.text_to_image import load_reader
+from t2ilab.systems.text_to_image import load_reader
 
 CLASSES = ("bus", "giraffe", "boat")
 
@@ -17,8 +17,7 @@ CLASSES = ("bus", "giraffe", "boat")
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(),
-                            nn.Linear(8 * 64, 3))
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 64, 3))
     network[-1].weight.data.mul_(4)
     return network.eval()
 
@@ -38,8 +37,11 @@ def test_a_change_is_grey_where_there_is_none_and_magnified_where_there_is():
 
 def test_the_picture_changes_with_epsilon_and_target_and_is_the_same_again(network, pictures):
     render = attack_renderer(network, pictures, CLASSES)
-    drawn = {(t, e): np.asarray(render(picture=0, target=t, epsilon=e))
-             for t in (AWAY, *CLASSES) for e in (0.0, 8.0)}
+    drawn = {
+        (t, e): np.asarray(render(picture=0, target=t, epsilon=e))
+        for t in (AWAY, *CLASSES)
+        for e in (0.0, 8.0)
+    }
     assert len({one.shape for one in drawn.values()}) == 1
     assert all((drawn[t, 0.0] != drawn[t, 8.0]).any() for t in (AWAY, *CLASSES))
     assert (drawn["bus", 8.0] != drawn["boat", 8.0]).any()
@@ -63,9 +65,15 @@ def test_it_works_as_explorers_call_it_and_reports_nothing(network, pictures):
     assert explorer.contact_sheet([{"epsilon": 0}, {"epsilon": 4}]).width > 400
 
 
-@pytest.mark.parametrize(("state", "said"), [
-    ({"picture": 3}, "picture 3: there are 3"), ({"target": "zebra"}, "unknown target 'zebra'"),
-    ({"epsilon": -1.0}, "epsilon"), ({"epsilon": 999.0}, "epsilon")])
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"picture": 3}, "picture 3: there are 3"),
+        ({"target": "zebra"}, "unknown target 'zebra'"),
+        ({"epsilon": -1.0}, "epsilon"),
+        ({"epsilon": 999.0}, "epsilon"),
+    ],
+)
 def test_bad_states_are_refused_in_words(network, pictures, state, said):
     render = attack_renderer(network, pictures, CLASSES)
     with pytest.raises(UsageError, match=said):

@@ -24,8 +24,13 @@ def linear(seed=0, scale=0.3):
 
 def convolutional():
     torch.manual_seed(1)
-    network = nn.Sequential(nn.Conv2d(3, 12, 3), nn.BatchNorm2d(12), nn.ReLU(), nn.Flatten(),
-                            nn.Linear(12 * 2 * 2, CLASSES))
+    network = nn.Sequential(
+        nn.Conv2d(3, 12, 3),
+        nn.BatchNorm2d(12),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(12 * 2 * 2, CLASSES),
+    )
     network[-1].weight.data.mul_(8)  # as sure of itself as a trained one
     return network.eval()
 
@@ -125,8 +130,10 @@ def test_fooling_images_reach_their_confidence_from_noise_and_from_the_mean():
     network = convolutional()
     targets = torch.arange(CLASSES)
     generator = torch.Generator().manual_seed(0)
-    for start in (uniform_noise(CLASSES, (3, 4, 4), generator=generator),
-                  near(pictures(50).mean(0), CLASSES, generator=generator)):
+    for start in (
+        uniform_noise(CLASSES, (3, 4, 4), generator=generator),
+        near(pictures(50).mean(0), CLASSES, generator=generator),
+    ):
         found = fool(network, start, targets=targets, confidence=0.9, steps=500)
         assert found.done.all() and found.pictures.abs().max() <= 1
         classes, sure = predict(network, found.pictures)
@@ -158,8 +165,9 @@ def test_lbfgs_spends_less_than_pgd_and_reports_what_it_did_not_find():
     assert small.found.all()
     assert (small.distortion * 255 < grey_levels(large, x)[1]).all()
     assert small.pictures.abs().max() <= 1
-    blind = lbfgs_attack(lambda x: network(x) * 0 + torch.tensor([1.0, 0, 0, 0, 0]), x, targets=3,
-                         searches=2)
+    blind = lbfgs_attack(
+        lambda x: network(x) * 0 + torch.tensor([1.0, 0, 0, 0, 0]), x, targets=3, searches=2
+    )
     assert not blind.found.any() and torch.equal(blind.pictures, x) and blind.c.isnan().all()
 
 
@@ -179,25 +187,32 @@ ATTACKS = [fgsm, pgd]
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"targets": CLASSES}, "target class 5 does not exist.* 5 classes, 0 to 4"),
-    ({"targets": -1}, "target class -1 does not exist"),
-    ({"targets": torch.tensor([0, 1])}, r"one for each of the 6 pictures"),
-    ({"targets": 1.0}, "whole number"),
-    ({"targets": 1, "labels": 2}, "either `targets`"),
-    ({}, "either `targets`"),
-    ({"targets": 1, "epsilon": -0.1}, "epsilon -0.1: a number from 0 to 1"),
-    ({"targets": 1, "epsilon": 8}, "8 / 255"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"targets": CLASSES}, "target class 5 does not exist.* 5 classes, 0 to 4"),
+        ({"targets": -1}, "target class -1 does not exist"),
+        ({"targets": torch.tensor([0, 1])}, r"one for each of the 6 pictures"),
+        ({"targets": 1.0}, "whole number"),
+        ({"targets": 1, "labels": 2}, "either `targets`"),
+        ({}, "either `targets`"),
+        ({"targets": 1, "epsilon": -0.1}, "epsilon -0.1: a number from 0 to 1"),
+        ({"targets": 1, "epsilon": 8}, "8 / 255"),
+    ],
+)
 def test_attacks_refuse_in_words(attack, wrong, message):
     with pytest.raises(UsageError, match=message):
         attack(convolutional(), pictures(), **{"epsilon": 0.1, **wrong})
 
 
-@pytest.mark.parametrize("attack", [
-    lambda net, x: fgsm(net, x, epsilon=0.1, labels=0), lambda net, x: fool(net, x, targets=1),
-    lambda net, x: lbfgs_attack(net, x, targets=1),
-])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        lambda net, x: fgsm(net, x, epsilon=0.1, labels=0),
+        lambda net, x: fool(net, x, targets=1),
+        lambda net, x: lbfgs_attack(net, x, targets=1),
+    ],
+)
 def test_every_attack_refuses_training_mode_and_pictures_outside_the_box(attack):
     with pytest.raises(UsageError, match="training mode"):
         attack(convolutional().train(), pictures())

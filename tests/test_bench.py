@@ -13,17 +13,30 @@ from bench.row import Row, in_turn
 from t2ilab.models.reed import Discriminator, Generator
 from t2ilab.paths import ROOT
 
-ASKED_FOR = ("PaperWorld drawing, birds 32x32", "PaperWorld drawing, birds 64x64",
-             "PaperWorld drawing, birds 128x128", "training, gan_cls", "training, gan_int_cls",
-             "waiting for data", "64 pictures of a caption", "import t2ilab", "peak memory",
-             "synthesis 32x32")
+ASKED_FOR = (
+    "PaperWorld drawing, birds 32x32",
+    "PaperWorld drawing, birds 64x64",
+    "PaperWorld drawing, birds 128x128",
+    "training, gan_cls",
+    "training, gan_int_cls",
+    "waiting for data",
+    "64 pictures of a caption",
+    "import t2ilab",
+    "peak memory",
+    "synthesis 32x32",
+)
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
     out = tmp_path_factory.mktemp("bench") / "bench.json"
-    done = subprocess.run([sys.executable, "-m", "bench", "--quick", "-o", str(out)], cwd=ROOT,
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "-o", str(out)],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0, done.stdout
     return json.loads(out.read_text())
 
@@ -66,7 +79,8 @@ def test_the_plain_loop_runs_g_twice_and_d_four_times_and_leaks_into_g():
     generator.unfold.register_forward_hook(lambda *_: ran.append("G"))
     discriminator.fold.register_forward_hook(lambda *_: ran.append("D"))
     loop.opt_D.register_step_pre_hook(
-        lambda *_: leaked.append(all(p.grad is not None for p in generator.parameters())))
+        lambda *_: leaked.append(all(p.grad is not None for p in generator.parameters()))
+    )
     before = [p.detach().clone() for p in (*generator.parameters(), *discriminator.parameters())]
     loop.step(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.randn(4, 8))
     after = [*generator.parameters(), *discriminator.parameters()]

@@ -16,8 +16,9 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("jupyterlab")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-                None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
 PATIENCE = 120_000  # milliseconds, for the slowest step on a busy machine
@@ -28,7 +29,7 @@ from t2ilab.explore.captions import SUGGESTIONS, CaptionExplorer
 from t2ilab.models.reed import Generator
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import TextToImage, load_reader
+from t2ilab.systems.text_to_image import TextToImage, load_reader
 
 torch.manual_seed(0)
 encoder = MeanVectorEncoder(Vocabulary.of(SUGGESTIONS), text=8, word=8)
@@ -40,28 +41,53 @@ CaptionExplorer(system, paperworld.world("birds"), reader=load_reader("birds"))
 @pytest.fixture
 def address(tmp_path):
     """JupyterLab on a loopback port, with a token, on a folder with one notebook; ended after."""
-    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": CELL.strip(),
-            "execution_count": None, "outputs": []}
-    notebook = {"cells": [cell], "metadata": {"kernelspec": {
-        "display_name": "Python 3", "language": "python", "name": "python3"}},
-        "nbformat": 4, "nbformat_minor": 5}
+    cell = {
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {},
+        "source": CELL.strip(),
+        "execution_count": None,
+        "outputs": [],
+    }
+    notebook = {
+        "cells": [cell],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "widget.ipynb").write_text(json.dumps(notebook))
     no_news = tmp_path / "settings" / "@jupyterlab" / "apputils-extension"
     no_news.mkdir(parents=True)
     (no_news / "notification.jupyterlab-settings").write_text(
-        '{"fetchNews": "false", "checkForUpdates": false}')
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
     with open(tmp_path / "log", "w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
-             f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True",
-             f"--ServerApp.root_dir={tmp_path / 'work'}"],
-            stdout=log, stderr=log, start_new_session=True, env=_environment(tmp_path))
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={token}",
+                "--LabApp.expose_app_in_browser=True",
+                f"--ServerApp.root_dir={tmp_path / 'work'}",
+            ],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=_environment(tmp_path),
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, tmp_path / "log")
         yield f"http://127.0.0.1:{port}/lab/tree/widget.ipynb?token={token}"
@@ -71,8 +97,12 @@ def address(tmp_path):
 
 def _environment(folder: Path) -> dict[str, str]:
     """Settings, sessions and temporary files of the server go to the test's own folder."""
-    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime",
-           "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
     return os.environ | {name: str(folder / place) for name, place in own.items()}
 
 
@@ -102,13 +132,16 @@ def page(address):
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(PATIENCE)
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-        page.wait_for_function("window.jupyterapp && window.jupyterapp.shell.currentWidget"
-                               " && window.jupyterapp.shell.currentWidget.sessionContext")
+        page.wait_for_function(
+            "window.jupyterapp && window.jupyterapp.shell.currentWidget"
+            " && window.jupyterapp.shell.currentWidget.sessionContext"
+        )
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
         page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
         yield page
@@ -122,7 +155,8 @@ def test_a_caption_is_typed_and_noise_is_rolled_in_a_browser(page):
 
     def wait_for_another_picture():
         page.wait_for_function(
-            "old => document.querySelector('img.t2ilab-crisp').src !== old", arg=shown[-1])
+            "old => document.querySelector('img.t2ilab-crisp').src !== old", arg=shown[-1]
+        )
         shown.append(picture.get_attribute("src"))
 
     def type_caption(words):

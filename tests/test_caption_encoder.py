@@ -11,10 +11,10 @@ import torch
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import Truth
+from t2ilab.fit import fit
 from t2ilab.text.encoders import GRUEncoder, MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary, tokenize
 from t2ilab.trainers.caption_encoder import SMALL_WORDS, CaptionBatches, CaptionEncoderTrainer
-from t2ilab.trainers.fit import fit
 
 CPU = SimpleNamespace(device=torch.device("cpu"))
 ASIDES = ("sits here", "flies there")
@@ -34,8 +34,9 @@ def encoder_of(data, asides=ASIDES):
 def numbered(n=12, captions=3):
     """Pictures whose captions are one word each, which tells picture and caption."""
     said = [[f"p{i}c{k}" for k in range(captions)] for i in range(n)]
-    data = CaptionedImages("numbered", np.zeros((n, 2, 2, 3), np.uint8), said, np.arange(n),
-                           [str(i) for i in range(n)])
+    data = CaptionedImages(
+        "numbered", np.zeros((n, 2, 2, 3), np.uint8), said, np.arange(n), [str(i) for i in range(n)]
+    )
     return data, MeanVectorEncoder(Vocabulary.of(c for s in said for c in s), text=8, word=4)
 
 
@@ -74,8 +75,9 @@ def test_without_features_the_other_side_is_another_caption_of_the_same_picture(
     batches = CaptionBatches(data, encoder, None, batch_size=12)
     for step in range(10):
         batch = batches(step)
-        for (one,), (other,) in zip(words(encoder, batch["numbers"]),
-                                    words(encoder, batch["others"]), strict=True):
+        for (one,), (other,) in zip(
+            words(encoder, batch["numbers"]), words(encoder, batch["others"]), strict=True
+        ):
             assert one != other and one.split("c")[0] == other.split("c")[0]
 
 
@@ -92,7 +94,9 @@ def test_small_words_are_dropped_and_asides_added_now_and_then(birds):
     varied = [batches._vary("this is a red bird", rng) for _ in range(2000)]
     short, aside = "is red bird", tuple(f" {a}" for a in ASIDES)
     assert {v.removesuffix(ASIDES[0]).removesuffix(ASIDES[1]).strip() for v in varied} == {
-        short, "this is a red bird"}
+        short,
+        "this is a red bird",
+    }
     assert np.mean([v.startswith(short) for v in varied]) == pytest.approx(0.15, abs=0.03)
     for one in aside:
         assert np.mean([v.endswith(one) for v in varied]) == pytest.approx(0.075, abs=0.02)
@@ -143,8 +147,16 @@ def test_stopped_and_resumed_training_is_the_same_bit_for_bit(tmp_path):
                 os.kill(os.getpid(), signal.SIGTERM)
             return batches(step)
 
-        fitted = fit(trainer, stopping, steps=12, out=out, resume=resume, device="cpu",
-                     precision="32-true", show=False)
+        fitted = fit(
+            trainer,
+            stopping,
+            steps=12,
+            out=out,
+            resume=resume,
+            device="cpu",
+            precision="32-true",
+            show=False,
+        )
         return fitted, trainer.state_dict()
 
     _, whole = run(tmp_path / "whole")

@@ -21,9 +21,9 @@ from t2ilab.explore.captions import (
     tick_grid,
 )
 from t2ilab.models.reed import Generator
+from t2ilab.systems.text_to_image import TextToImage, load_reader
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import TextToImage, load_reader
 
 BIRDS = paperworld.world("birds")
 
@@ -99,7 +99,7 @@ def test_the_note_tells_what_is_stated_left_open_and_unknown(system):
 
 
 def test_every_suggestion_is_understood_by_the_birds_that_ship():
-    from t2ilab.text_to_image import load_encoder
+    from t2ilab.systems.text_to_image import load_encoder
 
     vocabulary = load_encoder("encoder-birds").vocabulary
     assert [vocabulary.unknown(caption) for caption in SUGGESTIONS] == [[]] * len(SUGGESTIONS)
@@ -132,11 +132,14 @@ def test_a_suggestion_can_be_picked_twice(system):
         assert explorer.state["caption"] == SUGGESTIONS[2]
 
 
-@pytest.mark.parametrize(("caption", "words"), [
-    ("", "The caption is empty"),
-    ("ein Vogel", "None of these words is known: &#x27;ein&#x27;, &#x27;vogel&#x27;"),
-    ("bird " * 61, "61 words; at most 60"),
-])
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [
+        ("", "The caption is empty"),
+        ("ein Vogel", "None of these words is known: &#x27;ein&#x27;, &#x27;vogel&#x27;"),
+        ("bird " * 61, "61 words; at most 60"),
+    ],
+)
 def test_what_cannot_be_drawn_is_said_and_the_last_pictures_stay(system, caption, words):
     lab = Watcher()
     explorer = CaptionExplorer(system, BIRDS, n=1, lab=lab)

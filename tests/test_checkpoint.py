@@ -18,10 +18,9 @@ from tiny_trainer import Tiny, TinyBatches, digest
 
 from t2ilab import durable
 from t2ilab.errors import DataError, TrainingError, UsageError
-from t2ilab.trainers.engine import lock as lock_module
-from t2ilab.trainers.engine import strips
-from t2ilab.trainers.engine.lock import Lock
-from t2ilab.trainers.fit import fit
+from t2ilab.fit import fit, strips
+from t2ilab.fit import lock as lock_module
+from t2ilab.fit.lock import Lock
 
 PLAIN = {"device": "cpu", "precision": "32-true", "show": False}
 SCRIPT = Path(__file__).with_name("tiny_trainer.py")

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from t2ilab import runs, weights
+from t2ilab import runs
 from t2ilab.cli import main
 from t2ilab.commands import listing, notebooks, pictures
 from t2ilab.commands import train as train_module
@@ -23,6 +23,7 @@ from t2ilab.commands.terminal import Signals
 from t2ilab.errors import T2ILabError, TrainingError
 from t2ilab.files import write_json
 from t2ilab.runs import notebook as notebooks_module
+from t2ilab.systems import weights
 
 TINY = Path(__file__).parent / "notebooks_for_tests" / "tiny.ipynb"
 CAPTION = "a small red bird with blue wings"
@@ -60,9 +61,9 @@ def encoder(tmp_path_factory):
     import torch
 
     from t2ilab.data import paperworld
+    from t2ilab.systems.text_to_image import save_encoder
     from t2ilab.text.encoders import MeanVectorEncoder
     from t2ilab.text.tokens import Vocabulary
-    from t2ilab.text_to_image import save_encoder
 
     torch.manual_seed(0)
     said = paperworld.world("birds").load("train", 32, 256).captions
@@ -75,7 +76,7 @@ def encoder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, encoder):
     """What `t2ilab train` did, and its folder."""
-    from t2ilab import training
+    from t2ilab import recipes as training
 
     out = tmp_path_factory.mktemp("trained") / "run"
     words = ("train", "gan_int_cls", *SMOKE, "--steps", 3, "--encoder", encoder, "--out", out)
@@ -89,7 +90,7 @@ def trained(tmp_path_factory, encoder):
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Measuring what a few steps taught takes longer than the steps."""
-    from t2ilab import training
+    from t2ilab import recipes as training
 
     monkeypatch.setattr(training.gans, "measure", lambda *_, **__: {})
 
@@ -108,60 +109,68 @@ def test_help_shows_an_example(command):
 
 def test_help_names_what_there_is():
     from t2ilab.data import paperworld, public
-    from t2ilab.training import PROFILES, RECIPES, SYSTEMS
+    from t2ilab.recipes import PROFILES, RECIPES, SYSTEMS
 
     words = set(re.findall(r"\w+", call("train", "--help").stdout))
     assert words >= {*SYSTEMS, *paperworld.WORLDS, *public.DATASETS, *PROFILES, *RECIPES}
 
 
 def test_help_is_quick():
-    code = ("import sys\nfrom t2ilab.cli import main\n"
-            "main(['train', '--help'], standalone_mode=False)\n"
-            "print([m for m in ('torch', 'numpy', 'pandas', 'PIL') if m in sys.modules])")
+    code = (
+        "import sys\nfrom t2ilab.cli import main\n"
+        "main(['train', '--help'], standalone_mode=False)\n"
+        "print([m for m in ('torch', 'numpy', 'pandas', 'PIL') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-@pytest.mark.parametrize(("words", "nearest", "listed"), [
-    (["trian"], "train", "sample"),
-    (["train", "gan_int_clss"], "gan_int_cls", "reader"),
-    (["train", "encodr"], "encoder", "gan_cls"),
-    (["train", "gan", "--world", "bird"], "birds", "scenes"),
-    (["train", "gan", "--data", "flicker8k", "--root", "."], "flickr8k", "coco"),
-    (["train", "gan", "--profile", "laptpo"], "laptop", "smoke"),
-    (["train", "gan", "--recipe", "papr"], "paper", "stable"),
-    (["train", "gan", "--device", "gpu"], "cpu", "cuda"),
-    (["sample", "gan_clss", CAPTION, "-o", "x.png"], "gan_cls", "gan_int"),
-    (["sample", "gan", CAPTION, "--world", "brids", "-o", "x.png"], "birds", "phrases"),
-    (["evaluate", "gan", "--world", "flower"], "flowers", "birds"),
-    (["run", TINY, "-p", "RAET=1"], "RATE", "SEED"),
-    (["run", TINY, "--profile", "smok"], "smoke", "gpu"),
-    (["run", TINY, "-p", "DEVICE=cud"], "cuda", "mps"),
-    (["sweep", TINY, "-p", "SEEDS=1,2"], "SEED", "RATE"),
-])
+@pytest.mark.parametrize(
+    ("words", "nearest", "listed"),
+    [
+        (["trian"], "train", "sample"),
+        (["train", "gan_int_clss"], "gan_int_cls", "reader"),
+        (["train", "encodr"], "encoder", "gan_cls"),
+        (["train", "gan", "--world", "bird"], "birds", "scenes"),
+        (["train", "gan", "--data", "flicker8k", "--root", "."], "flickr8k", "coco"),
+        (["train", "gan", "--profile", "laptpo"], "laptop", "smoke"),
+        (["train", "gan", "--recipe", "papr"], "paper", "stable"),
+        (["train", "gan", "--device", "gpu"], "cpu", "cuda"),
+        (["sample", "gan_clss", CAPTION, "-o", "x.png"], "gan_cls", "gan_int"),
+        (["sample", "gan", CAPTION, "--world", "brids", "-o", "x.png"], "birds", "phrases"),
+        (["evaluate", "gan", "--world", "flower"], "flowers", "birds"),
+        (["run", TINY, "-p", "RAET=1"], "RATE", "SEED"),
+        (["run", TINY, "--profile", "smok"], "smoke", "gpu"),
+        (["run", TINY, "-p", "DEVICE=cud"], "cuda", "mps"),
+        (["sweep", TINY, "-p", "SEEDS=1,2"], "SEED", "RATE"),
+    ],
+)
 def test_an_unknown_name_gets_the_nearest_one_and_the_list(words, nearest, listed):
     said = refused(*words)
     assert f"did you mean '{nearest}'?" in said
     assert listed in said.split("Choose one of")[1]
 
 
-@pytest.mark.parametrize(("words", "expected"), [
-    (["run", TINY, "-p", "SEED=x"], "parameter SEED: expected a whole number (int), got 'x'"),
-    (["sweep", TINY, "-p", "RATE=0.1,much"], "parameter RATE: expected a finite number"),
-    (["run", TINY, "-p", "SEED"], "write NAME=VALUE"),
-    (["sweep", TINY], "Missing option '-p'"),
-    (["sweep", TINY, "-p", "SEED=1,2", "--partition", "gpu"], "add --slurm"),
-    (["train"], "say which system to train"),
-    (["train", "gan", "--size", "48"], "drawn at 32, 64, 128 pixels, not 48"),
-    (["train", "gan", "--steps", "many"], "'many' is not a valid integer"),
-    (["train", "gan", "--minutes", "nan"], "finite"),
-    (["train", "gan", "--steps", "0"], "0 is not in the range"),
-    (["train", "encoder", "--width", "8"], "--width is no option of 'train encoder'"),
-    (["train", "reader", "--data", "coco"], "--data is no option of 'train reader'"),
-    (["train", "gan", "--world", "birds", "--data", "coco"], "either --world or --data"),
-    (["train", "gan", "--data", "coco"], "say which with --root FOLDER"),
-    (["train", "gan", "--encoder", "no/such.safetensors"], "no/such.safetensors"),
-])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["run", TINY, "-p", "SEED=x"], "parameter SEED: expected a whole number (int), got 'x'"),
+        (["sweep", TINY, "-p", "RATE=0.1,much"], "parameter RATE: expected a finite number"),
+        (["run", TINY, "-p", "SEED"], "write NAME=VALUE"),
+        (["sweep", TINY], "Missing option '-p'"),
+        (["sweep", TINY, "-p", "SEED=1,2", "--partition", "gpu"], "add --slurm"),
+        (["train"], "say which system to train"),
+        (["train", "gan", "--size", "48"], "drawn at 32, 64, 128 pixels, not 48"),
+        (["train", "gan", "--steps", "many"], "'many' is not a valid integer"),
+        (["train", "gan", "--minutes", "nan"], "finite"),
+        (["train", "gan", "--steps", "0"], "0 is not in the range"),
+        (["train", "encoder", "--width", "8"], "--width is no option of 'train encoder'"),
+        (["train", "reader", "--data", "coco"], "--data is no option of 'train reader'"),
+        (["train", "gan", "--world", "birds", "--data", "coco"], "either --world or --data"),
+        (["train", "gan", "--data", "coco"], "say which with --root FOLDER"),
+        (["train", "gan", "--encoder", "no/such.safetensors"], "no/such.safetensors"),
+    ],
+)
 def test_wrong_use_is_said_in_words(words, expected, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     status = 1 if "--encoder" in words else 2
@@ -240,7 +249,7 @@ def test_a_resume_needs_only_the_folder(encoder, tmp_path, unmeasured):
 
 
 def test_encoder_and_reader_get_what_they_take(monkeypatch, tmp_path):
-    from t2ilab import training
+    from t2ilab import recipes as training
 
     class Stop(T2ILabError):
         pass
@@ -251,6 +260,7 @@ def test_encoder_and_reader_get_what_they_take(monkeypatch, tmp_path):
         def noted(*arguments, **options):
             asked[kind] = (arguments, options)
             raise Stop("enough")
+
         return noted
 
     monkeypatch.setattr(training, "train_reader", note("reader"))
@@ -270,8 +280,13 @@ def test_a_signal_ends_a_run_that_can_go_on(encoder, tmp_path, unmeasured):
     command = [sys.executable, "-m", "t2ilab", "train", "gan", *SMOKE, "--minutes", "5"]
     command += ["--encoder", str(encoder), "--out", str(out)]
     with open(errors, "w") as stderr:
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True,
-                               env=os.environ | {"OMP_NUM_THREADS": "1"})
+        run = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
         while not (out / "run.json").exists():
             assert run.poll() is None, errors.read_text()
             time.sleep(0.05)
@@ -302,7 +317,7 @@ def test_ctrl_c_and_sigterm_are_told_apart(ignored_signals):
 
 
 def test_a_signal_before_there_is_anything_to_resume(monkeypatch, tmp_path, ignored_signals):
-    from t2ilab import training
+    from t2ilab import recipes as training
 
     def stopped(*_, **__):
         os.kill(os.getpid(), signal.SIGINT)
@@ -335,12 +350,37 @@ def test_two_processes_train_one_model(photographs, encoder, tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-               "--master-port", str(port), "-m", "t2ilab", "train", "gan_cls", *SMOKE[2:],
-               "--data", "flickr8k", "--root", str(photographs), "--steps", "2", "--out", str(out),
-               "--encoder", str(encoder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300,
-                          env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        str(port),
+        "-m",
+        "t2ilab",
+        "train",
+        "gan_cls",
+        *SMOKE[2:],
+        "--data",
+        "flickr8k",
+        "--root",
+        str(photographs),
+        "--steps",
+        "2",
+        "--out",
+        str(out),
+        "--encoder",
+        str(encoder),
+    ]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{out / 'gan_cls-flickr8k-32.safetensors'}\n"
     assert done.stderr.count("2 steps in") == done.stderr.count("24 of the 24 pictures") == 1
@@ -398,10 +438,14 @@ def test_unknown_words_are_named_on_stderr(trained, tmp_path):
     assert (tmp_path / "a.webp").read_bytes()[8:12] == b"WEBP"
 
 
-@pytest.mark.parametrize(("caption", "expected"), [
-    ("", "empty"), ("zorgly blipp", "None of these words is known: 'zorgly', 'blipp'"),
-    ("red " * 61, "has 61 words"),
-])
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("", "empty"),
+        ("zorgly blipp", "None of these words is known: 'zorgly', 'blipp'"),
+        ("red " * 61, "has 61 words"),
+    ],
+)
 def test_captions_that_cannot_be_drawn(caption, expected, trained, tmp_path):
     words = draw(tmp_path / "a.png", "--weights", trained[1], caption=caption)
     assert expected in refused(*words) and not list(tmp_path.iterdir())
@@ -426,7 +470,9 @@ def test_weights_that_do_not_fit_are_refused(trained, encoder, tmp_path):
     assert "are of gan_int_cls, not of gan_cls" in refused(*draw(out, *from_, system="gan_cls"))
     assert "draw 32 pixels, not 64" in refused(*draw(out, *from_, "--size", 64))
     assert "1 to 1024" in refused(*draw(out, *from_, "-n", 1025))
-    assert "not of t2ilab.text_to_image" in refused(*draw(out, "--weights", encoder), status=1)
+    assert "not of t2ilab.systems.text_to_image" in refused(
+        *draw(out, "--weights", encoder), status=1
+    )
     assert "expected one" in refused(*draw(out, "--weights", tmp_path), status=1)
     whole = trained[1] / "gan_int_cls-birds-32.safetensors"
     cut = tmp_path / whole.name
@@ -463,8 +509,8 @@ def test_a_grid_keeps_every_picture_in_order():
 
 @pytest.fixture
 def measured(monkeypatch):
-    from t2ilab import text_to_image
     from t2ilab.metrics import evaluate
+    from t2ilab.systems import text_to_image
 
     def found(system, world, reader, *, n):
         print("working")
@@ -495,8 +541,10 @@ def test_weights_of_a_public_data_set_have_no_world(measured, trained, tmp_path)
 
 
 def test_the_list_tells_what_there_is(tmp_path, monkeypatch, trained):
-    cell = ("# 18 · Text to image\n\nHow does a *sentence* become a picture? We train one.\n\n"
-            "| profile | time |\n|---|---|\n| smoke | 45 s |\n| laptop | 4.5 min |\n")
+    cell = (
+        "# 18 · Text to image\n\nHow does a *sentence* become a picture? We train one.\n\n"
+        "| profile | time |\n|---|---|\n| smoke | 45 s |\n| laptop | 4.5 min |\n"
+    )
     book = {"cells": [{"cell_type": "markdown", "source": cell.splitlines(keepends=True)}]}
     (tmp_path / "18_text_to_image.ipynb").write_text(json.dumps(book))
     (tmp_path / "19_broken.ipynb").write_text("{")
@@ -504,8 +552,10 @@ def test_the_list_tells_what_there_is(tmp_path, monkeypatch, trained):
     monkeypatch.setattr(weights, "FOLDER", trained[1])
     done = call("list")
     assert done.exit_code == 0 and done.stderr == ""
-    assert ("18_text_to_image  18 · Text to image · How does a sentence become a picture?"
-            " · smoke 0.75 min, laptop 4.5 min") in done.stdout
+    assert (
+        "18_text_to_image  18 · Text to image · How does a sentence become a picture?"
+        " · smoke 0.75 min, laptop 4.5 min"
+    ) in done.stdout
     assert "19_broken         (cannot be read)" in done.stdout
     for name in ("gan_int_cls", "birds", "oxford_flowers", "gan_int_cls-birds-32  0."):
         assert name in done.stdout
@@ -550,8 +600,15 @@ def test_a_sweep_passes_everything_on(monkeypatch, tmp_path):
     done = call("sweep", "18", "-p", "SEED=0,1", "--slurm", "--gpus", 1, "--at-once", 2)
     assert done.stdout == f"{tmp_path / 'a'}\n{tmp_path / 'b'}\n"
     assert done.stderr == "2 combinations\n"
-    assert asked == {"values": {"SEED": ["0", "1"]}, "profile": None, "out": None, "at_once": 2,
-                     "force": False, "cluster": "slurm", "gpus": 1}
+    assert asked == {
+        "values": {"SEED": ["0", "1"]},
+        "profile": None,
+        "out": None,
+        "at_once": 2,
+        "force": False,
+        "cluster": "slurm",
+        "gpus": 1,
+    }
 
 
 def test_lab_opens_jupyterlab_on_the_notebooks(monkeypatch, tmp_path):
@@ -561,8 +618,14 @@ def test_lab_opens_jupyterlab_on_the_notebooks(monkeypatch, tmp_path):
     started = []
     monkeypatch.setattr(notebooks.os, "execv", lambda program, words: started.extend(words))
     assert call("lab", "--no-browser", "--port", "9").exit_code == 0
-    assert started[1:] == ["-m", "jupyterlab", f"--ServerApp.root_dir={tmp_path}", "--no-browser",
-                           "--port", "9"]
+    assert started[1:] == [
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={tmp_path}",
+        "--no-browser",
+        "--port",
+        "9",
+    ]
     monkeypatch.setattr(notebooks, "find_spec", lambda name: None)
     assert "pip install jupyterlab" in refused("lab", status=1)
     monkeypatch.undo()

@@ -21,14 +21,20 @@ def lay_out(root, year, name):
     for part, numbers in (("train", (25, 9)), ("val", (139,))):
         folder = root / f"{part}{year}"
         folder.mkdir()
-        images = [{"id": i, "file_name": name(part, i), "height": 20, "width": 30, "license": 3}
-                  for i in numbers]
+        images = [
+            {"id": i, "file_name": name(part, i), "height": 20, "width": 30, "license": 3}
+            for i in numbers
+        ]
         for image in images:
             Image.new("RGB", (30, 20), (image["id"], 0, 0)).save(folder / image["file_name"])
-        notes = [{"image_id": i, "id": 10 * k + i, "caption": f"A  cat {k} of {i}.\n"}
-                 for k in range(5) for i in numbers]
-        (root / "annotations" / f"captions_{part}{year}.json").write_text(json.dumps(
-            {"info": {}, "licenses": [], "images": images, "annotations": notes[::-1]}))
+        notes = [
+            {"image_id": i, "id": 10 * k + i, "caption": f"A  cat {k} of {i}.\n"}
+            for k in range(5)
+            for i in numbers
+        ]
+        (root / "annotations" / f"captions_{part}{year}.json").write_text(
+            json.dumps({"info": {}, "licenses": [], "images": images, "annotations": notes[::-1]})
+        )
 
 
 @pytest.fixture
@@ -102,11 +108,13 @@ def test_a_damaged_annotation_file_is_named(root):
     good = path.read_text()
     content = json.loads(good)
     unknown = content | {"annotations": [{"image_id": 7, "id": 1, "caption": "a cat"}]}
-    for text, words in ((good[:-20], "line 1, column .*cut short"),
-                        (json.dumps({"instances": []}), "not a COCO captions file.*'images'"),
-                        ("[1]", "not a COCO captions file"),
-                        (json.dumps(unknown), "stopped at 7"),
-                        (json.dumps(content | {"annotations": []}), "has no captions")):
+    for text, words in (
+        (good[:-20], "line 1, column .*cut short"),
+        (json.dumps({"instances": []}), "not a COCO captions file.*'images'"),
+        ("[1]", "not a COCO captions file"),
+        (json.dumps(unknown), "stopped at 7"),
+        (json.dumps(content | {"annotations": []}), "has no captions"),
+    ):
         path.write_text(text)
         with pytest.raises(DataError, match=words) as caught:
             coco.load(root, "train", 8)

@@ -14,14 +14,25 @@ import encoders  # noqa: E402
 
 
 def test_a_row_an_encoder_the_best_at_binding_last(tmp_path):
-    for name, kind, objective, right in (("gru", "gru", "cross_entropy", 0.9),
-                                         ("mean", "mean", "cross_entropy", 0.5),
-                                         ("char-sje", "char", "sje", 0.8)):
+    for name, kind, objective, right in (
+        ("gru", "gru", "cross_entropy", 0.9),
+        ("mean", "mean", "cross_entropy", 0.5),
+        ("char-sje", "char", "sje", 0.8),
+    ):
         (tmp_path / "runs" / name).mkdir(parents=True)
-        measured = {"top1_unseen": 0.7, "map50_unseen": 0.6, "binding_unseen": right,
-                    "binding_after": 0.4}
-        about = {"architecture": {"arguments": {"kind": kind}}, "objective": objective,
-                 "steps": 5, "seconds": 1.0, "measured": measured}
+        measured = {
+            "top1_unseen": 0.7,
+            "map50_unseen": 0.6,
+            "binding_unseen": right,
+            "binding_after": 0.4,
+        }
+        about = {
+            "architecture": {"arguments": {"kind": kind}},
+            "objective": objective,
+            "steps": 5,
+            "seconds": 1.0,
+            "measured": measured,
+        }
         (tmp_path / "runs" / name / f"encoder_{kind}-birds.json").write_text(json.dumps(about))
         (tmp_path / "runs" / name / "run.json").write_text("{}")
     encoders.collect(tmp_path / "runs", tmp_path / "results")

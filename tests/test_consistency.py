@@ -17,8 +17,11 @@ class Read:
     """In place of a reader: each picture says in its first pixel what is read from it."""
 
     def read(self, images):
-        return {"wing": images[:, 0, 0, 0].long(), "beak": images[:, 1, 0, 0].long(),
-                "side": images[:, 2, 0, 0].long()}
+        return {
+            "wing": images[:, 0, 0, 0].long(),
+            "beak": images[:, 1, 0, 0].long(),
+            "side": images[:, 2, 0, 0].long(),
+        }
 
 
 def pictures(*read):
@@ -29,8 +32,15 @@ def pictures(*read):
 def data_of(*facts, stated=None):
     n, facts = len(facts), np.array(facts)
     values = dict(zip(("wing", "beak", "side"), facts.T, strict=True))
-    return CaptionedImages("d", np.zeros((n, 1, 1, 3), np.uint8), [["a", "b"]] * n,
-                           np.zeros(n, int), ["c"], values, stated)
+    return CaptionedImages(
+        "d",
+        np.zeros((n, 1, 1, 3), np.uint8),
+        [["a", "b"]] * n,
+        np.zeros(n, int),
+        ["c"],
+        values,
+        stated,
+    )
 
 
 FACTS = [(0, 0, 0), (1, 0, 1), (2, 1, 0), (3, 1, 1)]
@@ -45,8 +55,9 @@ def test_shares_read_right_by_hand():
 
 def test_what_a_caption_leaves_open_counts_as_obeyed():
     read = pictures((9, 1, 0), (9, 1, 0), (2, 9, 0), (9, 9, 0))
-    found = caption_consistency(Read(), read, data_of(*FACTS, stated=STATED), ("wing", "beak"),
-                                level=1)
+    found = caption_consistency(
+        Read(), read, data_of(*FACTS, stated=STATED), ("wing", "beak"), level=1
+    )
     # Stated: a wing (read wrong), a beak (wrong), a wing (right), nothing.
     assert found == {"wing": 0.75, "beak": 0.75, "all": 0.5}
 
@@ -67,9 +78,15 @@ def test_an_unknown_attribute_gets_the_list():
         caption_consistency(Read(), pictures(FACTS[0]), data_of(*FACTS), ("wings",))
 
 
-@pytest.mark.parametrize("labels, nats", [
-    ([0] * 7, 0), ([0, 1], LN2), ([3, 1, 0, 2] * 5, 2 * LN2),
-    ([0, 0, 0, 1], 0.75 * math.log(4 / 3) + 0.25 * math.log(4))])
+@pytest.mark.parametrize(
+    "labels, nats",
+    [
+        ([0] * 7, 0),
+        ([0, 1], LN2),
+        ([3, 1, 0, 2] * 5, 2 * LN2),
+        ([0, 0, 0, 1], 0.75 * math.log(4 / 3) + 0.25 * math.log(4)),
+    ],
+)
 def test_entropy_by_hand(labels, nats):
     assert entropy(np.array(labels)) == pytest.approx(nats)
 

@@ -9,8 +9,12 @@ from PIL import Image
 from t2ilab.data import cub
 from t2ilab.errors import DataError, UsageError
 
-KINDS = ["001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross",
-         "004.Groove_billed_Ani"]
+KINDS = [
+    "001.Black_footed_Albatross",
+    "002.Laysan_Albatross",
+    "003.Sooty_Albatross",
+    "004.Groove_billed_Ani",
+]
 SPLIT = {"train": [2, 0], "val": [3], "test": [1]}
 
 
@@ -36,9 +40,12 @@ def root(tmp_path):
         Image.fromarray(pixels).save(birds / "images" / f"{name}.jpg", quality=95)
         captions = [f"this bird is of kind {kind}, caption {c}." for c in range(10)]
         (texts / "text_c10" / f"{name}.txt").write_text("\n".join(captions) + "\n")
-    write = {"images": [f"{name}.jpg" for _, name in names], "classes": KINDS,
-             "image_class_labels": [kind + 1 for kind, _ in names],
-             "bounding_boxes": ["60.0 10.0 10.0 10.0"] * len(names)}
+    write = {
+        "images": [f"{name}.jpg" for _, name in names],
+        "classes": KINDS,
+        "image_class_labels": [kind + 1 for kind, _ in names],
+        "bounding_boxes": ["60.0 10.0 10.0 10.0"] * len(names),
+    }
     for stem, lines in write.items():
         text = "".join(f"{i} {line}\n" for i, line in enumerate(lines, 1))
         (birds / f"{stem}.txt").write_text(text)
@@ -51,8 +58,12 @@ def test_a_split_holds_the_pictures_of_its_classes_in_the_order_of_the_list(root
     data = cub.load(root, "train", 16)
     assert data.name == "cub/train/16" and data.images.shape == (4, 16, 16, 3)
     assert data.classes.tolist() == [0, 0, 2, 2]
-    assert data.class_names == ["Black footed Albatross", "Laysan Albatross", "Sooty Albatross",
-                                "Groove billed Ani"]
+    assert data.class_names == [
+        "Black footed Albatross",
+        "Laysan Albatross",
+        "Sooty Albatross",
+        "Groove billed Ani",
+    ]
     assert [data.images[i, 15, 0, 0] // 10 for i in (0, 2)] == [0, 6]
     assert data.captions[3] == [f"this bird is of kind 2, caption {c}" for c in range(10)]
 
@@ -87,10 +98,19 @@ def test_captions_and_lists_may_lie_in_the_root(root):
     assert cub.load(root, "val", 8).captions == before.captions
 
 
-@pytest.mark.parametrize("name", [
-    "CUB_200_2011/images.txt", "CUB_200_2011/classes.txt", "CUB_200_2011/image_class_labels.txt",
-    "CUB_200_2011/bounding_boxes.txt", "cvpr2016_cub/text_c10", "cvpr2016_cub/testclasses.txt",
-    "cvpr2016_cub/trainclasses.txt", f"cvpr2016_cub/text_c10/{file_of(0, 2)}.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CUB_200_2011/images.txt",
+        "CUB_200_2011/classes.txt",
+        "CUB_200_2011/image_class_labels.txt",
+        "CUB_200_2011/bounding_boxes.txt",
+        "cvpr2016_cub/text_c10",
+        "cvpr2016_cub/testclasses.txt",
+        "cvpr2016_cub/trainclasses.txt",
+        f"cvpr2016_cub/text_c10/{file_of(0, 2)}.txt",
+    ],
+)
 def test_what_is_missing_is_named_with_where_to_get_and_put_it(root, name):
     path = root / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -117,9 +137,12 @@ def test_damaged_captions_are_named(root):
     path = root / "cvpr2016_cub" / "text_c10" / f"{file_of(0, 1)}.txt"
     good = path.read_bytes()
     lines = good.splitlines(keepends=True)
-    for text, words in ((b"".join(lines[:9]), "9 captions; expected 10"),
-                        (good + b"one more\n", "11 captions"), (b"", "0 captions"),
-                        (good[:60] + b"\xe9\xff" + good[60:], "line 2.*UTF-8")):
+    for text, words in (
+        (b"".join(lines[:9]), "9 captions; expected 10"),
+        (good + b"one more\n", "11 captions"),
+        (b"", "0 captions"),
+        (good[:60] + b"\xe9\xff" + good[60:], "line 2.*UTF-8"),
+    ):
         path.write_bytes(text)
         with pytest.raises(DataError, match=words) as caught:
             cub.load(root, "train", 8)
@@ -140,16 +163,26 @@ def test_blank_lines_do_not_count_and_lost_characters_are_spaces(root):
     assert len(captions) == 10 and captions[0] == "a bird with a beak"
 
 
-@pytest.mark.parametrize("name, text, words", [
-    ("cvpr2016_cub/testclasses.txt", "002.Laysan_Albatross\n003.Sooty_Albatross\n",
-     "line 2: class '003.Sooty_Albatross' is also in trainclasses.txt, line 1"),
-    ("cvpr2016_cub/valclasses.txt", "009.Brewer_Blackbird\n", "line 1: there is no class '009"),
-    ("CUB_200_2011/classes.txt", "1 001.Black_footed_Albatross\nsecond 002\n", "line 2: expected"),
-    ("CUB_200_2011/bounding_boxes.txt", "1 60.0 10.0 10.0\n", "'1 <x> <y> <width> <height>'"),
-    ("CUB_200_2011/image_class_labels.txt", "1 2\n", "picture 1 has the class 2"),
-    ("CUB_200_2011/image_class_labels.txt", "1 1\n", "picture 2 has the class none"),
-    ("cvpr2016_cub/trainclasses.txt", "\n", "no picture of a class in trainclasses.txt"),
-])
+@pytest.mark.parametrize(
+    "name, text, words",
+    [
+        (
+            "cvpr2016_cub/testclasses.txt",
+            "002.Laysan_Albatross\n003.Sooty_Albatross\n",
+            "line 2: class '003.Sooty_Albatross' is also in trainclasses.txt, line 1",
+        ),
+        ("cvpr2016_cub/valclasses.txt", "009.Brewer_Blackbird\n", "line 1: there is no class '009"),
+        (
+            "CUB_200_2011/classes.txt",
+            "1 001.Black_footed_Albatross\nsecond 002\n",
+            "line 2: expected",
+        ),
+        ("CUB_200_2011/bounding_boxes.txt", "1 60.0 10.0 10.0\n", "'1 <x> <y> <width> <height>'"),
+        ("CUB_200_2011/image_class_labels.txt", "1 2\n", "picture 1 has the class 2"),
+        ("CUB_200_2011/image_class_labels.txt", "1 1\n", "picture 2 has the class none"),
+        ("cvpr2016_cub/trainclasses.txt", "\n", "no picture of a class in trainclasses.txt"),
+    ],
+)
 def test_damaged_lists_are_named_with_their_line(root, name, text, words):
     (root / name).write_text(text)
     with pytest.raises(DataError, match=words) as caught:

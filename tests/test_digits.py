@@ -37,8 +37,10 @@ def mnist(tmp_path):
     for split in ("train", "t10k"):
         images = rng.integers(0, 256, (5, 28, 28), dtype=np.uint8)
         labels = np.array([5, 0, 4, 1, 9], dtype=np.uint8)
-        for name, head, body in ((f"{split}-images-idx3-ubyte", (2051, 5, 28, 28), images),
-                                 (f"{split}-labels-idx1-ubyte", (2049, 5), labels)):
+        for name, head, body in (
+            (f"{split}-images-idx3-ubyte", (2051, 5, 28, 28), images),
+            (f"{split}-labels-idx1-ubyte", (2049, 5), labels),
+        ):
             data = struct.pack(f">{len(head)}I", *head) + body.tobytes()
             (raw / name).write_bytes(data)
             (raw / f"{name}.gz").write_bytes(gzip.compress(data))

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from t2ilab import doctor, weights
+from t2ilab import doctor
 from t2ilab.cli import main
 from t2ilab.doctor import Finding
+from t2ilab.systems import weights
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +28,19 @@ def only(look):
 def test_every_look_finds_something_and_the_report_has_a_line_for_each():
     findings = doctor.examine()
     names = [finding.name for finding in findings]
-    for name in ("python", "torch", "device", "bfloat16", "cores", "memory", "widgets", "kernel",
-                 "kept pictures", "free disk", "environment"):
+    for name in (
+        "python",
+        "torch",
+        "device",
+        "bfloat16",
+        "cores",
+        "memory",
+        "widgets",
+        "kernel",
+        "kept pictures",
+        "free disk",
+        "environment",
+    ):
         assert names.count(name) == 1, name
     assert {finding.state for finding in findings} <= {"ok", "warning", "broken"}
     assert all(bool(f.advice) == (f.state != "ok") for f in findings)
@@ -72,8 +84,9 @@ def test_requirements_of_the_tests_are_told_from_those_of_the_course(tmp_path):
 
 def test_halves_of_the_widgets_must_agree(monkeypatch):
     real = metadata.version
-    monkeypatch.setattr(metadata, "version",
-                        lambda name: "1.1.0" if name == "jupyterlab_widgets" else real(name))
+    monkeypatch.setattr(
+        metadata, "version", lambda name: "1.1.0" if name == "jupyterlab_widgets" else real(name)
+    )
     finding = only(doctor.widgets)
     assert finding.state == "broken" and "jupyterlab_widgets 1.1.0: expected" in finding.value
     assert "--force-reinstall ipywidgets jupyterlab_widgets" in finding.advice
@@ -146,7 +159,7 @@ def test_little_memory_and_too_many_threads(monkeypatch):
 
 
 def test_a_driver_without_a_torch_for_it(monkeypatch):
-    from t2ilab.trainers.engine import machine
+    from t2ilab.fit import machine
 
     monkeypatch.setattr(machine, "pick_device", lambda _: "cpu")
     monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from t2ilab.errors import CaptionError
+from t2ilab.systems.text_to_image import describe_encoder, make_encoder
 from t2ilab.text.encoders import (
     ENCODERS,
     CharCNNRNNEncoder,
@@ -11,7 +12,6 @@ from t2ilab.text.encoders import (
     LSTMEncoder,
     MeanVectorEncoder,
 )
-from t2ilab.text_to_image import describe_encoder, make_encoder
 
 CAPTIONS = ["a red bird with blue wings", "a blue bird with red wings", "a bird", "blue"]
 KINDS = sorted(ENCODERS)
@@ -71,8 +71,9 @@ def test_more_captions_than_one_part_holds_keep_their_order(encoder):
 @pytest.mark.parametrize("kind", OF_WORDS)
 def test_case_and_punctuation_say_nothing(kind):
     encoder = make(kind)
-    assert torch.allclose(encoder.encode(["A red BIRD, with blue wings!"]),
-                          encoder.encode(CAPTIONS[:1]), atol=1e-6)
+    assert torch.allclose(
+        encoder.encode(["A red BIRD, with blue wings!"]), encoder.encode(CAPTIONS[:1]), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("kind", OF_WORDS)
@@ -146,8 +147,15 @@ def test_of_a_caption_alone_the_vector_is_the_mean_of_its_states(kind):
     assert torch.allclose(together[0], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind, cls", [("mean", MeanVectorEncoder), ("gru", GRUEncoder),
-                                       ("lstm", LSTMEncoder), ("char", CharCNNRNNEncoder)])
+@pytest.mark.parametrize(
+    "kind, cls",
+    [
+        ("mean", MeanVectorEncoder),
+        ("gru", GRUEncoder),
+        ("lstm", LSTMEncoder),
+        ("char", CharCNNRNNEncoder),
+    ],
+)
 def test_a_description_makes_the_same_network(kind, cls):
     encoder = make(kind, text=8)
     description = describe_encoder(encoder)

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from t2ilab.errors import CaptionError, UsageError
+from t2ilab.systems.text_to_image import describe_encoder, make_encoder
 from t2ilab.text.characters import CHARACTERS, LENGTH, Alphabet
 from t2ilab.text.encoders import PAPERS, CharCNNRNNEncoder
-from t2ilab.text_to_image import describe_encoder, make_encoder
 
 ALPHABET = Alphabet(["a", "red", "bird"])
 
@@ -52,17 +52,25 @@ def test_any_word_can_be_read_a_misspelt_one_too():
     assert all((phi[i] - phi[j]).abs().max() > 1e-3 for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
-@pytest.mark.parametrize("caption, words", [
-    ("", "caption is empty"), ("...", "has no word"), ("\u9e1f", "has no word"),
-    ("b" * 202, "has 202 characters; at most 201 can be read")])
+@pytest.mark.parametrize(
+    "caption, words",
+    [
+        ("", "caption is empty"),
+        ("...", "has no word"),
+        ("\u9e1f", "has no word"),
+        ("b" * 202, "has 202 characters; at most 201 can be read"),
+    ],
+)
 def test_captions_of_which_nothing_can_be_made_are_refused(caption, words):
     with pytest.raises(CaptionError, match=words):
         ALPHABET.check(caption)
     assert ALPHABET.check("b" * 201)
 
 
-@pytest.mark.parametrize("paper, width, steps", [
-    ("cvpr2016", 256, 8), ("icml2016-flowers", 512, 8), ("icml2016-birds", 512, 18)])
+@pytest.mark.parametrize(
+    "paper, width, steps",
+    [("cvpr2016", 256, 8), ("icml2016-flowers", 512, 8), ("icml2016-birds", 512, 18)],
+)
 def test_shapes_are_those_of_the_papers(paper, width, steps):
     with torch.device("meta"):  # shapes alone
         encoder = CharCNNRNNEncoder(ALPHABET, text=1024, **PAPERS[paper])

@@ -10,15 +10,15 @@ from torch import nn
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import DataError, UsageError, WeightsError
-from t2ilab.text.encoders import ENCODERS
-from t2ilab.text_to_image import load_encoder, load_matcher
-from t2ilab.training.encoders import (
+from t2ilab.recipes.encoder import (
     WIDTHS,
     classifier_features,
     load_classifier,
     train_encoder,
     train_matcher,
 )
+from t2ilab.systems.text_to_image import load_encoder, load_matcher
+from t2ilab.text.encoders import ENCODERS
 
 QUICK = {"profile": "smoke", "steps": 2, "show": False}
 pytestmark = pytest.mark.usefixtures("few_test_pictures")
@@ -32,13 +32,24 @@ def birds():
 def coloured(n=6, size=8):
     """Pictures of one colour each."""
     images = np.random.default_rng(0).integers(0, 256, (n, 1, 1, 3), dtype=np.uint8)
-    return CaptionedImages("coloured", images.repeat(size, 1).repeat(size, 2),
-                           [["one"] for _ in range(n)], np.arange(n), [str(i) for i in range(n)])
+    return CaptionedImages(
+        "coloured",
+        images.repeat(size, 1).repeat(size, 2),
+        [["one"] for _ in range(n)],
+        np.arange(n),
+        [str(i) for i in range(n)],
+    )
 
 
-@pytest.mark.parametrize("kind, name", [
-    ("gru", "encoder-birds"), ("lstm", "encoder_lstm-birds"), ("char", "encoder_char-birds"),
-    ("mean", "encoder_mean-birds")])
+@pytest.mark.parametrize(
+    "kind, name",
+    [
+        ("gru", "encoder-birds"),
+        ("lstm", "encoder_lstm-birds"),
+        ("char", "encoder_char-birds"),
+        ("mean", "encoder_mean-birds"),
+    ],
+)
 def test_every_kind_is_trained_measured_and_saved_under_its_name(birds, tmp_path, kind, name):
     trained = train_encoder(birds, kind=kind, world="birds", out=str(tmp_path / "run"), **QUICK)
     assert type(trained.system) is ENCODERS[kind] and trained.system.text == 64
@@ -46,15 +57,21 @@ def test_every_kind_is_trained_measured_and_saved_under_its_name(birds, tmp_path
     about = json.loads(trained.path.with_suffix(".json").read_text())
     assert about["objective"] == "cross_entropy" and about["matcher"]["features"] == 256
     measured = about["measured"]
-    assert set(measured) == {"matching_loss", "top1_unseen", "map50_unseen", "binding_unseen",
-                             "binding_after"}
+    assert set(measured) == {
+        "matching_loss",
+        "top1_unseen",
+        "map50_unseen",
+        "binding_unseen",
+        "binding_after",
+    }
     assert kind != "mean" or measured["binding_unseen"] == 0.5
     assert type(load_encoder(trained.path)) is type(load_matcher(trained.path).encoder)
 
 
 def test_a_matcher_trained_by_the_structured_loss_scores_by_inner_product(birds, tmp_path):
-    trained = train_matcher(birds, kind="mean", world="birds", objective="sje",
-                            out=str(tmp_path / "run"), **QUICK)
+    trained = train_matcher(
+        birds, kind="mean", world="birds", objective="sje", out=str(tmp_path / "run"), **QUICK
+    )
     assert trained.system.arguments == {"features": 256, "cosine": False}
     again = load_matcher(tmp_path / "run")
     assert again.log_scale is None and again.arguments == trained.system.arguments

@@ -19,21 +19,25 @@ def test_a_name_that_is_there_is_given_back():
     assert choose("world", "flowers", WORLDS) == "flowers"
 
 
-@pytest.mark.parametrize("name, nearest", [("bird", "birds"), ("FLOWERS", "flowers"),
-                                           ("sceens", "scenes")])
+@pytest.mark.parametrize(
+    "name, nearest", [("bird", "birds"), ("FLOWERS", "flowers"), ("sceens", "scenes")]
+)
 def test_a_wrong_name_gets_the_nearest_one_and_the_list(name, nearest):
     with pytest.raises(UsageError) as error:
         choose("world", name, WORLDS)
-    assert str(error.value) == (f"unknown world '{name}': did you mean '{nearest}'? "
-                                "Choose one of: birds, flowers, phrases, scenes.")
+    assert str(error.value) == (
+        f"unknown world '{name}': did you mean '{nearest}'? "
+        "Choose one of: birds, flowers, phrases, scenes."
+    )
 
 
 @pytest.mark.parametrize("name", ["xyzzy", "", None, 7])
 def test_where_none_is_near_only_the_list_is_given(name):
     with pytest.raises(UsageError) as error:
         choose("world", name, WORLDS)
-    assert str(error.value) == (f"unknown world '{name}': Choose one of: birds, flowers, phrases, "
-                                "scenes.")
+    assert str(error.value) == (
+        f"unknown world '{name}': Choose one of: birds, flowers, phrases, scenes."
+    )
 
 
 def test_choices_may_come_from_a_dict_or_only_once():

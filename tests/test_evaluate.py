@@ -8,13 +8,22 @@ from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.evaluate import evaluate, style_of
 from t2ilab.models.reed import Generator
-from t2ilab.text_to_image import TextToImage, load_encoder, load_reader
+from t2ilab.systems.text_to_image import TextToImage, load_encoder, load_reader
 
 WORLD = paperworld.world("birds")
 COUNTED = ("breast", "wing", "beak")
-KEYS = {"diversity", "extractor", "fid", "kid", "inception_score", "inception_score_share",
-        "pictures", "consistency_all", "consistency_all_unseen",
-        *(f"consistency_{name}{which}" for name in COUNTED for which in ("", "_unseen"))}
+KEYS = {
+    "diversity",
+    "extractor",
+    "fid",
+    "kid",
+    "inception_score",
+    "inception_score_share",
+    "pictures",
+    "consistency_all",
+    "consistency_all_unseen",
+    *(f"consistency_{name}{which}" for name in COUNTED for which in ("", "_unseen")),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +49,7 @@ class Copies(TextToImage):
 
     def forward(self, z, phi):
         pictures = to_float(WORLD.load("test", 32).images)
-        return pictures[: len(z)] if not torch.equal(phi[0], phi[1]) else pictures[-len(z):]
+        return pictures[: len(z)] if not torch.equal(phi[0], phi[1]) else pictures[-len(z) :]
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from t2ilab.explore.interpolation import InterpolationExplorer, interpolation_re
 from t2ilab.explore.style import StyleExplorer, opened, style_renderer
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder
+from t2ilab.systems.text_to_image import TextToImage, load_reader
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import TextToImage, load_reader
 
 BIRDS = paperworld.world("birds")
 FIRST, SECOND = interpolation.FIRST, interpolation.SECOND
@@ -58,8 +58,15 @@ def png(mode: str = "RGB", size: tuple[int, int] = (60, 40)) -> bytes:
 
 def uploaded(content: bytes) -> tuple:
     """What a FileUpload holds after a file was picked in the browser."""
-    return ({"name": "mine.png", "type": "image/png", "size": len(content),
-             "content": memoryview(content), "last_modified": datetime(2026, 1, 1)},)
+    return (
+        {
+            "name": "mine.png",
+            "type": "image/png",
+            "size": len(content),
+            "content": memoryview(content),
+            "last_modified": datetime(2026, 1, 1),
+        },
+    )
 
 
 def pixels(explorer) -> np.ndarray:
@@ -100,13 +107,16 @@ def test_rows_tell_what_is_read_of_what_the_captions_state_differently(system, r
     assert read.width == bare.width and read.height == bare.height + 2 * interpolation.ROW
 
 
-@pytest.mark.parametrize(("second", "words"), [
-    (FIRST, "The two captions are the same"),
-    (f"  {FIRST} ", "The two captions are the same"),
-    ("a red small bird with wings blue", "reads both captions alike"),  # a bag of words does
-    ("", "empty"),
-    ("zzz qqq", "known"),
-])
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (FIRST, "The two captions are the same"),
+        (f"  {FIRST} ", "The two captions are the same"),
+        ("a red small bird with wings blue", "reads both captions alike"),  # a bag of words does
+        ("", "empty"),
+        ("zzz qqq", "known"),
+    ],
+)
 def test_captions_without_a_way_between_them_are_said_in_words(system, second, words):
     lab = Watcher()
     explorer = InterpolationExplorer(system, lab=lab)
@@ -140,7 +150,8 @@ def test_marks_ask_for_the_captions_content_and_the_querys_style(system, encoder
         wanted = asked.get(name, facts[name])
         assert right == (facts[name] == wanted) and facts[name] in words
     sheet = style_renderer(system, encoder, queries, world=BIRDS, reader=reader)(
-        "one", style.CAPTION)
+        "one", style.CAPTION
+    )
     assert sheet.height == style.TILE + 8 + style.LINE * len(marks)
 
 
@@ -210,11 +221,14 @@ def test_a_map_of_three_captions_has_weights_everywhere(system):
         assert float(plane.weights(x, 0.2).sum()) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("captions", "error", "words"), [
-    (["a red bird", "a blue bird"], UsageError, "at least three"),
-    (["a red bird", "a blue bird", "bird blue a"], UsageError, "the same to the encoder"),
-    (["a red bird", "a blue bird", "zzz"], CaptionError, "known"),
-])
+@pytest.mark.parametrize(
+    ("captions", "error", "words"),
+    [
+        (["a red bird", "a blue bird"], UsageError, "at least three"),
+        (["a red bird", "a blue bird", "bird blue a"], UsageError, "the same to the encoder"),
+        (["a red bird", "a blue bird", "zzz"], CaptionError, "known"),
+    ],
+)
 def test_captions_that_make_no_map_are_refused_in_words(system, captions, error, words):
     with pytest.raises(error, match=words):
         CaptionMap(system, captions)

@@ -10,13 +10,12 @@ import torch
 from tiny_trainer import Tiny, TinyBatches, digest
 
 from t2ilab.errors import TrainingError, UsageError
-from t2ilab.trainers.engine import interrupts, machine
-from t2ilab.trainers.engine import run as run_module
-from t2ilab.trainers.engine.interrupts import Interrupts
-from t2ilab.trainers.engine.losses import Losses
-from t2ilab.trainers.engine.run import Budget, Run
-from t2ilab.trainers.engine.strips import Strips, read
-from t2ilab.trainers.fit import fit
+from t2ilab.fit import fit, interrupts, machine
+from t2ilab.fit import run as run_module
+from t2ilab.fit.interrupts import Interrupts
+from t2ilab.fit.losses import Losses
+from t2ilab.fit.run import Budget, Run
+from t2ilab.fit.strips import Strips, read
 
 PLAIN = {"device": "cpu", "precision": "32-true", "show": False}
 

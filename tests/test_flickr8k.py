@@ -10,9 +10,14 @@ from t2ilab.data import flickr8k
 from t2ilab.errors import DataError, UsageError
 
 # (picture, split list it is in, is it on disk)
-PICTURES = [("11_aa.jpg", "train", True), ("12_ab.jpg", "train", False),
-            ("13_ac.jpg", "train", True), ("21_ba.jpg", "dev", True),
-            ("31_ca.jpg", "test", True), ("41_da.jpg", None, True)]
+PICTURES = [
+    ("11_aa.jpg", "train", True),
+    ("12_ab.jpg", "train", False),
+    ("13_ac.jpg", "train", True),
+    ("21_ba.jpg", "dev", True),
+    ("31_ca.jpg", "test", True),
+    ("41_da.jpg", None, True),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -55,14 +60,17 @@ def test_every_split_has_its_own_pictures(root):
 
 def test_captions_keep_their_words_and_lose_the_final_stop(root):
     assert flickr8k.load(root, "val", 8, report=None).captions == [
-        [f"A dog , number {i} of 21" for i in range(5)]]
+        [f"A dog , number {i} of 21" for i in range(5)]
+    ]
 
 
 def test_all_captions_are_a_corpus_and_the_odd_name_is_put_right(root):
     said = flickr8k.captions(root)
     assert len(said) == 7 and len(said["12_ab.jpg"]) == 5  # that picture is not on disk
-    assert said["2258277193_586949ec62.jpg"] == ["people waiting for the subway",
-                                                 "Some people looking out windows"]
+    assert said["2258277193_586949ec62.jpg"] == [
+        "people waiting for the subway",
+        "Some people looking out windows",
+    ]
     assert list(flickr8k.captions(root, "train")) == ["13_ac.jpg", "12_ab.jpg", "11_aa.jpg"]
 
 
@@ -83,8 +91,9 @@ def test_the_first_n_and_the_crop(root):
         flickr8k.load(root, "train", 8, n=0, report=None)
 
 
-@pytest.mark.parametrize("name", ["Flickr8k.token.txt", "Flickr_8k.trainImages.txt",
-                                  "Flicker8k_Dataset"])
+@pytest.mark.parametrize(
+    "name", ["Flickr8k.token.txt", "Flickr_8k.trainImages.txt", "Flicker8k_Dataset"]
+)
 def test_what_is_missing_is_named_with_where_to_get_and_put_it(root, name):
     path = root / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -108,8 +117,10 @@ def test_damaged_captions_are_named_with_their_line(root):
     path = root / "Flickr8k.token.txt"
     good = path.read_bytes()
     lines = good.split(b"\n")
-    for damaged, words in ((b"31_ca.jpg A dog", "line 3: expected"), (b"31_ca.jpg#0\tA \xff dog",
-                                                                     "line 3: this is not text")):
+    for damaged, words in (
+        (b"31_ca.jpg A dog", "line 3: expected"),
+        (b"31_ca.jpg#0\tA \xff dog", "line 3: this is not text"),
+    ):
         path.write_bytes(b"\n".join([*lines[:2], damaged, *lines[3:]]))
         with pytest.raises(DataError, match=words) as caught:
             flickr8k.captions(root)

@@ -19,12 +19,30 @@ from t2ilab.paths import DATA, NOTEBOOKS, ROOT
 
 MB = 1_000_000
 WEIGHTS = DATA / "weights"
-HEAVY = {"torch", "numpy", "pandas", "matplotlib", "ipywidgets", "lightning_fabric", "torchmetrics",
-         "gensim", "sklearn", "papermill", "IPython"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "ipywidgets",
+    "lightning_fabric",
+    "torchmetrics",
+    "gensim",
+    "sklearn",
+    "papermill",
+    "IPython",
+}
 # A package of requirements.txt brings these along as part of what it is for.
-COMES_WITH = {"IPython": "ipykernel", "jupyter_client": "ipykernel", "jupyter_core": "ipykernel",
-              "nbclient": "papermill", "nbformat": "papermill", "traitlets": "ipywidgets",
-              "lightning_utilities": "lightning-fabric", "scipy": "scikit-learn"}
+COMES_WITH = {
+    "IPython": "ipykernel",
+    "jupyter_client": "ipykernel",
+    "jupyter_core": "ipykernel",
+    "nbclient": "papermill",
+    "nbformat": "papermill",
+    "traitlets": "ipywidgets",
+    "lightning_utilities": "lightning-fabric",
+    "scipy": "scikit-learn",
+}
 DISTRIBUTION = {"PIL": "pillow", "sklearn": "scikit-learn", "lightning_fabric": "lightning-fabric"}
 
 
@@ -43,8 +61,12 @@ def pin(name: str) -> str:
 
 def tracked() -> list[Path]:
     """The files of the repository: what a clone gets, and what is about to be added to it."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
     paths = [ROOT / name for name in listed.decode().split("\0") if name]
     return [path for path in paths if path.is_file()]
 
@@ -109,7 +131,7 @@ def test_these_are_imported_without_anything_heavy(module):
 
 def test_warnings_of_our_own_code_are_errors_and_those_of_others_are_not():
     """By the filters in pyproject.toml; `module` is what the warning is attributed to."""
-    for module in ("t2ilab", "t2ilab.trainers.fit", "bench.row", "test_frame", "conftest"):
+    for module in ("t2ilab", "t2ilab.fit", "bench.row", "test_frame", "conftest"):
         with pytest.raises(UserWarning, match="ours"):
             warnings.warn_explicit("ours", UserWarning, "file.py", 1, module)
     with pytest.raises(DeprecationWarning):
@@ -133,14 +155,20 @@ def commands_in_readme() -> list[str]:
 
 
 def test_the_readme_names_the_two_commands_and_those_that_it_names_exist():
-    named = {word for line in commands_in_readme()
-             for word in re.findall(r"(?:^|[$&;]\s*)make(?: -C \S+)? ([a-z]+)", line)}
+    named = {
+        word
+        for line in commands_in_readme()
+        for word in re.findall(r"(?:^|[$&;]\s*)make(?: -C \S+)? ([a-z]+)", line)
+    }
     assert {"lab", "test"} <= named <= make_targets()
 
 
 def test_the_commands_of_the_course_that_the_readme_names_exist():
-    named = {word for line in commands_in_readme()
-             for word in re.findall(r"(?:^|[/$&;|(]\s*)t2ilab ([a-z]+)", line)}
+    named = {
+        word
+        for line in commands_in_readme()
+        for word in re.findall(r"(?:^|[/$&;|(]\s*)t2ilab ([a-z]+)", line)
+    }
     assert named and named <= set(command_line.commands)
 
 
@@ -158,8 +186,12 @@ def test_ci_runs_the_test_command_of_the_readme():
 def test_every_target_is_phony_and_explained():
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
-    helped = subprocess.run(["make", "--no-print-directory", "-C", str(ROOT)], text=True,
-                            stdout=subprocess.PIPE, check=True).stdout
+    helped = subprocess.run(
+        ["make", "--no-print-directory", "-C", str(ROOT)],
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
     assert make_targets() == phony
     assert all(re.search(rf"^  {target} +\w", helped, re.MULTILINE) for target in phony)
 
@@ -168,24 +200,41 @@ def test_every_target_is_phony_and_explained():
 
 
 HOSTS = r"index-url|find-links|://[^ ]*/simple"
-MACHINE = (r"(?<![\w.~}])/(?:work|root|opt/wheels|home/\w+|Users/\w+)/"
-           r"|/tmp/(?:pw|w)\b")
+MACHINE = (
+    r"(?<![\w.~}])/(?:work|root|opt/wheels|home/\w+|Users/\w+)/"
+    r"|/tmp/(?:pw|w)\b"
+)
 NOT_HERE = re.compile(f"{HOSTS}|{MACHINE}")
 OF_THE_TESTS = {"test_frame.py", "notebook_faults.py"}  # they name what they look for
 
 
 def test_no_file_names_a_path_of_a_machine_or_a_registry():
-    found = [f"{path.relative_to(ROOT)}: {match[0]}" for path in tracked()
-             if path.name not in OF_THE_TESTS
-             for match in NOT_HERE.finditer(text_of(path) or "")]
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in tracked()
+        if path.name not in OF_THE_TESTS
+        for match in NOT_HERE.finditer(text_of(path) or "")
+    ]
     assert found == []
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("see /root/main", True), ("'/root/x'", True), ("--find-links x", True), ("/tmp/pw/a", True),
-    ("/opt/wheels/x", True), ("/opt/other/python", False),
-    ("https://host.example/simple", True), ("/home/ada/x", True),
-    ("a framework/tool", False), ("~/data", False), ("/tmp/run", False), ("notes/work/x", False)])
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("see /root/main", True),
+        ("'/root/x'", True),
+        ("--find-links x", True),
+        ("/tmp/pw/a", True),
+        ("/opt/wheels/x", True),
+        ("/opt/other/python", False),
+        ("https://host.example/simple", True),
+        ("/home/ada/x", True),
+        ("a framework/tool", False),
+        ("~/data", False),
+        ("/tmp/run", False),
+        ("notes/work/x", False),
+    ],
+)
 def test_what_counts_as_a_path_of_a_machine(text, found):
     assert bool(NOT_HERE.search(text)) == found
 
@@ -221,12 +270,16 @@ def cell(kind: str, source: str, *, number=None, outputs=(), **about) -> dict:
 def sound() -> dict:
     slide = {"slideshow": {"slide_type": "slide"}}
     printed = {"output_type": "stream", "name": "stdout", "text": ["a/b and 1/2\n"]}
-    return {"metadata": {}, "cells": [
-        cell("markdown", "# Title", **slide),
-        cell("code", "SEED = 0", number=1, tags=["parameters"]),
-        cell("markdown", "## Section", **slide),
-        cell("code", "print(1)", number=2, outputs=[printed]),
-        cell("code", "")]}
+    return {
+        "metadata": {},
+        "cells": [
+            cell("markdown", "# Title", **slide),
+            cell("code", "SEED = 0", number=1, tags=["parameters"]),
+            cell("markdown", "## Section", **slide),
+            cell("code", "print(1)", number=2, outputs=[printed]),
+            cell("code", ""),
+        ],
+    }
 
 
 def test_a_sound_notebook_has_no_faults():
@@ -243,22 +296,40 @@ def output(**data) -> dict:
     return {"output_type": "display_data", "data": data}
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda book, cells: book["metadata"].update(widgets={}), "state of widgets"),
-    (lambda book, cells: book["metadata"].update(papermill={}), "copy of a run"),
-    (lambda book, cells: cells[1]["metadata"].pop("tags"), "0 cells are tagged"),
-    (lambda book, cells: cells[3]["metadata"].update(tags=["injected-parameters"]), "injected"),
-    (lambda book, cells: cells[3]["metadata"].update(tags=["raises-exception"]), "raises-except"),
-    (lambda book, cells: cells[3].update(execution_count=3), r"numbers are \[1, 3\]"),
-    (lambda book, cells: cells[3].update(execution_count=None), "not executed"),
-    (lambda book, cells: cells[3]["outputs"].append(
-        {"output_type": "error", "ename": "ValueError"}), "ends with ValueError"),
-    (lambda book, cells: cells[3]["outputs"].append(
-        output(**{"application/vnd.jupyter.widget-view+json": {}})), "dead"),
-    (lambda book, cells: cells[3]["outputs"].append(
-        output(**{"text/plain": ["PosixPath('/home/ada/x')"]})), "path of a machine: /home/ada"),
-    (lambda book, cells: cells[0]["metadata"].clear(), "no slide"),
-    (lambda book, cells: cells[2]["metadata"].clear(), "no slide begins at '## Section'"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda book, cells: book["metadata"].update(widgets={}), "state of widgets"),
+        (lambda book, cells: book["metadata"].update(papermill={}), "copy of a run"),
+        (lambda book, cells: cells[1]["metadata"].pop("tags"), "0 cells are tagged"),
+        (lambda book, cells: cells[3]["metadata"].update(tags=["injected-parameters"]), "injected"),
+        (
+            lambda book, cells: cells[3]["metadata"].update(tags=["raises-exception"]),
+            "raises-except",
+        ),
+        (lambda book, cells: cells[3].update(execution_count=3), r"numbers are \[1, 3\]"),
+        (lambda book, cells: cells[3].update(execution_count=None), "not executed"),
+        (
+            lambda book, cells: cells[3]["outputs"].append(
+                {"output_type": "error", "ename": "ValueError"}
+            ),
+            "ends with ValueError",
+        ),
+        (
+            lambda book, cells: cells[3]["outputs"].append(
+                output(**{"application/vnd.jupyter.widget-view+json": {}})
+            ),
+            "dead",
+        ),
+        (
+            lambda book, cells: cells[3]["outputs"].append(
+                output(**{"text/plain": ["PosixPath('/home/ada/x')"]})
+            ),
+            "path of a machine: /home/ada",
+        ),
+        (lambda book, cells: cells[0]["metadata"].clear(), "no slide"),
+        (lambda book, cells: cells[2]["metadata"].clear(), "no slide begins at '## Section'"),
+    ],
+)
 def test_each_fault_of_a_notebook_is_found(change, said):
     assert any(re.search(said, fault) for fault in spoil(change)), spoil(change)

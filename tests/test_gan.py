@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from t2ilab.errors import UsageError
+from t2ilab.fit import fit
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Critic
-from t2ilab.trainers.fit import fit
 from t2ilab.trainers.gan import GAN
 
 
@@ -21,8 +21,11 @@ def squares(step):
 
 def gan(**changed):
     torch.manual_seed(0)
-    return GAN(Generator(size=8, channels=1, z=8, width=8), Critic(size=8, channels=1, width=8),
-               **{"lr": 2e-3, "average": 0.9} | changed)
+    return GAN(
+        Generator(size=8, channels=1, z=8, width=8),
+        Critic(size=8, channels=1, width=8),
+        **{"lr": 2e-3, "average": 0.9} | changed,
+    )
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (16, 3), (32, 3), (64, 1)])

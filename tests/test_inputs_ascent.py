@@ -26,12 +26,20 @@ def towards(goal):
 
 def critic(seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.SiLU(), nn.Flatten(),
-                         nn.Dropout(0.1), nn.Linear(8 * 4 * 4, 1), nn.Flatten(0)).eval()
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(8 * 4 * 4, 1),
+        nn.Flatten(0),
+    ).eval()
 
 
-RULES = pytest.mark.parametrize(("optimiser", "steps"), [
-    (GradientAscent(0.1), 60), (Adam(0.05), 200), (LBFGS(), 8)], ids=str)
+RULES = pytest.mark.parametrize(
+    ("optimiser", "steps"), [(GradientAscent(0.1), 60), (Adam(0.05), 200), (LBFGS(), 8)], ids=str
+)
 
 
 @RULES
@@ -54,8 +62,9 @@ def test_pictures_whose_channels_lie_last_are_climbed_as_well():
     last = pictures().permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
     goal = pictures(1, seed=1) / 2
     for rule in (LBFGS(), Adam(0.05)):
-        plain, other = (ascend(x, towards(goal), steps=5, optimiser=rule).pictures
-                        for x in (pictures(), last))
+        plain, other = (
+            ascend(x, towards(goal), steps=5, optimiser=rule).pictures for x in (pictures(), last)
+        )
         assert torch.allclose(plain, other, atol=1e-5)
 
 
@@ -131,7 +140,7 @@ def test_every_picture_climbs_as_if_it_were_alone():
     in_parts = ascend(x, net, steps=8, until=until, batch=2)
     assert torch.allclose(together.pictures, in_parts.pictures, atol=1e-5)
     for i in range(5):
-        alone = ascend(x[i:i + 1], net, steps=8, until=until[i:i + 1])
+        alone = ascend(x[i : i + 1], net, steps=8, until=until[i : i + 1])
         assert torch.allclose(together.pictures[i], alone.pictures[0], atol=1e-4)
         assert together.steps[i] == alone.steps[0]
 
@@ -186,8 +195,13 @@ def test_frames_hold_the_start_and_the_end_and_what_lies_between():
 
 def test_a_penalty_is_weighed_against_the_score_and_unseen_by_the_threshold():
     goal = torch.full((3, 6, 6), 0.8)
-    found = ascend(pictures(), towards(goal), steps=100, optimiser=GradientAscent(0.1),
-                   penalty=lambda x: 3 * l2(x))  # the top of -(x - .8)² - 3 x² is at .8 / 4
+    found = ascend(
+        pictures(),
+        towards(goal),
+        steps=100,
+        optimiser=GradientAscent(0.1),
+        penalty=lambda x: 3 * l2(x),
+    )  # the top of -(x - .8)² - 3 x² is at .8 / 4
     assert torch.allclose(found.pictures, torch.full_like(found.pictures, 0.2), atol=1e-4)
     assert torch.allclose(found.scores, torch.full((4,), -108 * 0.6**2), rtol=1e-3)
 
@@ -195,8 +209,9 @@ def test_a_penalty_is_weighed_against_the_score_and_unseen_by_the_threshold():
 def test_total_variation_makes_pictures_smoother():
     goal = pictures(1, seed=5)
     rough = ascend(pictures(), towards(goal), steps=50)
-    smooth = ascend(pictures(), towards(goal), steps=50,
-                    penalty=lambda x: 0.3 * total_variation(x, beta=2))
+    smooth = ascend(
+        pictures(), towards(goal), steps=50, penalty=lambda x: 0.3 * total_variation(x, beta=2)
+    )
     assert (total_variation(smooth.pictures) < 0.8 * total_variation(rough.pictures)).all()
 
 
@@ -231,10 +246,17 @@ def test_a_network_in_training_mode_is_refused_before_it_learns():
     ascend(pictures(), lambda x: -loss(x, x * 0).flatten(1).sum(1), steps=1)
 
 
-@pytest.mark.parametrize("score", [
-    lambda x: x.mean(), lambda x: x.flatten(1).sum(1, keepdim=True), lambda x: x.flatten(1),
-    lambda x: [1.0] * len(x), lambda x: (x > 0).flatten(1).sum(1), lambda x: x.flatten(1).sum(0),
-])
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda x: x.mean(),
+        lambda x: x.flatten(1).sum(1, keepdim=True),
+        lambda x: x.flatten(1),
+        lambda x: [1.0] * len(x),
+        lambda x: (x > 0).flatten(1).sum(1),
+        lambda x: x.flatten(1).sum(0),
+    ],
+)
 def test_a_score_that_is_not_one_number_a_picture_is_refused(score):
     with pytest.raises(UsageError, match=r"score must be one number a picture.*\[4\]"):
         ascend(pictures(), score, steps=1)
@@ -254,27 +276,38 @@ def test_scores_without_a_gradient_and_numbers_that_are_none_are_refused():
         ascend(pictures() * 0, lambda x: x.abs().sqrt().flatten(1).sum(1), steps=1)
 
 
-@pytest.mark.parametrize(("start", "message"), [
-    (torch.full((2, 3, 4, 4), 1.001), r"picture 0 reaches from 1.001.*outside the box \[-1, 1\]"),
-    (torch.full((2, 3, 4, 4), torch.nan), "outside the box"),
-    (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), "uint8: a float32.*to_float"),
-    (torch.zeros(0, 3, 4, 4), "at least one picture"),
-    (torch.zeros(4), "batch dimension"),
-    ([0.0], "start is list"),
-])
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (
+            torch.full((2, 3, 4, 4), 1.001),
+            r"picture 0 reaches from 1.001.*outside the box \[-1, 1\]",
+        ),
+        (torch.full((2, 3, 4, 4), torch.nan), "outside the box"),
+        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), "uint8: a float32.*to_float"),
+        (torch.zeros(0, 3, 4, 4), "at least one picture"),
+        (torch.zeros(4), "batch dimension"),
+        ([0.0], "start is list"),
+    ],
+)
 def test_a_bad_start_is_refused_in_words(start, message):
     with pytest.raises(UsageError, match=message):
         ascend(start, lambda x: x.flatten(1).sum(1), steps=1)
 
 
-@pytest.mark.parametrize(("wrong", "message"), [
-    ({"steps": 0}, "0 steps"), ({"batch": 0}, "batches of 0"), ({"frames": 1}, "1 frames"),
-    ({"until": torch.zeros(3)}, r"each of the 4 pictures; got shape \[3\]"),
-    ({"until": torch.nan}, "some of them no number"),
-    ({"given": [torch.zeros(3)]}, r"each of the 4 pictures, got \[3\]"),
-    ({"given": [7]}, "got int"),
-    ({"penalty": lambda x: x.sum()}, "penalty must be one number a picture"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 0}, "0 steps"),
+        ({"batch": 0}, "batches of 0"),
+        ({"frames": 1}, "1 frames"),
+        ({"until": torch.zeros(3)}, r"each of the 4 pictures; got shape \[3\]"),
+        ({"until": torch.nan}, "some of them no number"),
+        ({"given": [torch.zeros(3)]}, r"each of the 4 pictures, got \[3\]"),
+        ({"given": [7]}, "got int"),
+        ({"penalty": lambda x: x.sum()}, "penalty must be one number a picture"),
+    ],
+)
 def test_wrong_settings_are_refused_in_words(wrong, message):
     with pytest.raises(UsageError, match=message):
         ascend(pictures(), lambda x, *_: x.flatten(1).sum(1), **{"steps": 1, **wrong})

@@ -22,8 +22,16 @@ def test_both_need_the_same_steps_and_only_the_plain_loop_touches_the_weights():
     network.register_forward_hook(lambda _module, inputs, _output: ran.append(len(inputs[0])))
     start = uniform_noise(6, (3, 32, 32), generator=torch.Generator().manual_seed(0))
     targets = torch.arange(6)
-    climb = Climb(network, log_probability(network), start, [targets], torch.tensor(torch.inf), 12,
-                  Adam(0.02), partial(torch.optim.Adam, lr=0.02))
+    climb = Climb(
+        network,
+        log_probability(network),
+        start,
+        [targets],
+        torch.tensor(torch.inf),
+        12,
+        Adam(0.02),
+        partial(torch.optim.Adam, lr=0.02),
+    )
     until = ours(climb).history[8].median()  # some get there early, some not at all
     climb = replace(climb, until=until)
     touched.clear(), ran.clear()

@@ -16,8 +16,10 @@ from t2ilab.inputs.starts import near, uniform_noise
 CORNER = torch.tensor([[[[0.0, 3.0], [4.0, 0.0]]]])  # differences: (3, 4), (., -3), (-4, .), none
 
 
-@pytest.mark.parametrize(("beta", "expected"), [(1, 5 + 3 + 4), (2, 25 + 9 + 16),
-                                                (3, 125 + 27 + 64), (0.5, 5**.5 + 3**.5 + 2)])
+@pytest.mark.parametrize(
+    ("beta", "expected"),
+    [(1, 5 + 3 + 4), (2, 25 + 9 + 16), (3, 125 + 27 + 64), (0.5, 5**0.5 + 3**0.5 + 2)],
+)
 def test_total_variation_of_a_picture_worked_out_by_hand(beta, expected):
     assert total_variation(CORNER, beta=beta).tolist() == pytest.approx([expected])
     both = torch.cat([CORNER, CORNER], 1)
@@ -52,8 +54,15 @@ def test_norms():
 def test_jitter_shifts_round_and_round_and_is_reproducible():
     x = torch.rand(2, 3, 5, 5)
     seen = [jitter(2, generator=torch.Generator().manual_seed(i))(x) for i in range(30)]
-    shifts = [next((dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)
-                   if torch.equal(x.roll((dy, dx), (2, 3)), one)) for one in seen]
+    shifts = [
+        next(
+            (dy, dx)
+            for dy in range(-2, 3)
+            for dx in range(-2, 3)
+            if torch.equal(x.roll((dy, dx), (2, 3)), one)
+        )
+        for one in seen
+    ]
     assert len(set(shifts)) > 10
     assert torch.equal(jitter(2)(x), jitter(2)(x))
     assert torch.equal(jitter(0)(x), x)
@@ -72,12 +81,20 @@ def test_blur_is_a_gaussian_that_keeps_flat_pictures_and_comes_every_so_often():
     assert torch.equal(smooth(dot, 1), dot) and not torch.equal(smooth(dot, 3), dot)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: total_variation(CORNER, beta=0), lambda: alpha_norm(CORNER, alpha=0.5),
-    lambda: jitter(-1), lambda: blur(0), lambda: blur(1, every=0), lambda: blur(math.nan),
-    lambda: octaves(CORNER / 4, None, count=0), lambda: octaves(CORNER / 4, None, ratio=1),
-    lambda: octaves(CORNER / 4, None, count=9),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: total_variation(CORNER, beta=0),
+        lambda: alpha_norm(CORNER, alpha=0.5),
+        lambda: jitter(-1),
+        lambda: blur(0),
+        lambda: blur(1, every=0),
+        lambda: blur(math.nan),
+        lambda: octaves(CORNER / 4, None, count=0),
+        lambda: octaves(CORNER / 4, None, ratio=1),
+        lambda: octaves(CORNER / 4, None, count=9),
+    ],
+)
 def test_impossible_priors_are_refused(call):
     with pytest.raises(UsageError, match="must be|needed|fewer"):
         call()
@@ -85,8 +102,10 @@ def test_impossible_priors_are_refused(call):
 
 def test_starts_are_in_the_box_and_reproducible():
     box = Box(0, 1)
-    drawn = [uniform_noise(500, (3, 4, 4), generator=torch.Generator().manual_seed(1), box=box)
-             for _ in range(2)]
+    drawn = [
+        uniform_noise(500, (3, 4, 4), generator=torch.Generator().manual_seed(1), box=box)
+        for _ in range(2)
+    ]
     assert torch.equal(*drawn) and drawn[0].min() >= 0 and drawn[0].max() <= 1
     assert drawn[0].mean().item() == pytest.approx(0.5, abs=0.02)
     x = near(torch.full((3, 4, 4), 0.5), 500, sigma=0.01, box=Box(-1, 1))

@@ -30,15 +30,18 @@ def sweep():
 
 
 def climbed(side=8, steps=4):
-    return ascend(torch.zeros(2, 3, side, side), lambda x: x.flatten(1).sum(1), steps=steps,
-                  frames=3)
+    return ascend(
+        torch.zeros(2, 3, side, side), lambda x: x.flatten(1).sum(1), steps=steps, frames=3
+    )
 
 
 @pytest.fixture
 def films():
     picture = torch.zeros(3, 8, 8)
-    return {"one": film([climbed()], picture, TITLES),
-            "dream": film([climbed(4), climbed(8)], picture, TITLES)}
+    return {
+        "one": film([climbed()], picture, TITLES),
+        "dream": film([climbed(4), climbed(8)], picture, TITLES),
+    }
 
 
 def changed(a: Image.Image, b: Image.Image):
@@ -86,8 +89,10 @@ def test_each_frame_has_its_picture_and_those_beyond_the_last_show_the_last(film
 
 def test_moving_the_controls_draws_without_errors(sweep, films):
     lab = Watcher()
-    for explorer, change in ((TVExplorer(sweep, lab=lab), {"weight": 1.0, "beta": 2.0}),
-                             (FilmExplorer(films, lab=lab), {"layer": "dream", "frame": 1})):
+    for explorer, change in (
+        (TVExplorer(sweep, lab=lab), {"weight": 1.0, "beta": 2.0}),
+        (FilmExplorer(films, lab=lab), {"layer": "dream", "frame": 1}),
+    ):
         before = explorer.image.value
         explorer.set(**change)
         assert explorer.image.value != before and explorer.message.value == ""

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from t2ilab.errors import UsageError
+from t2ilab.fit import fit
 from t2ilab.inputs.starts import random_network, uniform_noise
 from t2ilab.inputs.synthesis import Sampler, synthesise, thresholds
 from t2ilab.models.introspective import Critic
-from t2ilab.trainers.fit import fit
 from t2ilab.trainers.introspective import Introspective, Recipe, Reservoir
 
 
@@ -37,6 +37,7 @@ def trainer(seed=0, arguments=None, **changed):
 
 # ---- the network
 
+
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (16, 3), (32, 3), (64, 1)])
 def test_one_number_a_picture_and_class_logits(size, channels):
     f = critic(size=size, channels=channels, classes=3)
@@ -61,9 +62,12 @@ def test_what_the_network_refuses():
 
 # ---- starts, thresholds, one visit
 
+
 def test_random_network_noise_fills_the_box_and_is_smoother_than_white():
-    soft, white = random_network(6, (3, 32, 32), generator=rng()), uniform_noise(
-        6, (3, 32, 32), generator=rng())
+    soft, white = (
+        random_network(6, (3, 32, 32), generator=rng()),
+        uniform_noise(6, (3, 32, 32), generator=rng()),
+    )
     assert soft.shape == white.shape
     assert torch.allclose(soft.amin((1, 2, 3)), -torch.ones(6), atol=1e-5)
     assert torch.allclose(soft.amax((1, 2, 3)), torch.ones(6), atol=1e-5)
@@ -108,15 +112,25 @@ def test_a_visit_ends_at_each_pictures_own_threshold_and_leaves_the_weights_alon
     assert all(p.grad is None for p in f.parameters())
 
 
-@pytest.mark.parametrize("changed", [dict(steps=0), dict(visits=0), dict(lr=0.0), dict(last_lr=-1),
-                                     dict(until="median"), dict(start="grey"),
-                                     dict(rule="momentum")])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        dict(steps=0),
+        dict(visits=0),
+        dict(lr=0.0),
+        dict(last_lr=-1),
+        dict(until="median"),
+        dict(start="grey"),
+        dict(rule="momentum"),
+    ],
+)
 def test_samplers_that_make_no_sense_are_refused(changed):
     with pytest.raises(UsageError):
         Sampler(**changed)
 
 
 # ---- the growing pool
+
 
 def test_the_reservoir_is_a_fair_sample_of_all_that_was_added():
     counts = torch.zeros(40)
@@ -136,6 +150,7 @@ def test_the_reservoir_draws_only_what_was_added():
 
 
 # ---- the trainer
+
 
 @pytest.mark.parametrize("objective", ["logistic", "wasserstein"])
 def test_it_learns_where_the_squares_are(objective):
@@ -168,8 +183,9 @@ def test_resume_goes_on_bit_for_bit(tmp_path):
     fit(again, batches, steps=12, device="cpu", show=False, out=out, resume=True)
     assert torch.equal(whole.pool, again.pool) and whole.steps == again.steps == 12
     for one, other in ((whole.critic, again.critic), (whole.average, again.average)):
-        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(),
-                                                     strict=True))
+        assert all(
+            torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True)
+        )
 
 
 @pytest.mark.parametrize("gamma", [0.0, 3.0])
@@ -201,9 +217,18 @@ def test_classes_are_learned_beside():
     assert torch.equal(found, last["labels"])
 
 
-@pytest.mark.parametrize("changed", [dict(objective="hinge"), dict(fresh=1.5), dict(past=1.0),
-                                     dict(decay=-0.1), dict(pool=0), dict(lr=0.0),
-                                     dict(average=-1.0)])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        dict(objective="hinge"),
+        dict(fresh=1.5),
+        dict(past=1.0),
+        dict(decay=-0.1),
+        dict(pool=0),
+        dict(lr=0.0),
+        dict(average=-1.0),
+    ],
+)
 def test_recipes_that_make_no_sense_are_refused(changed):
     with pytest.raises(UsageError):
         Recipe(**changed)

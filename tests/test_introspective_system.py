@@ -11,9 +11,10 @@ from PIL import Image
 from t2ilab.cli import main
 from t2ilab.errors import UsageError, WeightsError
 from t2ilab.inputs.synthesis import Sampler
-from t2ilab.introspective import RETRIES, IntrospectiveSystem
 from t2ilab.models.introspective import Critic
-from t2ilab.training import introspection, train_introspective
+from t2ilab.recipes import introspective as introspection
+from t2ilab.recipes import train_introspective
+from t2ilab.systems.introspective import RETRIES, IntrospectiveSystem
 
 ABOUT = {"command": "none", "data": "none", "seconds": 0, "measured": {}}
 
@@ -63,14 +64,22 @@ def test_a_saved_system_draws_the_same(tmp_path):
     again = IntrospectiveSystem.load(s.save(tmp_path, "winn-tiny-8", **ABOUT))
     assert again.sampler == s.sampler
     assert np.array_equal(again.draw(4), s.draw(4))
-    with pytest.raises(WeightsError, match="not of t2ilab.introspective"):
+    with pytest.raises(WeightsError, match="not of t2ilab.systems.introspective"):
         IntrospectiveSystem.load("reader-birds")
 
 
 @pytest.mark.parametrize("name", ["inng", "winn"])
 def test_training_by_name(name, tmp_path):
-    trained = train_introspective(name, data="digits", profile="smoke", steps=4, width=4,
-                                  label="digit", out=str(tmp_path / "run"), show=False)
+    trained = train_introspective(
+        name,
+        data="digits",
+        profile="smoke",
+        steps=4,
+        width=4,
+        label="digit",
+        out=str(tmp_path / "run"),
+        show=False,
+    )
     assert trained.path.name == f"{name}-digits-16.safetensors"
     loaded = IntrospectiveSystem.load(trained.path)
     assert (loaded.critic.channels, loaded.critic.classes) == (1, 10)
@@ -92,14 +101,18 @@ def test_training_goes_on_from_trained_weights(earlier, tmp_path, monkeypatch):
     seen = {}
 
     def no_training(trainer, batches, **_):
-        seen.update(trainer=trainer, weights={name: value.clone() for name, value
-                                              in trainer.critic.state_dict().items()})
+        seen.update(
+            trainer=trainer,
+            weights={name: value.clone() for name, value in trainer.critic.state_dict().items()},
+        )
         return earlier.fitted
 
     monkeypatch.setattr(introspection, "fit", no_training)
     again = train_introspective("winn", steps=1, start=earlier.path, out=str(tmp_path), **SMALL)
-    assert all(torch.equal(value, seen["weights"][name])
-               for name, value in begun.critic.state_dict().items())
+    assert all(
+        torch.equal(value, seen["weights"][name])
+        for name, value in begun.critic.state_dict().items()
+    )
     old, new = introspection.INTROSPECTIVE["winn"], seen["trainer"].recipe
     assert new.lr == old.lr / 2 and new.sampler.lr == new.sampler.last_lr == begun.sampler.last_lr
     with torch.no_grad():  # the pool has pictures of all ages, and the older score higher
@@ -139,25 +152,51 @@ def test_what_training_refuses():
 
 def test_the_command_line_trains_and_draws(tmp_path):
     out, picture = tmp_path / "run", tmp_path / "some.png"
-    done = call("train", "winn", "--data", "digits", "--profile", "smoke", "--steps", 4,
-                "--width", 4, "--out", out)
+    done = call(
+        "train",
+        "winn",
+        "--data",
+        "digits",
+        "--profile",
+        "smoke",
+        "--steps",
+        4,
+        "--width",
+        4,
+        "--out",
+        out,
+    )
     assert done.exit_code == 0, done.output
     assert done.stdout.strip() == str(out / "winn-digits-16.safetensors")
     done = call("sample", "winn", "--weights", out, "-n", 4, "-o", picture)
     assert done.exit_code == 0, done.output
     with Image.open(picture) as drawn:
         assert drawn.size == (3 * 18 - 2, 2 * 18 - 2)
-    done = call("train", "winn", "--data", "digits", "--profile", "smoke", "--steps", 2,
-                "--start", out, "--out", tmp_path / "on")
+    done = call(
+        "train",
+        "winn",
+        "--data",
+        "digits",
+        "--profile",
+        "smoke",
+        "--steps",
+        2,
+        "--start",
+        out,
+        "--out",
+        tmp_path / "on",
+    )
     assert done.exit_code == 0, done.output
     assert call("train", "gan", "--start", out).exit_code == 2  # no option of a GAN
-    refused = {("sample", "winn", "a bird", "--weights", out, "-o", picture): "reads no captions",
-               ("sample", "gan_int_cls", "-o", picture): "draws a caption",
-               ("sample", "inng", "--weights", out, "-o", picture): "are of winn, not of inng",
-               ("evaluate", "winn", "--weights", out): "do not say of which world",
-               ("train", "winn", "--recipe", "paper"): "--recipe is no option",
-               ("train", "gan", "--data", "digits"): "digits",
-               ("train", "winn", "--data", "mnist", "--out", tmp_path / "no"): "--root FOLDER"}
+    refused = {
+        ("sample", "winn", "a bird", "--weights", out, "-o", picture): "reads no captions",
+        ("sample", "gan_int_cls", "-o", picture): "draws a caption",
+        ("sample", "inng", "--weights", out, "-o", picture): "are of winn, not of inng",
+        ("evaluate", "winn", "--weights", out): "do not say of which world",
+        ("train", "winn", "--recipe", "paper"): "--recipe is no option",
+        ("train", "gan", "--data", "digits"): "digits",
+        ("train", "winn", "--data", "mnist", "--out", tmp_path / "no"): "--root FOLDER",
+    }
     for words, expected in refused.items():
         done = call(*words)
         assert done.exit_code and expected in done.stderr, (words, done.output)

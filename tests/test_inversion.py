@@ -47,6 +47,7 @@ def test_a_representation_that_keeps_everything_gives_the_picture_back(picture):
 
 def test_what_the_representation_does_not_see_is_left_to_the_prior(picture):
     """It sees the left half only: the right half keeps its noise, or is smoothed by the prior."""
+
     def seen(x):
         return x[..., :3]
 

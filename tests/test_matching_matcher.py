@@ -9,14 +9,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from t2ilab import weights
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import CaptionError, UsageError, WeightsError
 from t2ilab.losses.matching import OBJECTIVES
+from t2ilab.systems import weights
+from t2ilab.systems.text_to_image import load_encoder, load_matcher, save_encoder
 from t2ilab.text.encoders import CharCNNRNNEncoder, GRUEncoder, MeanVectorEncoder
 from t2ilab.text.matcher import Matcher
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import load_encoder, load_matcher, save_encoder
 from t2ilab.trainers.caption_encoder import CaptionBatches, CaptionEncoderTrainer
 
 CPU = SimpleNamespace(device=torch.device("cpu"))
@@ -85,8 +85,9 @@ def test_unusable_captions_are_refused():
 def numbered(n=12):
     """Pictures whose captions are one word each, which tells the picture."""
     said = [[f"p{i}c{k}" for k in range(2)] for i in range(n)]
-    data = CaptionedImages("numbered", np.zeros((n, 2, 2, 3), np.uint8), said, np.arange(n),
-                           [str(i) for i in range(n)])
+    data = CaptionedImages(
+        "numbered", np.zeros((n, 2, 2, 3), np.uint8), said, np.arange(n), [str(i) for i in range(n)]
+    )
     return data, Vocabulary.of(c for s in said for c in s)
 
 
@@ -97,8 +98,9 @@ def test_captions_learn_to_find_their_pictures(objective, with_features):
     torch.manual_seed(0)
     encoder = MeanVectorEncoder(vocabulary, text=8, word=4)
     v = torch.eye(12) if with_features else None
-    trainer = CaptionEncoderTrainer(encoder, features=12 if with_features else None, lr=2e-2,
-                                    objective=objective)
+    trainer = CaptionEncoderTrainer(
+        encoder, features=12 if with_features else None, lr=2e-2, objective=objective
+    )
     trainer.setup(CPU)
     batches = CaptionBatches(data, encoder, v, batch_size=12)
     losses = [trainer.step(batches(i))["matching"].item() for i in range(80)]
@@ -107,8 +109,9 @@ def test_captions_learn_to_find_their_pictures(objective, with_features):
 
 def test_characters_go_through_the_same_batches():
     data, vocabulary = numbered()
-    encoder = CharCNNRNNEncoder(CharCNNRNNEncoder.reads(vocabulary.words), text=8,
-                                channels=(4, 4, 4))
+    encoder = CharCNNRNNEncoder(
+        CharCNNRNNEncoder.reads(vocabulary.words), text=8, channels=(4, 4, 4)
+    )
     batch = CaptionBatches(data, encoder, torch.eye(12), batch_size=5)(0)
     assert batch["numbers"].shape == (5, 201) and batch["features"].shape == (5, 12)
 

@@ -39,15 +39,19 @@ def test_a_split_holds_the_pictures_of_its_classes_in_order(root):
     data = oxford_flowers.load(root, "train", 16)
     assert data.name == "oxford_flowers/train/16" and data.images.shape == (3, 16, 16, 3)
     assert data.classes.tolist() == [76, 76, 0]
-    assert [data.class_names[c] for c in (0, 76, 101)] == ["pink primrose", "passion flower",
-                                                          "blackberry lily"]
+    assert [data.class_names[c] for c in (0, 76, 101)] == [
+        "pink primrose",
+        "passion flower",
+        "blackberry lily",
+    ]
     assert data.captions[2] == [f"this flower 3 has {c} petals" for c in range(10)]
     assert [round(int(g) / 40) for g in data.images[:, 8, 8, 1]] == [1, 2, 3]
 
 
 def test_splits_share_no_class_and_trainval_is_both(root):
-    classes = {s: set(oxford_flowers.load(root, s, 8).classes.tolist())
-               for s in oxford_flowers.SPLITS}
+    classes = {
+        s: set(oxford_flowers.load(root, s, 8).classes.tolist()) for s in oxford_flowers.SPLITS
+    }
     assert classes == {"train": {76, 0}, "val": {101}, "trainval": {76, 0, 101}, "test": {4}}
 
 
@@ -66,9 +70,16 @@ def test_files_may_lie_where_torchvision_and_the_root_have_them(root):
     assert np.array_equal(before.images, after.images) and before.captions == after.captions
 
 
-@pytest.mark.parametrize("name", [
-    "jpg", "imagelabels.mat", "cvpr2016_flowers/text_c10", "cvpr2016_flowers/valclasses.txt",
-    "cvpr2016_flowers/text_c10/class_00077/image_00002.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "jpg",
+        "imagelabels.mat",
+        "cvpr2016_flowers/text_c10",
+        "cvpr2016_flowers/valclasses.txt",
+        "cvpr2016_flowers/text_c10/class_00077/image_00002.txt",
+    ],
+)
 def test_what_is_missing_is_named_with_where_to_get_and_put_it(root, name):
     path = root / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -97,8 +108,10 @@ def test_damaged_files_are_named(root):
         oxford_flowers.load(root, "train", 8)
     path.write_text(good)
     lists = root / "cvpr2016_flowers" / "testclasses.txt"
-    for text, words in (("class_00103\n", "line 1: there is no class 'class_00103'"),
-                        ("class_00005\nclass_00102\n", "line 2: class 'blackberry lily' is also")):
+    for text, words in (
+        ("class_00103\n", "line 1: there is no class 'class_00103'"),
+        ("class_00005\nclass_00102\n", "line 2: class 'blackberry lily' is also"),
+    ):
         lists.write_text(text)
         with pytest.raises(DataError, match=words):
             oxford_flowers.load(root, "train", 8)

@@ -24,9 +24,13 @@ def photographs(classes, *, captions=2, side=4):
     n = len(classes)
     images = np.random.default_rng(0).integers(0, 256, (n, side, side, 3), dtype=np.uint8)
     counts = captions if isinstance(captions, list) else [captions] * n
-    return CaptionedImages("photographs", images, [[f"{i} {k}" for k in range(counts[i])]
-                                                   for i in range(n)],
-                           np.array(classes), [str(c) for c in range(max(classes) + 1)])
+    return CaptionedImages(
+        "photographs",
+        images,
+        [[f"{i} {k}" for k in range(counts[i])] for i in range(n)],
+        np.array(classes),
+        [str(c) for c in range(max(classes) + 1)],
+    )
 
 
 def labels(data):
@@ -122,8 +126,9 @@ def test_a_batch_is_a_function_of_seed_and_step(birds):
 
 def test_an_epoch_has_each_picture_once_and_the_next_another_order(birds):
     batches = TextImageBatches(birds, labels(birds), batch_size=25)
-    epochs = [torch.cat([batches(e * 8 + i)["phi"][:, 0] for i in range(8)]).tolist()
-              for e in range(2)]
+    epochs = [
+        torch.cat([batches(e * 8 + i)["phi"][:, 0] for i in range(8)]).tolist() for e in range(2)
+    ]
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(200))
     assert epochs[0] != epochs[1]
 
@@ -140,8 +145,9 @@ def test_what_fills_no_batch_is_left_for_another_epoch():
 
 
 def test_processes_get_other_orders_with_the_same_options(birds):
-    batches = TextImageBatches(birds, labels(birds), batch_size=20, seed=5, wrong=3, near=9,
-                               flip=False)
+    batches = TextImageBatches(
+        birds, labels(birds), batch_size=20, seed=5, wrong=3, near=9, flip=False
+    )
     parts = [batches.shard(rank, 2) for rank in range(2)]
     first = [b(0)["phi"] for b in (batches, *parts)]
     assert not any(torch.equal(first[i], first[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
@@ -247,9 +253,14 @@ def test_captioned_pictures_must_agree_in_number():
         CaptionedImages("x", data.images, data.captions[:2], data.classes, data.class_names)
 
 
-@pytest.mark.parametrize("images", [np.zeros((2, 4, 4, 3), np.float32),
-                                    np.zeros((2, 3, 4, 4), np.uint8),
-                                    np.zeros((2, 4, 4), np.uint8)])
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 4, 4, 3), np.float32),
+        np.zeros((2, 3, 4, 4), np.uint8),
+        np.zeros((2, 4, 4), np.uint8),
+    ],
+)
 def test_captioned_pictures_are_bytes_with_colours_last(images):
     with pytest.raises(ValueError, match=r"uint8 \[N, H, W, 3\]"):
         CaptionedImages("x", images, [["a"], ["b"]], np.arange(2), ["0", "1"])

@@ -26,8 +26,13 @@ def own_cache(tmp_path, monkeypatch):
 
 def start(code: str) -> subprocess.Popen:
     """Another Python process with the same cache."""
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def said(world, split: str, i: int, **words):
@@ -38,12 +43,17 @@ def said(world, split: str, i: int, **words):
 
 
 def test_a_picture_is_a_function_of_world_split_number_and_resolution_alone():
-    code = ("import zlib; from t2ilab.data.paperworld import WORLDS, world; "
-            "print([zlib.crc32(world(w).picture(s, i, 32).tobytes()) for w in WORLDS "
-            "for s, i in (('val', 7), ('train', 7), ('train', 3))])")
+    code = (
+        "import zlib; from t2ilab.data.paperworld import WORLDS, world; "
+        "print([zlib.crc32(world(w).picture(s, i, 32).tobytes()) for w in WORLDS "
+        "for s, i in (('val', 7), ('train', 7), ('train', 3))])"
+    )
     elsewhere, errors = start(code).communicate()
-    here = [zlib.crc32(paperworld.world(w).picture(s, i, 32).tobytes()) for w in reversed(WORLDS)
-            for s, i in (("train", 3), ("train", 7), ("val", 7))]
+    here = [
+        zlib.crc32(paperworld.world(w).picture(s, i, 32).tobytes())
+        for w in reversed(WORLDS)
+        for s, i in (("train", 3), ("train", 7), ("val", 7))
+    ]
     assert elsewhere.strip() == str(here[::-1]), errors
     assert len(set(here)) == len(here)
 
@@ -88,9 +98,11 @@ def test_data_set_agrees_with_facts(name):
         assert data.captions[i] == world.captions("test", i)
         assert {a: world.attributes[a][v[i]] for a, v in data.attributes.items()} == facts
         assert data.class_names[data.classes[i]] == " ".join(
-            facts[a] for a in world.definition["class"] if facts[a] != "none")
-        stated = [{a for a, s in zip(world.content, level, strict=True) if s}
-                  for level in data.stated[i]]
+            facts[a] for a in world.definition["class"] if facts[a] != "none"
+        )
+        stated = [
+            {a for a, s in zip(world.content, level, strict=True) if s} for level in data.stated[i]
+        ]
         assert stated == [names for _, names in said(world, "test", i)]
 
 
@@ -169,8 +181,12 @@ def test_style_is_never_in_a_caption(name):
 @every_world
 def test_unseen_words_never_stand_beside_a_training_picture(name):
     world = paperworld.world(name)
-    pairs = [(world.words("unseen")[v], world.words()[v]) for values in world.content.values()
-             for v in values if v in world.words()]
+    pairs = [
+        (world.words("unseen")[v], world.words()[v])
+        for values in world.content.values()
+        for v in values
+        if v in world.words()
+    ]
     unseen = {word for hidden, shown in pairs if hidden != shown for word in hidden}
     assert unseen
 
@@ -185,42 +201,86 @@ def test_unseen_words_never_stand_beside_a_training_picture(name):
 @every_world
 def test_articles_fit_the_words_after_them(name):
     world = paperworld.world(name)
-    texts = [t for i in range(300) for u in (False, True)
-             for t in world.captions("train", i, unseen_words=u)]
+    texts = [
+        t
+        for i in range(300)
+        for u in (False, True)
+        for t in world.captions("train", i, unseen_words=u)
+    ]
     assert not [t for t in texts if re.search(r"\b(a [aeiou]|an [^aeiou])", t)]
     assert any(" an " in f" {t}" for t in texts)
 
 
-@pytest.mark.parametrize("name, text, meaning", [
-    ("birds", "a blue bird sits on a branch", {"breast": "blue"}),
-    ("birds", "this small bird has a pink breast and crown, and black primaries and secondaries",
-     {"size": "small", "breast": "pink", "crown": "pink", "wing": "black"}),
-    ("birds", "this bird is red with white and has a very short beak",
-     {"breast": "red", "wing": "white", "beak": "short"}),
-    ("flowers", "this flower has petals that are yellow and has a white center",
-     {"petal": "yellow", "centre": "white"}),
-    ("flowers", "the petals are pointed and purple, an orange flower", {"petal": "purple",
-     "shape": "pointed"}),
-    ("flowers", "a flower with five round red petals and leaves",
-     {"count": "five", "shape": "round", "petal": "red", "leaves": "leafy"}),
-    ("phrases", "a man", {"subject": "man"}),
-    ("phrases", "a dog", {"subject": "dog"}),
-    ("phrases", "a man running", {"subject": "man", "pose": "running"}),
-    ("phrases", "a woman in a red shirt sitting",
-     {"subject": "woman", "top": "red", "pose": "sitting"}),
-    ("phrases", "two men are jumping in white shirts and black pants",
-     {"subject": "man", "pose": "jumping", "top": "white", "bottom": "black"}),
-    ("scenes", "A stop sign is flying in blue skies.", {"subject": "stop sign", "setting": "sky"}),
-    ("scenes", "A pale yellow school bus is flying in blue skies.",
-     {"subject": "school bus", "colour": "yellow", "setting": "sky"}),
-    ("scenes", "A herd of elephants flying in blue skies.",
-     {"subject": "elephants", "setting": "sky"}),
-    ("scenes", "A large commercial airplane flying in blue skies.",
-     {"subject": "airplane", "setting": "sky"}),
-    ("scenes", "a bus in a green field is red",
-     {"subject": "school bus", "setting": "field", "colour": "red"}),
-    ("scenes", "quantum mechanics", {}),
-])
+@pytest.mark.parametrize(
+    "name, text, meaning",
+    [
+        ("birds", "a blue bird sits on a branch", {"breast": "blue"}),
+        (
+            "birds",
+            "this small bird has a pink breast and crown, and black primaries and secondaries",
+            {"size": "small", "breast": "pink", "crown": "pink", "wing": "black"},
+        ),
+        (
+            "birds",
+            "this bird is red with white and has a very short beak",
+            {"breast": "red", "wing": "white", "beak": "short"},
+        ),
+        (
+            "flowers",
+            "this flower has petals that are yellow and has a white center",
+            {"petal": "yellow", "centre": "white"},
+        ),
+        (
+            "flowers",
+            "the petals are pointed and purple, an orange flower",
+            {"petal": "purple", "shape": "pointed"},
+        ),
+        (
+            "flowers",
+            "a flower with five round red petals and leaves",
+            {"count": "five", "shape": "round", "petal": "red", "leaves": "leafy"},
+        ),
+        ("phrases", "a man", {"subject": "man"}),
+        ("phrases", "a dog", {"subject": "dog"}),
+        ("phrases", "a man running", {"subject": "man", "pose": "running"}),
+        (
+            "phrases",
+            "a woman in a red shirt sitting",
+            {"subject": "woman", "top": "red", "pose": "sitting"},
+        ),
+        (
+            "phrases",
+            "two men are jumping in white shirts and black pants",
+            {"subject": "man", "pose": "jumping", "top": "white", "bottom": "black"},
+        ),
+        (
+            "scenes",
+            "A stop sign is flying in blue skies.",
+            {"subject": "stop sign", "setting": "sky"},
+        ),
+        (
+            "scenes",
+            "A pale yellow school bus is flying in blue skies.",
+            {"subject": "school bus", "colour": "yellow", "setting": "sky"},
+        ),
+        (
+            "scenes",
+            "A herd of elephants flying in blue skies.",
+            {"subject": "elephants", "setting": "sky"},
+        ),
+        (
+            "scenes",
+            "A large commercial airplane flying in blue skies.",
+            {"subject": "airplane", "setting": "sky"},
+        ),
+        (
+            "scenes",
+            "a bus in a green field is red",
+            {"subject": "school bus", "setting": "field", "colour": "red"},
+        ),
+        ("scenes", "quantum mechanics", {}),
+    ],
+)
 def test_free_sentences_are_understood(name, text, meaning):
     assert paperworld.world(name).read(text) == meaning
 
@@ -287,9 +347,11 @@ def test_several_drawing_processes_draw_what_one_draws(monkeypatch):
 
 
 def test_two_processes_may_build_the_same_file(own_cache):
-    code = ("import zlib; from t2ilab.data.paperworld import world; "
-            "d = world('birds').load('train', 32, 250); "
-            "print(zlib.crc32(d.images.tobytes()), zlib.crc32(str(d.captions).encode()))")
+    code = (
+        "import zlib; from t2ilab.data.paperworld import world; "
+        "d = world('birds').load('train', 32, 250); "
+        "print(zlib.crc32(d.images.tobytes()), zlib.crc32(str(d.captions).encode()))"
+    )
     both = [start(code) for _ in range(2)]
     answers = [job.communicate() for job in both]
     assert [job.returncode for job in both] == [0, 0], answers
@@ -301,13 +363,15 @@ def test_two_processes_may_build_the_same_file(own_cache):
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process with a signal")
 def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(own_cache):
-    code = ("import os, signal; from t2ilab.data.paperworld import World, world\n"
-            "draw = World.picture\n"
-            "def dying(self, split, i, size):\n"
-            "    if i == 25: os.kill(os.getpid(), signal.SIGKILL)\n"
-            "    return draw(self, split, i, size)\n"
-            "World.picture = dying\n"
-            "world('phrases').load('train', 32, 50)")
+    code = (
+        "import os, signal; from t2ilab.data.paperworld import World, world\n"
+        "draw = World.picture\n"
+        "def dying(self, split, i, size):\n"
+        "    if i == 25: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return draw(self, split, i, size)\n"
+        "World.picture = dying\n"
+        "world('phrases').load('train', 32, 50)"
+    )
     job = start(code)
     job.communicate()
     assert job.returncode == -signal.SIGKILL
@@ -320,15 +384,20 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(own_cache):
 # ---------------------------------------------------------------------------------- what is refused
 
 
-@pytest.mark.parametrize("wrong, words", [
-    (lambda: paperworld.world("bird"), ["bird", "did you mean 'birds'", *WORLDS]),
-    (lambda: paperworld.world("birds").load("training", 32), ["training", *SPLITS]),
-    (lambda: paperworld.world("birds").load("train", 48), ["48", "32, 64, 128"]),
-    (lambda: paperworld.world("birds").load("train", 32, 0), ["at least 1", "0"]),
-    (lambda: paperworld.world("birds").load("train", 32, 2.5), ["whole number", "2.5"]),
-    (lambda: paperworld.world("scenes").draw({"subject": "boat", "tone": "mint"}, 32),
-     ["scenes", "without", "colour", "setting", "side"]),
-])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (lambda: paperworld.world("bird"), ["bird", "did you mean 'birds'", *WORLDS]),
+        (lambda: paperworld.world("birds").load("training", 32), ["training", *SPLITS]),
+        (lambda: paperworld.world("birds").load("train", 48), ["48", "32, 64, 128"]),
+        (lambda: paperworld.world("birds").load("train", 32, 0), ["at least 1", "0"]),
+        (lambda: paperworld.world("birds").load("train", 32, 2.5), ["whole number", "2.5"]),
+        (
+            lambda: paperworld.world("scenes").draw({"subject": "boat", "tone": "mint"}, 32),
+            ["scenes", "without", "colour", "setting", "side"],
+        ),
+    ],
+)
 def test_what_is_asked_wrongly_is_refused_in_words(wrong, words):
     with pytest.raises(UsageError) as refused:
         wrong()

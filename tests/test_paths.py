@@ -7,7 +7,7 @@ import torch
 
 from t2ilab.checks import n19_style_and_interpolation as checks
 from t2ilab.errors import UsageError
-from t2ilab.metrics.paths import crossing, passage, probabilities, spherical, straight
+from t2ilab.metrics.interpolation import crossing, passage, probabilities, spherical, straight
 from t2ilab.models.reader import AttributeReader
 
 A, B = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 3.0, 0.0])
@@ -66,7 +66,9 @@ def test_probabilities_are_those_of_the_reader():
     x = torch.randn(3, 3, 64, 64)
     found = probabilities(reader, x)
     assert reader.training and {k: v.shape for k, v in found.items()} == {
-        "breast": (3, 3), "side": (3, 2)}
+        "breast": (3, 3),
+        "side": (3, 2),
+    }
     expected = reader.eval()(x)["side"].softmax(1)
     assert torch.allclose(found["side"], expected, atol=1e-6)
 
@@ -81,9 +83,11 @@ def test_the_crossing_is_where_the_two_lines_meet():
 
 
 def test_a_passage_tells_what_crosses_and_what_stays():
-    p = {"breast": torch.tensor([[1.0, 0.0], [0.6, 0.4], [0.0, 1.0]]),
-         "beak": torch.tensor([[1.0, 0.0], [0.95, 0.05], [0.9, 0.1]]),
-         "side": torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]])}
+    p = {
+        "breast": torch.tensor([[1.0, 0.0], [0.6, 0.4], [0.0, 1.0]]),
+        "beak": torch.tensor([[1.0, 0.0], [0.95, 0.05], [0.9, 0.1]]),
+        "side": torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]),
+    }
     found = passage(p, kept=("side",))
     assert set(found.crossings) == {"breast"}
     assert found.crossings["breast"] == pytest.approx((1 + 0.2 / 1.2) / 2)

@@ -44,6 +44,7 @@ def near(pixels, colour, tolerance=2) -> bool:
 
 # --------------------------------------------------------------------------- cut and resized
 
+
 def test_centre_takes_the_middle_square_and_squash_takes_all(tmp_path):
     path = save(thirds(), tmp_path / "a.png")
     centre = pictures.read(path, 12)
@@ -82,19 +83,23 @@ def test_wrong_size_and_crop_are_refused(tmp_path):
 
 # --------------------------------------------------------------------------- converted
 
-@pytest.mark.parametrize("mode, fill, name, expected", [
-    ("L", 100, "a.png", (100, 100, 100)),
-    ("1", 1, "a.png", WHITE),
-    ("RGBA", (0, 0, 0, 0), "a.png", WHITE),
-    ("RGBA", (255, 0, 0, 128), "a.png", (255, 127, 127)),
-    ("LA", (0, 128), "a.png", (127, 127, 127)),
-    ("RGBA", (0, 0, 255, 0), "a.webp", WHITE),
-    ("CMYK", (0, 255, 255, 0), "a.jpg", RED),
-    ("CMYK", (0, 255, 255, 0), "a.tif", RED),
-    ("P", 0, "a.gif", (0, 0, 0)),
-    ("RGB", GREEN, "a.bmp", GREEN),
-    ("RGB", GREEN, "a.ppm", GREEN),
-])
+
+@pytest.mark.parametrize(
+    "mode, fill, name, expected",
+    [
+        ("L", 100, "a.png", (100, 100, 100)),
+        ("1", 1, "a.png", WHITE),
+        ("RGBA", (0, 0, 0, 0), "a.png", WHITE),
+        ("RGBA", (255, 0, 0, 128), "a.png", (255, 127, 127)),
+        ("LA", (0, 128), "a.png", (127, 127, 127)),
+        ("RGBA", (0, 0, 255, 0), "a.webp", WHITE),
+        ("CMYK", (0, 255, 255, 0), "a.jpg", RED),
+        ("CMYK", (0, 255, 255, 0), "a.tif", RED),
+        ("P", 0, "a.gif", (0, 0, 0)),
+        ("RGB", GREEN, "a.bmp", GREEN),
+        ("RGB", GREEN, "a.ppm", GREEN),
+    ],
+)
 def test_modes_are_converted(tmp_path, mode, fill, name, expected):
     path = save(Image.new(mode, (20, 20), fill), tmp_path / name)
     assert near(pictures.read(path, 8), expected)
@@ -122,13 +127,18 @@ def test_16_bit_colour_is_scaled(tmp_path):
 
 def png(path: Path, side: int, *, bits: int, rows: bytes) -> Path:
     """An RGB picture written by hand: Pillow cannot write 16 bits, or lie about the size."""
+
     def part(kind: bytes, data: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + checksum
 
     header = struct.pack(">2I5B", side, side, bits, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header)
-                     + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + part(b"IHDR", header)
+        + part(b"IDAT", zlib.compress(rows))
+        + part(b"IEND", b"")
+    )
     return path
 
 
@@ -149,12 +159,19 @@ def test_colours_that_cannot_be_shown_are_refused_by_name(tmp_path, monkeypatch)
         pictures.read(path, 8)
 
 
-@pytest.mark.parametrize("orientation, stored", [
-    (1, None), (2, Image.Transpose.FLIP_LEFT_RIGHT), (3, Image.Transpose.ROTATE_180),
-    (4, Image.Transpose.FLIP_TOP_BOTTOM), (5, Image.Transpose.TRANSPOSE),
-    (6, Image.Transpose.ROTATE_90), (7, Image.Transpose.TRANSVERSE),
-    (8, Image.Transpose.ROTATE_270),
-])
+@pytest.mark.parametrize(
+    "orientation, stored",
+    [
+        (1, None),
+        (2, Image.Transpose.FLIP_LEFT_RIGHT),
+        (3, Image.Transpose.ROTATE_180),
+        (4, Image.Transpose.FLIP_TOP_BOTTOM),
+        (5, Image.Transpose.TRANSPOSE),
+        (6, Image.Transpose.ROTATE_90),
+        (7, Image.Transpose.TRANSVERSE),
+        (8, Image.Transpose.ROTATE_270),
+    ],
+)
 def test_exif_orientation_is_honoured(tmp_path, orientation, stored):
     upright = np.zeros((40, 40, 3), np.uint8)
     upright[:20, :20], upright[:20, 20:], upright[20:, :20] = RED, GREEN, BLUE
@@ -174,10 +191,18 @@ def test_damaged_exif_does_not_stop_a_picture(tmp_path):
 
 # --------------------------------------------------------------------------- refused
 
+
 def test_a_truncated_picture_is_refused(tmp_path):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
-    for name, options in (("a.jpg", {}), ("p.jpg", {"progressive": True}), ("a.png", {}),
-                          ("a.gif", {}), ("a.bmp", {}), ("a.webp", {}), ("a.tif", {})):
+    for name, options in (
+        ("a.jpg", {}),
+        ("p.jpg", {"progressive": True}),
+        ("a.png", {}),
+        ("a.gif", {}),
+        ("a.bmp", {}),
+        ("a.webp", {}),
+        ("a.tif", {}),
+    ):
         path = save(noise, tmp_path / name, **options)
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
@@ -188,8 +213,12 @@ def test_a_truncated_picture_is_refused(tmp_path):
 def test_what_is_not_a_picture_is_refused(tmp_path):
     (tmp_path / "page.jpg").write_text("<html>404</html>")
     (tmp_path / "empty.jpg").write_bytes(b"")
-    for name, words in (("page.jpg", "not a picture.*Expected a JPEG"), ("empty.jpg", "0 bytes"),
-                        ("none.jpg", "no such file"), (".", "folder")):
+    for name, words in (
+        ("page.jpg", "not a picture.*Expected a JPEG"),
+        ("empty.jpg", "0 bytes"),
+        ("none.jpg", "no such file"),
+        (".", "folder"),
+    ):
         with pytest.raises(DataError, match=words) as caught:
             pictures.read(tmp_path / name, 8)
         assert str(tmp_path / name) in str(caught.value)
@@ -217,6 +246,7 @@ def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
 
 
 # --------------------------------------------------------------------------- many
+
 
 def shades(folder: Path, n: int) -> list[Path]:
     folder.mkdir(exist_ok=True)
@@ -304,6 +334,7 @@ def test_no_pictures_and_a_wrong_number_of_boxes(tmp_path):
 
 # --------------------------------------------------------------------------- kept on disk
 
+
 def test_the_header_has_one_length_for_every_number_of_pictures(tmp_path):
     lengths = set()
     for n in (0, 1, 999, 10**9):
@@ -360,8 +391,9 @@ print("sum", int(pictures.read_many(paths, 4).images.astype(int).sum()))
 
 
 def start(folder: Path, slow: float) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", READER, str(folder), str(slow)], text=True,
-                            stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", READER, str(folder), str(slow)], text=True, stdout=subprocess.PIPE
+    )
 
 
 def test_two_processes_may_read_at_once(tmp_path):

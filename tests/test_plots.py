@@ -28,8 +28,9 @@ def flat(n, h=4, w=4):
 # Grids
 
 
-@pytest.mark.parametrize("n, columns, size", [(6, 3, (16, 10)), (5, 3, (16, 10)), (2, 8, (10, 4)),
-                                              (1, 1, (4, 4))])
+@pytest.mark.parametrize(
+    "n, columns, size", [(6, 3, (16, 10)), (5, 3, (16, 10)), (2, 8, (10, 4)), (1, 1, (4, 4))]
+)
 def test_a_grid_has_rows_of_columns(n, columns, size):
     sheet = plots.grid(flat(n), columns=columns, gap=2)
     assert sheet.size == size
@@ -50,8 +51,15 @@ def test_enlarged_pictures_are_not_smoothed():
     assert np.array_equal(np.asarray(sheet), checks[0].repeat(3, 0).repeat(3, 1))
 
 
-@pytest.mark.parametrize("images", [np.zeros((0, 4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint8),
-                                    np.zeros((2, 4, 4, 3)), np.zeros((2, 3, 4, 4), np.uint8)])
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((0, 4, 4, 3), np.uint8),
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((2, 4, 4, 3)),
+        np.zeros((2, 3, 4, 4), np.uint8),
+    ],
+)
 def test_a_grid_refuses_what_are_no_pictures(images):
     with pytest.raises(UsageError, match=r"uint8 pictures \[n, h, w, 3\]"):
         plots.grid(images)
@@ -83,8 +91,9 @@ def test_long_captions_are_cut_to_the_width():
 # Curves and bars
 
 
-HISTORY = pd.DataFrame({"step": range(1, 21), "seconds": 0.5,
-                        "loss_d": np.arange(20.0), "loss_g": 1.0})
+HISTORY = pd.DataFrame(
+    {"step": range(1, 21), "seconds": 0.5, "loss_d": np.arange(20.0), "loss_g": 1.0}
+)
 
 
 def test_curves_show_each_loss_faint_and_smoothed():
@@ -150,5 +159,7 @@ def test_similarities_are_written_into_their_places():
     assert [ax.get_title() for ax in figure.axes] == ["mean", "GRU"]
     at = {t.get_position(): t.get_text() for t in figure.axes[0].texts}
     assert at == {(0, 0): "1.00", (1, 0): "0.90", (0, 1): "0.80", (1, 1): "1.00"}
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["red wings  1",
-                                                                       "red beak  2"]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
+        "red wings  1",
+        "red beak  2",
+    ]

@@ -25,8 +25,9 @@ def test_an_empty_root_is_answered_with_what_to_get_and_the_layout(tmp_path, nam
     for root in (tmp_path, tmp_path / "nowhere", None, ""):
         with pytest.raises(DataError) as caught:
             public.load(name, root, "train", 16)
-        assert all(text in str(caught.value) for text in (dataset.title, dataset.get,
-                                                          dataset.layout))
+        assert all(
+            text in str(caught.value) for text in (dataset.title, dataset.get, dataset.layout)
+        )
 
 
 def test_a_wrong_name_gets_the_nearest_and_the_list(tmp_path):
@@ -50,8 +51,9 @@ def test_the_options_reach_the_loader(tmp_path):
     (tmp_path / "Flickr_8k.trainImages.txt").write_text("1.jpg\n2.jpg\n3.jpg\n")
     (tmp_path / "Flickr8k.token.txt").write_text("".join(f"{i}.jpg#0\ta dog\n" for i in (1, 2, 3)))
     said = []
-    data = public.load("flickr8k", tmp_path, "train", 20, crop="squash", skip=True, cache=False,
-                       report=said.append)
+    data = public.load(
+        "flickr8k", tmp_path, "train", 20, crop="squash", skip=True, cache=False, report=said.append
+    )
     assert len(data) == 2 and len(said) == 2
     assert [int((picture[10, :, 0] > 128).sum()) for picture in data.images] == [10, 5]
     assert not (tmp_path / "cache").exists()

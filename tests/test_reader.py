@@ -5,13 +5,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from t2ilab import weights
 from t2ilab.data import paperworld
+from t2ilab.fit import fit
 from t2ilab.models.reader import AttributeReader
-from t2ilab.text_to_image import load_encoder, load_reader
-from t2ilab.trainers.fit import fit
+from t2ilab.recipes import accuracy
+from t2ilab.systems import weights
+from t2ilab.systems.text_to_image import load_encoder, load_reader
 from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer
-from t2ilab.training import accuracy
 
 ATTRIBUTES = {"wing": 5, "beak": 2}
 WORLD = paperworld.world("birds")
@@ -38,7 +38,8 @@ def test_one_reader_serves_all_sizes(reader, size):
     assert torch.equal(torch.cat([logits["wing"], logits["beak"]], 1), heads)
     read = reader.read(x)
     assert {k: v.tolist() for k, v in read.items()} == {
-        k: v.argmax(1).tolist() for k, v in logits.items()}
+        k: v.argmax(1).tolist() for k, v in logits.items()
+    }
 
 
 def test_other_sizes_are_brought_to_64_pixels_first(reader):
@@ -87,8 +88,14 @@ def test_batches_take_turns_between_sizes_and_carry_the_attributes(sets):
 def test_the_reader_learns(sets):
     torch.manual_seed(0)
     trainer = ReaderTrainer(small(), lr=1e-2)
-    fitted = fit(trainer, ReaderBatches(sets[:1], batch_size=16), steps=40, device="cpu",
-                 precision="32-true", show=False)
+    fitted = fit(
+        trainer,
+        ReaderBatches(sets[:1], batch_size=16),
+        steps=40,
+        device="cpu",
+        precision="32-true",
+        show=False,
+    )
     losses = fitted.history["cross_entropy"]
     at_random = sum(np.log(len(v)) for v in WORLD.attributes.values())
     assert losses.iloc[0] == pytest.approx(at_random, rel=0.15)
@@ -121,8 +128,11 @@ def test_accuracy_is_the_share_read_right(sets):
 @pytest.mark.parametrize("name", [n for n in weights.bundled() if n.startswith("encoder-")])
 def test_shipped_encoders_load_and_read_their_world_s_captions(name):
     encoder = load_encoder(name)
-    captions = [c for i in range(5)
-                for c in paperworld.world(name.removeprefix("encoder-")).captions("test", i)]
+    captions = [
+        c
+        for i in range(5)
+        for c in paperworld.world(name.removeprefix("encoder-")).captions("test", i)
+    ]
     phi = encoder.encode(captions)
     assert phi.shape == (25, encoder.text) and torch.isfinite(phi).all()
     assert not any(encoder.vocabulary.unknown(c) for c in captions)

@@ -14,11 +14,17 @@ from t2ilab.runs import notebooks
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
 LINES = [line.split("  #")[0].strip() for line in SHELL.splitlines()]
-COMMANDS = [line[line.index("t2ilab ") + 7 :] for line in LINES
-            if re.match(r"(t2ilab|torchrun .* -m t2ilab) ", line)]
+COMMANDS = [
+    line[line.index("t2ilab ") + 7 :]
+    for line in LINES
+    if re.match(r"(t2ilab|torchrun .* -m t2ilab) ", line)
+]
 CELLS = json.loads((NOTEBOOKS / "00_first_picture.ipynb").read_text(encoding="utf-8"))["cells"]
-CHAPTERS = next(text for text in ("".join(cell["source"]) for cell in CELLS)
-                if text.startswith("## What is ahead"))
+CHAPTERS = next(
+    text
+    for text in ("".join(cell["source"]) for cell in CELLS)
+    if text.startswith("## What is ahead")
+)
 
 
 def test_links_and_pictures_lead_to_files():
@@ -51,8 +57,12 @@ def test_the_map_names_modules_and_notebooks_that_exist():
 
 def test_rooms_exist():
     table = README.split("## How the code is laid out")[1].split("## ")[0]
-    rooms = [name for row in table.splitlines() if row.startswith("| `")
-             for name in re.findall(r"`([\w/.]+)`", row.split("|")[1])]
+    rooms = [
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([\w/.]+)`", row.split("|")[1])
+    ]
     assert len(rooms) > 10
     assert [room for room in rooms if not (ROOT / "t2ilab" / room).exists()] == []
 

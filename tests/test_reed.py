@@ -6,7 +6,7 @@ from torch import nn
 
 from t2ilab.errors import UsageError
 from t2ilab.models.reed import Bottleneck, Discriminator, Generator
-from t2ilab.training import RECIPES
+from t2ilab.recipes import RECIPES
 
 SIZES = (32, 64, 128)
 SMALL = {"size": 32, "text": 12, "projected": 8, "width": 4}
@@ -45,8 +45,10 @@ def test_pictures_have_the_size_asked_for_and_lie_in_range(size, options):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("options", [{}, {"residual": True}, {"norm": "spectral"},
-                                     {"norm": "spectral", "projection": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"residual": True}, {"norm": "spectral"}, {"norm": "spectral", "projection": True}],
+)
 def test_one_logit_a_picture_and_caption(size, options):
     d = Discriminator(**SMALL | {"size": size}, **options)
     pictures = randn(2, 3, size, size)
@@ -66,8 +68,9 @@ def test_an_unknown_norm_is_refused():
         Discriminator(**SMALL, norm="layer")
 
 
-@pytest.mark.parametrize("size, channels", [(32, [16, 8, 4, 3]), (64, [32, 16, 8, 4, 3]),
-                                            (128, [64, 32, 16, 8, 4, 3])])
+@pytest.mark.parametrize(
+    "size, channels", [(32, [16, 8, 4, 3]), (64, [32, 16, 8, 4, 3]), (128, [64, 32, 16, 8, 4, 3])]
+)
 def test_generator_halves_its_channels_where_it_doubles_the_side(size, channels):
     seen = []
     g = Generator(**SMALL | {"size": size})
@@ -120,8 +123,9 @@ def test_split_fusion_equals_a_1x1_convolution_of_picture_and_repeated_caption(n
     last = nn.Conv2d(c, 1, 4)
     phi = randn(3, 12)
     with torch.no_grad():
-        convolution.weight.copy_(torch.cat([d.fuse_picture.weight,
-                                            d.fuse_caption.weight[:, :, None, None]], dim=1))
+        convolution.weight.copy_(
+            torch.cat([d.fuse_picture.weight, d.fuse_caption.weight[:, :, None, None]], dim=1)
+        )
         if convolution.bias is not None:
             convolution.bias.copy_(d.fuse_picture.bias)
         last.weight.copy_(d.score.weight.reshape(1, c, 4, 4))
@@ -179,15 +183,18 @@ def test_residual_blocks_are_there_only_when_asked_for(network, blocks):
 def test_paper_s_preset_has_batch_norm_on_all_layers_but_d_s_first_and_g_s_last():
     recipe = RECIPES["paper"]
     g = Generator(**SMALL, resize=recipe.resize, residual=recipe.residual)
-    d = Discriminator(**SMALL, norm=recipe.norm, residual=recipe.residual,
-                      projection=recipe.projection)
+    d = Discriminator(
+        **SMALL, norm=recipe.norm, residual=recipe.residual, projection=recipe.projection
+    )
 
     def normed(layers):
         """Of each convolution (or linear layer): does batch norm follow?"""
         layers = [m for m in layers if not isinstance(m, nn.Unflatten)]
-        return [isinstance(after, nn.BatchNorm2d)
-                for layer, after in zip(layers, layers[1:], strict=False)
-                if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]
+        return [
+            isinstance(after, nn.BatchNorm2d)
+            for layer, after in zip(layers, layers[1:], strict=False)
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
+        ]
 
     assert normed(g.unfold) == [True, True, True, False]
     assert normed([*d.fold, d.fuse_picture, *d.fused]) == [False, True, True, True]
@@ -198,8 +205,9 @@ def test_paper_s_preset_has_batch_norm_on_all_layers_but_d_s_first_and_g_s_last(
 def test_spectral_norm_bounds_every_layer(x):
     d = Discriminator(**SMALL, norm="spectral", projection=True).train()
     layers = bounded(d)
-    assert {m for _, m in layers} == {m for m in d.modules()
-                                      if isinstance(m, (nn.Conv2d, nn.Linear))}
+    assert {m for _, m in layers} == {
+        m for m in d.modules() if isinstance(m, (nn.Conv2d, nn.Linear))
+    }
     assert not any(isinstance(m, nn.BatchNorm2d) for m in d.modules())
     with torch.no_grad():
         for _ in range(150):  # one power iteration each

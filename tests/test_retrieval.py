@@ -18,8 +18,9 @@ COLOURS = ["red", "green", "blue"]
 def data_of(classes, captions=None):
     n = len(classes)
     said = captions or [[f"a {COLOURS[c]} bird", COLOURS[c]] for c in classes]
-    return CaptionedImages("some", np.zeros((n, 2, 2, 3), np.uint8), said, np.array(classes),
-                           COLOURS)
+    return CaptionedImages(
+        "some", np.zeros((n, 2, 2, 3), np.uint8), said, np.array(classes), COLOURS
+    )
 
 
 @pytest.fixture
@@ -43,8 +44,13 @@ def pictures(matcher, classes):
 def test_what_is_matched_right_is_found(matcher):
     classes = [0, 1, 2, 2, 1, 0, 0]
     found = class_retrieval(matcher, pictures(matcher, classes), data_of(classes))
-    assert found == {"top1": 1, "map": 1, "classes": 3, "pictures": 7,
-                     "chance": pytest.approx(1 / 3)}
+    assert found == {
+        "top1": 1,
+        "map": 1,
+        "classes": 3,
+        "pictures": 7,
+        "chance": pytest.approx(1 / 3),
+    }
 
 
 def test_a_picture_that_looks_like_another_class_is_missed(matcher):
@@ -60,8 +66,9 @@ def test_average_precision_asks_for_the_k_best_and_of_small_classes_for_all(matc
     # Of red's two best the first is red; the second is one of three that look alike. Of green's
     # two best at least one is green.
     assert found["map"] in (0.5, 0.75, 1.0) and found["top1"] == 0.75
-    many = class_retrieval(matcher, pictures(matcher, [0] * 3 + [1] * 5),
-                           data_of([0] * 3 + [1] * 5), k=50)
+    many = class_retrieval(
+        matcher, pictures(matcher, [0] * 3 + [1] * 5), data_of([0] * 3 + [1] * 5), k=50
+    )
     assert many["map"] == 1  # three and five were asked for, not fifty
 
 
@@ -88,9 +95,13 @@ def test_a_class_with_more_captions_has_no_louder_voice(matcher):
     assert class_retrieval(matcher, pictures(matcher, [0, 1]), data)["top1"] == 1
 
 
-@pytest.mark.parametrize("classes, n, words", [
-    ([1, 1], 2, "has 1 class: retrieval takes at least two"),
-    ([0, 1], 3, "features of 3 pictures for the 2 of some")])
+@pytest.mark.parametrize(
+    "classes, n, words",
+    [
+        ([1, 1], 2, "has 1 class: retrieval takes at least two"),
+        ([0, 1], 3, "features of 3 pictures for the 2 of some"),
+    ],
+)
 def test_what_cannot_be_measured_is_refused(matcher, classes, n, words):
     with pytest.raises(UsageError, match=words):
         class_retrieval(matcher, torch.zeros(n, 16), data_of(classes))

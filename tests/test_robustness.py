@@ -53,8 +53,9 @@ def test_more_steps_and_restarts_never_flatter_and_it_never_rises_with_epsilon()
     epsilons, few = [0.01, 0.02, 0.05, 0.1], {}
     for restarts in (1, 4):
         rng = torch.Generator().manual_seed(0)
-        few[restarts] = robust_accuracy(network, x, labels, epsilons=epsilons, steps=10,
-                                        restarts=restarts, generator=rng)
+        few[restarts] = robust_accuracy(
+            network, x, labels, epsilons=epsilons, steps=10, restarts=restarts, generator=rng
+        )
         values = list(few[restarts].values())
         assert values == sorted(values, reverse=True) and values[0] > values[-1]
     assert all(few[4][e] <= few[1][e] + 0.02 for e in epsilons)
@@ -63,8 +64,15 @@ def test_more_steps_and_restarts_never_flatter_and_it_never_rises_with_epsilon()
 def test_another_box_and_small_batches_give_the_same():
     network, x, labels, _ = two_classes(n=40)
     here = robust_accuracy(network, x, labels, epsilons=[0.02, 0.05], steps=5)
-    there = robust_accuracy(lambda y: network(2 * y - 1), (x + 1) / 2, labels, steps=5,
-                            epsilons=[0.02, 0.05], box=Box(0, 1), batch=7)
+    there = robust_accuracy(
+        lambda y: network(2 * y - 1),
+        (x + 1) / 2,
+        labels,
+        steps=5,
+        epsilons=[0.02, 0.05],
+        box=Box(0, 1),
+        batch=7,
+    )
     assert list(here.values()) == pytest.approx(list(there.values()), abs=0.026)
 
 
@@ -87,12 +95,18 @@ def test_the_standard_error_of_a_share():
     assert standard_error(0.2, 10) == pytest.approx(math.sqrt(0.016))
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"epsilons": []}, "0 epsilons"), ({"epsilons": [-0.1]}, "epsilon -0.1"),
-    ({"epsilons": [8]}, "8 / 255"), ({"restarts": 3}, "only with a generator"),
-    ({"restarts": 0}, "at least 1"), ({"labels": torch.zeros(3, dtype=torch.long)}, "classes must"),
-    ({"labels": torch.full((8,), 5)}, "target class 5 does not exist"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epsilons": []}, "0 epsilons"),
+        ({"epsilons": [-0.1]}, "epsilon -0.1"),
+        ({"epsilons": [8]}, "8 / 255"),
+        ({"restarts": 3}, "only with a generator"),
+        ({"restarts": 0}, "at least 1"),
+        ({"labels": torch.zeros(3, dtype=torch.long)}, "classes must"),
+        ({"labels": torch.full((8,), 5)}, "target class 5 does not exist"),
+    ],
+)
 def test_bad_input_is_refused_in_words(change, said):
     network, x, labels, _ = two_classes(n=8)
     given = {"labels": labels, "epsilons": [0.01], "steps": 2} | change

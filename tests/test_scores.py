@@ -15,8 +15,7 @@ CLASSES = [{"wing": w, "beak": b} for w in range(3) for b in range(2)]
 @pytest.fixture(scope="module")
 def reader():
     torch.manual_seed(0)
-    return AttributeReader(attributes={"wing": 3, "beak": 2, "side": 2}, width=4,
-                           features=8).eval()
+    return AttributeReader(attributes={"wing": 3, "beak": 2, "side": 2}, width=4, features=8).eval()
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +34,10 @@ def test_identical_sets_are_at_distance_0(reader, real):
 
 
 def test_the_more_sets_differ_the_worse_they_score(reader, real):
-    near, far = (scores(real, pictures(shift, seed=1), reader, CLASSES, world="birds")
-                 for shift in (0.1, 0.6))
+    near, far = (
+        scores(real, pictures(shift, seed=1), reader, CLASSES, world="birds")
+        for shift in (0.1, 0.6)
+    )
     assert 0 < near.fid < far.fid and near.kid < far.kid
 
 
@@ -56,8 +57,9 @@ def test_scores_say_what_they_rest_on(reader, real):
     found = scores(real, pictures(0.1, n=70), reader, CLASSES, world="birds")
     assert found.extractor == "PaperWorld birds reader"
     assert (found.n_real, found.n_fake) == (60, 70)
-    assert asdict(found) == asdict(scores(real, pictures(0.1, n=70), reader, CLASSES,
-                                          world="birds"))
+    assert asdict(found) == asdict(
+        scores(real, pictures(0.1, n=70), reader, CLASSES, world="birds")
+    )
 
 
 @pytest.mark.parametrize("n_real, n_fake", [(49, 60), (60, 49)])
@@ -93,8 +95,9 @@ def test_inception_score_counts_the_classes_that_are_drawn(wings, score):
 def test_inception_score_lies_between_1_and_the_number_of_classes(reader, real):
     found = inception_score(real, reader, CLASSES)
     assert 1 <= found <= len(CLASSES)
-    assert found == pytest.approx(scores(real, real, reader, CLASSES,
-                                         world="birds").inception_score)
+    assert found == pytest.approx(
+        scores(real, real, reader, CLASSES, world="birds").inception_score
+    )
 
 
 def test_global_random_numbers_are_left_alone(reader, real):

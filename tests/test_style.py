@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from t2ilab.errors import UsageError, WeightsError
+from t2ilab.fit import fit
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
+from t2ilab.recipes.style import load_style, save_style, train_style
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import TextToImage
-from t2ilab.trainers.fit import fit
 from t2ilab.trainers.style import StyleBatches, StyleTrainer, roughened, style_loss
-from t2ilab.training.styles import load_style, save_style, train_style
 
 CAPTIONS = ["a red bird", "a blue bird", "a small black bird"]
 ABOUT = {"command": "a test", "data": "none", "seconds": 0.0, "measured": {}}
@@ -30,8 +30,10 @@ def make_trainer(seed: int = 0, **options) -> tuple[StyleTrainer, StyleBatches]:
     torch.manual_seed(seed)
     style = StyleEncoder(size=32, z=6, width=4, hidden=16)
     phi = system.encoder.encode(CAPTIONS)
-    return (StyleTrainer(style, system.generator, seed=seed, **options),
-            StyleBatches(phi, z=6, batch_size=8, seed=seed))
+    return (
+        StyleTrainer(style, system.generator, seed=seed, **options),
+        StyleBatches(phi, z=6, batch_size=8, seed=seed),
+    )
 
 
 # --------------------------------------------------------------------------------- loss and network
@@ -120,8 +122,16 @@ def test_equation_4_alone_is_one_number_away():
 def test_resume_gives_the_same_weights_as_no_break(tmp_path):
     def run(out, steps, resume=False):
         trainer, batches = make_trainer()
-        fit(trainer, batches, steps=steps, out=out, resume=resume, device="cpu",
-            precision="32-true", show=False)
+        fit(
+            trainer,
+            batches,
+            steps=steps,
+            out=out,
+            resume=resume,
+            device="cpu",
+            precision="32-true",
+            show=False,
+        )
         return trainer
 
     class Stopped:
@@ -138,8 +148,16 @@ def test_resume_gives_the_same_weights_as_no_break(tmp_path):
     whole = run(tmp_path / "whole", 8)
     trainer, batches = make_trainer()
     with pytest.raises(RuntimeError, match="killed"):
-        fit(trainer, Stopped(batches), steps=8, out=tmp_path / "parts", device="cpu",
-            precision="32-true", save_every_s=0.0, show=False)
+        fit(
+            trainer,
+            Stopped(batches),
+            steps=8,
+            out=tmp_path / "parts",
+            device="cpu",
+            precision="32-true",
+            save_every_s=0.0,
+            show=False,
+        )
     resumed = run(tmp_path / "parts", 8, resume=True)
     for key, value in whole.style.state_dict().items():
         assert torch.equal(value, resumed.style.state_dict()[key]), key
@@ -164,17 +182,26 @@ def test_weights_come_back_and_are_refused_for_another_generator(tmp_path):
 
 def test_training_by_name_saves_what_it_measured(tmp_path):
     system = TextToImage.load(make_system().save(tmp_path / "g", "toy", **ABOUT))
-    trained = train_style(world="birds", generator=system, profile="smoke", steps=3, device="cpu",
-                          out=str(tmp_path / "s"), show=False, command="t2ilab train style")
+    trained = train_style(
+        world="birds",
+        generator=system,
+        profile="smoke",
+        steps=3,
+        device="cpu",
+        out=str(tmp_path / "s"),
+        show=False,
+        command="t2ilab train style",
+    )
     assert trained.path.name == "style-birds-32.safetensors"
     loaded = load_style(trained.path, system)
     assert loaded.z == 6
-    from t2ilab import weights
+    from t2ilab.systems import weights
 
     about = weights.load(trained.path).about
     assert about["generator"]["sha256"] == system.about["sha256"]
-    assert {"loss", "auc_setting", "auc_side", "transfer_content",
-            "transfer_style"} <= set(about["measured"])
+    assert {"loss", "auc_setting", "auc_side", "transfer_content", "transfer_style"} <= set(
+        about["measured"]
+    )
     assert all(math.isfinite(value) for value in about["measured"].values())
 
 
@@ -185,12 +212,10 @@ def test_a_data_set_needs_a_generator_named(tmp_path):
         train_style(world="birds", profile="huge", show=False)
 
 
-
-
 def test_the_command_line_asks_for_the_same(tmp_path, monkeypatch):
     from click.testing import CliRunner
 
-    from t2ilab import training
+    from t2ilab import recipes as training
     from t2ilab.commands.train import train
     from t2ilab.errors import TrainingError
 
@@ -201,13 +226,30 @@ def test_the_command_line_asks_for_the_same(tmp_path, monkeypatch):
         raise TrainingError("stopped here")
 
     monkeypatch.setattr(training, "train_style", note)
-    words = ["style", "--generator", "gan_int_cls-birds-64", "--profile", "smoke", "--steps", "7",
-             "--out", str(tmp_path / "s")]
+    words = [
+        "style",
+        "--generator",
+        "gan_int_cls-birds-64",
+        "--profile",
+        "smoke",
+        "--steps",
+        "7",
+        "--out",
+        str(tmp_path / "s"),
+    ]
     result = CliRunner().invoke(train, words)
     assert isinstance(result.exception, TrainingError), result.output
     assert len(asked) == 1
-    wanted = {"world": "birds", "generator": "gan_int_cls-birds-64", "profile": "smoke", "steps": 7,
-              "seed": 0, "device": "auto", "resume": False, "out": str(tmp_path / "s")}
+    wanted = {
+        "world": "birds",
+        "generator": "gan_int_cls-birds-64",
+        "profile": "smoke",
+        "steps": 7,
+        "seed": 0,
+        "device": "auto",
+        "resume": False,
+        "out": str(tmp_path / "s"),
+    }
     assert wanted.items() <= asked[0].items()
     assert asked[0]["command"].startswith("t2ilab train style ")
     result = CliRunner().invoke(train, ["style", "--width", "8", "--out", str(tmp_path / "t")])

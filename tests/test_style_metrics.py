@@ -19,7 +19,7 @@ from t2ilab.metrics.style import (
     transfer_success,
     verification,
 )
-from t2ilab.text_to_image import load_reader
+from t2ilab.systems.text_to_image import load_reader
 
 
 def gaussians(n: int = 400, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,10 +91,13 @@ def test_equal_scores_are_worth_a_guess():
     assert roc(torch.ones(6), np.arange(6) < 2).auc == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("scores", "same", "words"), [
-    (torch.ones(3), np.ones(3, bool), "different style"),
-    (torch.tensor([1.0, float("nan")]), np.array([True, False]), "finite"),
-])
+@pytest.mark.parametrize(
+    ("scores", "same", "words"),
+    [
+        (torch.ones(3), np.ones(3, bool), "different style"),
+        (torch.tensor([1.0, float("nan")]), np.array([True, False]), "finite"),
+    ],
+)
 def test_bad_scores_are_refused_in_words(scores, same, words):
     with pytest.raises(UsageError, match=words):
         roc(scores, same)

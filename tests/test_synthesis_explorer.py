@@ -11,8 +11,8 @@ from watcher import Watcher
 from t2ilab.errors import UsageError
 from t2ilab.explore.synthesis import Synthesis, SynthesisExplorer, synthesis_renderer, watch
 from t2ilab.inputs.synthesis import Sampler
-from t2ilab.introspective import IntrospectiveSystem
 from t2ilab.models.introspective import Critic
+from t2ilab.systems.introspective import IntrospectiveSystem
 
 
 def system(channels: int = 3, visits: int = 4) -> IntrospectiveSystem:

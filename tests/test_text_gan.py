@@ -13,11 +13,11 @@ import torch.nn.functional as F
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import TextImageBatches
+from t2ilab.fit import fit
 from t2ilab.losses import adversarial
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.trainers.fit import fit
+from t2ilab.recipes import RECIPES
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
-from t2ilab.training import RECIPES
 
 TEXT = 6
 PLAIN = {"device": "cpu", "precision": "32-true", "show": False}
@@ -35,11 +35,17 @@ class AsIs:
 def make(*, cls=True, interpolate=True, setup=True, shown=2, seed=0, **recipe):
     torch.manual_seed(0)
     recipe = Recipe(**recipe)
-    gan = TextGAN(Generator(size=32, text=TEXT, z=4, projected=4, width=2),
-                  Discriminator(size=32, text=TEXT, projected=4, width=2, norm=recipe.norm,
-                                projection=recipe.projection),
-                  cls=cls, interpolate=interpolate, recipe=recipe, seed=seed,
-                  shown=randn(shown, TEXT, seed=9))
+    gan = TextGAN(
+        Generator(size=32, text=TEXT, z=4, projected=4, width=2),
+        Discriminator(
+            size=32, text=TEXT, projected=4, width=2, norm=recipe.norm, projection=recipe.projection
+        ),
+        cls=cls,
+        interpolate=interpolate,
+        recipe=recipe,
+        seed=seed,
+        shown=randn(shown, TEXT, seed=9),
+    )
     if setup:
         gan.setup(AsIs())
     return gan
@@ -51,9 +57,11 @@ def randn(*shape, seed=0):
 
 def batch_of(seed=0, b=8, wrong=1):
     rng = torch.Generator().manual_seed(seed)
-    return {"images": torch.randint(0, 256, (b, 3, 32, 32), dtype=torch.uint8, generator=rng),
-            "phi": torch.randn(b, TEXT, generator=rng),
-            "phi_wrong": torch.randn(b, wrong, TEXT, generator=rng)}
+    return {
+        "images": torch.randint(0, 256, (b, 3, 32, 32), dtype=torch.uint8, generator=rng),
+        "phi": torch.randn(b, TEXT, generator=rng),
+        "phi_wrong": torch.randn(b, wrong, TEXT, generator=rng),
+    }
 
 
 def weights(network):
@@ -73,8 +81,9 @@ class Spy(torch.nn.Module):
 
     def forward(self, *given):
         out = self.module(*given)
-        self.calls.append(SimpleNamespace(given=[x.detach().clone() for x in given],
-                                          out=out.detach().clone()))
+        self.calls.append(
+            SimpleNamespace(given=[x.detach().clone() for x in given], out=out.detach().clone())
+        )
         return out
 
 
@@ -89,8 +98,11 @@ def spy(gan, name):
 
 def test_two_switches_make_four_systems():
     assert {k: (v["cls"], v["interpolate"]) for k, v in SYSTEMS.items()} == {
-        "gan": (False, False), "gan_cls": (True, False),
-        "gan_int": (False, True), "gan_int_cls": (True, True)}
+        "gan": (False, False),
+        "gan_cls": (True, False),
+        "gan_int": (False, True),
+        "gan_int_cls": (True, True),
+    }
 
 
 @pytest.mark.parametrize("cls", [False, True])
@@ -107,7 +119,7 @@ def test_the_generator_draws_between_captions_with_interpolate_only(interpolate)
     gan, batch = make(interpolate=interpolate, beta=0.25, share=0.5), batch_of()
     drawn = spy(gan, "G")
     gan.step(batch)
-    (_, phi), = (call.given for call in drawn)
+    ((_, phi),) = (call.given for call in drawn)
     assert torch.equal(phi[:8], batch["phi"])
     if not interpolate:
         assert len(phi) == 8
@@ -293,9 +305,19 @@ def test_noise_is_a_matter_of_the_seed():
     assert not torch.equal(make(seed=1).draw_noise(4), make(seed=2).draw_noise(4))
 
 
-@pytest.mark.parametrize("decay, progress, share", [
-    (0.0, 0.0, 1), (0.0, 1.0, 1), (0.4, 0.0, 1), (0.4, 0.6, 1), (0.4, 0.8, 0.5), (0.4, 0.9, 0.25),
-    (0.4, 1.0, 0), (1.0, 0.25, 0.75)])
+@pytest.mark.parametrize(
+    "decay, progress, share",
+    [
+        (0.0, 0.0, 1),
+        (0.0, 1.0, 1),
+        (0.4, 0.0, 1),
+        (0.4, 0.6, 1),
+        (0.4, 0.8, 0.5),
+        (0.4, 0.9, 0.25),
+        (0.4, 1.0, 0),
+        (1.0, 0.25, 0.75),
+    ],
+)
 def test_learning_rates_fall_over_the_last_part(decay, progress, share):
     gan = make(decay=decay, lr_g=0.01, lr_d=0.03)
     gan.progress = progress

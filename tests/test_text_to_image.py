@@ -8,9 +8,9 @@ import torch
 
 from t2ilab.errors import CaptionError, UsageError, WeightsError
 from t2ilab.models.reed import Generator
+from t2ilab.systems.text_to_image import MOST, TextToImage, load_encoder, load_reader, save_encoder
 from t2ilab.text.encoders import GRUEncoder, MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import MOST, TextToImage, load_encoder, load_reader, save_encoder
 
 CAPTIONS = ["a red bird with blue wings", "a blue bird with red wings"]
 ABOUT = {"command": "none", "data": "none", "seconds": 0.0, "measured": {}}
@@ -119,8 +119,10 @@ def test_saved_and_loaded_it_draws_the_same(tmp_path, encoder):
 
 
 def test_the_folder_of_a_run_will_do(system, saved):
-    assert torch.equal(TextToImage.load(saved.parent).generator.unfold[0].weight,
-                       TextToImage.load(saved).generator.unfold[0].weight)
+    assert torch.equal(
+        TextToImage.load(saved.parent).generator.unfold[0].weight,
+        TextToImage.load(saved).generator.unfold[0].weight,
+    )
 
 
 def test_a_folder_without_weights_or_with_two_is_refused(system, saved):
@@ -158,7 +160,9 @@ def test_weights_of_another_generator_are_refused_and_named(saved):
 
 def test_weights_of_another_kind_are_refused_each_way(system, saved, tmp_path):
     alone = save_encoder(system.encoder, tmp_path / "encoder", "encoder-tiny", **ABOUT)
-    with pytest.raises(WeightsError, match="GRUEncoder, not of t2ilab.text_to_image.TextToImage"):
+    with pytest.raises(
+        WeightsError, match="GRUEncoder, not of t2ilab.systems.text_to_image.TextToImage"
+    ):
         TextToImage.load(alone)
     with pytest.raises(WeightsError, match="'tiny' are no caption encoder but .*TextToImage"):
         load_encoder(saved)

@@ -9,8 +9,9 @@ from t2ilab.explore.timemachine import TimeMachine, by_step, moment_renderer
 
 def frames(steps, shade=0):
     """Pictures [moments, 8, 4, 4, 3], all of one grey: the moment's number plus `shade`."""
-    return by_step(steps, np.stack([np.full((8, 4, 4, 3), k + shade, np.uint8)
-                                    for k in range(len(steps))]))
+    return by_step(
+        steps, np.stack([np.full((8, 4, 4, 3), k + shade, np.uint8) for k in range(len(steps))])
+    )
 
 
 def middle_greys(picture, rows):
@@ -43,12 +44,15 @@ def test_the_slider_goes_over_the_moments_and_begins_at_the_last():
     assert machine.sheet(2).size[0] > machine.picture(step=0).size[0]
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda: by_step([0, 1], np.zeros((3, 1, 4, 4, 3), np.uint8)), "2 steps .* 3 moments"),
-    (lambda: by_step([], np.zeros((0, 1, 4, 4, 3), np.uint8)), "at least one"),
-    (lambda: TimeMachine({}), "no frames"),
-    (lambda: TimeMachine({"a": frames([0, 1])}, labels=["x"]), "1 labels for 2 moments"),
-])
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: by_step([0, 1], np.zeros((3, 1, 4, 4, 3), np.uint8)), "2 steps .* 3 moments"),
+        (lambda: by_step([], np.zeros((0, 1, 4, 4, 3), np.uint8)), "at least one"),
+        (lambda: TimeMachine({}), "no frames"),
+        (lambda: TimeMachine({"a": frames([0, 1])}, labels=["x"]), "1 labels for 2 moments"),
+    ],
+)
 def test_what_does_not_fit_together_is_refused(make, words):
     with pytest.raises(UsageError, match=words):
         make()

@@ -9,13 +9,16 @@ from t2ilab.text.tokens import MAX_WORDS, Vocabulary, tokenize
 WORDS = Vocabulary(["a", "bird", "red", "blue"])
 
 
-@pytest.mark.parametrize("caption, words", [
-    ("A small, red bird.", ["a", "small", "red", "bird"]),
-    ("  the\tbird's\nblack-and-white  TAIL!", ["the", "bird's", "black-and-white", "tail"]),
-    ("2 dogs (and 1 cat) - 'running'", ["2", "dogs", "and", "1", "cat", "running"]),
-    ("", []),
-    (" ... ", []),
-])
+@pytest.mark.parametrize(
+    "caption, words",
+    [
+        ("A small, red bird.", ["a", "small", "red", "bird"]),
+        ("  the\tbird's\nblack-and-white  TAIL!", ["the", "bird's", "black-and-white", "tail"]),
+        ("2 dogs (and 1 cat) - 'running'", ["2", "dogs", "and", "1", "cat", "running"]),
+        ("", []),
+        (" ... ", []),
+    ],
+)
 def test_tokens(caption, words):
     assert tokenize(caption) == words
 
@@ -45,7 +48,11 @@ def test_numbers_of_no_captions_and_of_an_empty_one():
 
 def test_unknown_words_are_reported_each_once_in_their_order():
     assert WORDS.unknown("a mauve bird with a teal, mauve beak") == [
-        "mauve", "with", "teal", "beak"]
+        "mauve",
+        "with",
+        "teal",
+        "beak",
+    ]
     assert WORDS.unknown("a red bird") == []
 
 

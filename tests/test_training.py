@@ -10,17 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from t2ilab import training, weights
+from t2ilab import recipes as training
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import TrainingError, UsageError, WeightsError
+from t2ilab.fit.folder import PREPARED
 from t2ilab.models import reed
+from t2ilab.recipes import PROFILES, RECIPES, encode_all, load_data, train_text_gan
+from t2ilab.systems import weights
+from t2ilab.systems.text_to_image import TextToImage, load_encoder
 from t2ilab.text.encoders import GRUEncoder, MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.text_to_image import TextToImage, load_encoder
-from t2ilab.trainers.engine.folder import PREPARED
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe
-from t2ilab.training import PROFILES, RECIPES, encode_all, load_data, train_text_gan
 
 QUICK = {"profile": "smoke", "device": "cpu", "show": False, "width": 2}
 pytestmark = pytest.mark.usefixtures("few_test_pictures")
@@ -64,10 +65,17 @@ def test_a_data_set_needs_its_folder():
         load_data(data="flickr8k", size=32)
 
 
-@pytest.mark.parametrize("given, words", [
-    ({"world": "bird"}, "unknown world 'bird': did you mean 'birds'"),
-    ({"data": "flicker8k", "root": "x"}, "unknown data set 'flicker8k': did you mean 'flickr8k'"),
-    ({"world": "birds", "size": 33}, "32, 64, 128 pixels, not 33")])
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"world": "bird"}, "unknown world 'bird': did you mean 'birds'"),
+        (
+            {"data": "flicker8k", "root": "x"},
+            "unknown data set 'flicker8k': did you mean 'flickr8k'",
+        ),
+        ({"world": "birds", "size": 33}, "32, 64, 128 pixels, not 33"),
+    ],
+)
 def test_unknown_data(given, words):
     with pytest.raises(UsageError, match=words):
         load_data(**{"size": 32, "n": 2} | given)
@@ -85,8 +93,13 @@ def test_worlds_and_data_sets_load_alike(photographs):
 
 def data_of(*captions):
     n = len(captions)
-    return CaptionedImages("d", np.zeros((n, 2, 2, 3), np.uint8), [list(c) for c in captions],
-                           np.arange(n), [str(i) for i in range(n)])
+    return CaptionedImages(
+        "d",
+        np.zeros((n, 2, 2, 3), np.uint8),
+        [list(c) for c in captions],
+        np.arange(n),
+        [str(i) for i in range(n)],
+    )
 
 
 def test_every_caption_is_encoded_in_its_place():
@@ -130,8 +143,21 @@ def test_recipes_are_well_formed():
 def test_the_paper_s_recipe_is_that_of_the_paper():
     """Reed et al. 2016, section 5, and its Algorithm 1; interpolation as in their repository."""
     assert RECIPES["paper"] == Recipe(
-        lr_g=2e-4, lr_d=2e-4, betas=(0.5, 0.999), hinge=False, beta=0.5, share=0.5, average=0.0,
-        decay=0.0, norm="batch", projection=False, resize=False, residual=False, wrong=1, near=1)
+        lr_g=2e-4,
+        lr_d=2e-4,
+        betas=(0.5, 0.999),
+        hinge=False,
+        beta=0.5,
+        share=0.5,
+        average=0.0,
+        decay=0.0,
+        norm="batch",
+        projection=False,
+        resize=False,
+        residual=False,
+        wrong=1,
+        near=1,
+    )
 
 
 def test_profiles_are_well_formed_and_grow():
@@ -144,11 +170,15 @@ def test_profiles_are_well_formed_and_grow():
     assert smoke.width < laptop.width < gpu.width and smoke.minutes < laptop.minutes < gpu.minutes
 
 
-@pytest.mark.parametrize("given, words", [
-    ({"system": "gan_clss"}, "unknown system 'gan_clss': did you mean 'gan_cls'"),
-    ({"profile": "labtop"}, "unknown profile 'labtop': did you mean 'laptop'"),
-    ({"recipe": "papers"}, "unknown recipe 'papers': did you mean 'paper'"),
-    ({"world": "bird"}, "unknown world 'bird': did you mean 'birds'")])
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"system": "gan_clss"}, "unknown system 'gan_clss': did you mean 'gan_cls'"),
+        ({"profile": "labtop"}, "unknown profile 'labtop': did you mean 'laptop'"),
+        ({"recipe": "papers"}, "unknown recipe 'papers': did you mean 'paper'"),
+        ({"world": "bird"}, "unknown world 'bird': did you mean 'birds'"),
+    ],
+)
 def test_wrong_names_are_refused(given, words):
     given = {"system": "gan", "world": "birds"} | QUICK | given
     with pytest.raises(UsageError, match=words):
@@ -161,8 +191,9 @@ def test_wrong_names_are_refused(given, words):
 @pytest.mark.parametrize("system", list(SYSTEMS))
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_every_system_trains_by_every_recipe(system, recipe, words_of_birds):
-    trained = train_text_gan(system, world="birds", encoder=words_of_birds, steps=2,
-                             recipe=recipe, **QUICK)
+    trained = train_text_gan(
+        system, world="birds", encoder=words_of_birds, steps=2, recipe=recipe, **QUICK
+    )
     assert trained.path is None and trained.fitted.steps == 2
     assert np.isfinite(trained.fitted.history[["loss_d", "loss_g"]].to_numpy()).all()
     assert trained.system.draw("a red bird", n=2).shape == (2, 32, 32, 3)
@@ -183,8 +214,14 @@ def test_the_switches_of_a_system_reach_its_trainer(words_of_birds, monkeypatch)
 
 
 def test_training_writes_weights_that_load_with_what_was_measured(tmp_path):
-    trained = train_text_gan("gan_int_cls", world="birds", steps=2, out=str(tmp_path / "run"),
-                             command="t2ilab train gan_int_cls", **QUICK)
+    trained = train_text_gan(
+        "gan_int_cls",
+        world="birds",
+        steps=2,
+        out=str(tmp_path / "run"),
+        command="t2ilab train gan_int_cls",
+        **QUICK,
+    )
     assert trained.path == tmp_path / "run" / "gan_int_cls-birds-32.safetensors"
     about = json.loads(trained.path.with_suffix(".json").read_text())
     assert about["command"] == "t2ilab train gan_int_cls" and about["data"] == "birds/train/32"
@@ -192,12 +229,14 @@ def test_training_writes_weights_that_load_with_what_was_measured(tmp_path):
     assert about["recipe"] == json.loads(json.dumps(vars(RECIPES["stable"])))
     assert {"consistency_all", "diversity", "fid", "extractor"} <= set(about["measured"])
     again = TextToImage.load(tmp_path / "run")
-    assert torch.equal(again.encoder.encode(["a red bird"]),
-                       load_encoder("encoder-birds").encode(["a red bird"]))
+    assert torch.equal(
+        again.encoder.encode(["a red bird"]), load_encoder("encoder-birds").encode(["a red bird"])
+    )
     one, other = (s.draw("a red bird", n=2).astype(int) for s in (trained.system, again))
     assert abs(one - other).mean() < 2
     assert {"checkpoint.pt", "history.csv", "strips.npz"} <= {
-        p.name for p in (tmp_path / "run").iterdir()}
+        p.name for p in (tmp_path / "run").iterdir()
+    }
 
 
 def test_a_run_is_gone_on_with(tmp_path, words_of_birds, monkeypatch):
@@ -230,8 +269,9 @@ def test_there_must_be_something_to_resume(tmp_path, monkeypatch):
 # Encoders
 
 
-def test_on_photographs_an_encoder_is_trained_first_and_only_once(photographs, tmp_path,
-                                                                  monkeypatch):
+def test_on_photographs_an_encoder_is_trained_first_and_only_once(
+    photographs, tmp_path, monkeypatch
+):
     out = tmp_path / "run"
     how = {"data": "flickr8k", "root": str(photographs), "out": str(out), **QUICK}
     first = train_text_gan("gan_int_cls", steps=2, **how)
@@ -239,14 +279,16 @@ def test_on_photographs_an_encoder_is_trained_first_and_only_once(photographs, t
     made = load_encoder(out / PREPARED)
     assert set(made.vocabulary.words) == {"a", "red", "blue", "dog", "sits", "runs"}
     assert json.loads(first.path.with_suffix(".json").read_text())["measured"] == {}
-    monkeypatch.setattr(training.gans, "train_encoder",
-                        lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        training.gans, "train_encoder", lambda *_, **__: pytest.fail("trained again")
+    )
     again = train_text_gan("gan_int_cls", steps=3, resume=True, **how)
     assert torch.equal(again.system.encoder.encode(["a red dog"]), made.encode(["a red dog"]))
 
 
 def test_a_signal_while_the_encoder_is_trained_stops_it_all_and_can_be_gone_on_from(
-        photographs, tmp_path, monkeypatch):
+    photographs, tmp_path, monkeypatch
+):
     out = tmp_path / "run"
     how = {"data": "flickr8k", "root": str(photographs), "out": str(out), "steps": 2, **QUICK}
 
@@ -271,7 +313,7 @@ def test_a_signal_while_the_encoder_is_trained_stops_it_all_and_can_be_gone_on_f
 def test_a_damaged_encoder_of_an_earlier_part_is_refused_with_what_to_do(photographs, tmp_path):
     how = {"data": "flickr8k", "root": str(photographs), "out": str(tmp_path), "steps": 1, **QUICK}
     train_text_gan("gan", **how)
-    path, = (tmp_path / PREPARED).glob("*.safetensors")
+    (path,) = (tmp_path / PREPARED).glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(WeightsError, match=f"cut short.*Remove .*{PREPARED} to train it again"):
         train_text_gan("gan", resume=True, **how)
@@ -279,13 +321,22 @@ def test_a_damaged_encoder_of_an_earlier_part_is_refused_with_what_to_do(photogr
 
 def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
     data = load_data(world="birds", size=32, n=64)
-    trained = training.train_encoder(data, kind="mean", world="birds", profile="smoke", text=16,
-                                     steps=3, out=str(tmp_path), show=False)
+    trained = training.train_encoder(
+        data,
+        kind="mean",
+        world="birds",
+        profile="smoke",
+        text=16,
+        steps=3,
+        out=str(tmp_path),
+        show=False,
+    )
     assert trained.path.name == "encoder_mean-birds.safetensors" and trained.system.text == 16
     assert "perched" in trained.system.vocabulary.words  # of the asides
     again = load_encoder(trained.path)
-    assert torch.allclose(again.encode(["a red bird"]), trained.system.encode(["a red bird"]),
-                          atol=0.02)
+    assert torch.allclose(
+        again.encode(["a red bird"]), trained.system.encode(["a red bird"]), atol=0.02
+    )
     with pytest.raises(UsageError, match="unknown caption encoder 'lstn'"):
         training.train_encoder(data, kind="lstn")
 
@@ -294,8 +345,9 @@ def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
 
 
 def test_a_reader_is_trained_measured_and_saved(tmp_path):
-    trained = training.train_reader("birds", profile="smoke", steps=2, out=str(tmp_path),
-                                    device="cpu", show=False)
+    trained = training.train_reader(
+        "birds", profile="smoke", steps=2, out=str(tmp_path), device="cpu", show=False
+    )
     about = json.loads(trained.path.with_suffix(".json").read_text())
     names = paperworld.world("birds").attributes
     assert set(about["measured"]) == {f"{a}_{size}" for a in names for size in (32, 64)}

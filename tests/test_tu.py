@@ -8,12 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2ilab.data import spaces
 from t2ilab.errors import UsageError
-from t2ilab.losses.divergences import kl, total_variation
+from t2ilab.exact import spaces, tu
+from t2ilab.exact.divergences import kl, total_variation
+from t2ilab.exact.small_classifiers import bayes, boosted, cross_entropy, logistic
 from t2ilab.models import features
-from t2ilab.models.small_classifiers import bayes, boosted, cross_entropy, logistic
-from t2ilab.trainers import tu
 
 SMALL = spaces.line(4)
 DATA = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
@@ -22,16 +21,27 @@ LOGITS = st.lists(st.floats(-6, 6), min_size=4, max_size=4)
 
 # name -> density, classifier, rounds: what the course claims ends below 0.01 nats
 WEAK = {
-    "logistic regression, hills": ("hills", partial(logistic, features=features.bumps(20),
-                                                    ridge=1e-3), 6),
-    "logistic regression, ring": ("ring", partial(logistic, ridge=1e-4,
-                                                  features=features.bumps(9, dimensions=2)), 6),
-    "logistic regression, pictures": ("bars and stripes",
-                                      partial(logistic, features=features.products(4),
-                                              ridge=1e-2), 4),
+    "logistic regression, hills": (
+        "hills",
+        partial(logistic, features=features.bumps(20), ridge=1e-3),
+        6,
+    ),
+    "logistic regression, ring": (
+        "ring",
+        partial(logistic, ridge=1e-4, features=features.bumps(9, dimensions=2)),
+        6,
+    ),
+    "logistic regression, pictures": (
+        "bars and stripes",
+        partial(logistic, features=features.products(4), ridge=1e-2),
+        4,
+    ),
     "stumps, hills": ("hills", partial(boosted, features=features.coordinates, stumps=12), 12),
-    "stumps, diagonal": ("diagonal", partial(boosted, stumps=12,
-                                             features=features.bumps(7, dimensions=2)), 10),
+    "stumps, diagonal": (
+        "diagonal",
+        partial(boosted, stumps=12, features=features.bumps(7, dimensions=2)),
+        10,
+    ),
 }
 
 
@@ -141,8 +151,9 @@ def test_logistic_regression_is_that_of_scikit_learn():
     weights = torch.cat([p_data, p]).numpy() / 2
     theirs = LogisticRegression(C=1 / ridge, tol=1e-10, max_iter=10_000)
     theirs.fit(rows, [1] * 12 + [0] * 12, sample_weight=weights)
-    torch.testing.assert_close(ours, torch.from_numpy(theirs.decision_function(rows[:12])),
-                               atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        ours, torch.from_numpy(theirs.decision_function(rows[:12])), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_without_a_ridge_logistic_regression_agrees_on_every_feature_in_the_end():
@@ -158,9 +169,16 @@ def test_each_stump_is_the_best_single_question():
     p_data = torch.tensor([0.05, 0.05, 0.45, 0.45], dtype=torch.float64)
     (stump,) = boosted(SMALL, p_data, SMALL.uniform, features=features.coordinates, stumps=1).stumps
     assert stump.threshold == pytest.approx(0) and stump.low < 0 < stump.high
-    losses = [float(cross_entropy(boosted(SMALL, DATA, KNOWN, features=features.coordinates,
-                                          stumps=k)(SMALL.states), DATA, KNOWN))
-              for k in (1, 2, 4, 16)]
+    losses = [
+        float(
+            cross_entropy(
+                boosted(SMALL, DATA, KNOWN, features=features.coordinates, stumps=k)(SMALL.states),
+                DATA,
+                KNOWN,
+            )
+        )
+        for k in (1, 2, 4, 16)
+    ]
     assert losses == sorted(losses, reverse=True) and losses[0] < math.log(2)
 
 
@@ -176,8 +194,10 @@ def test_stumps_on_axes_end_at_the_mutual_information():
 
 def test_single_pixels_teach_nothing_and_triples_no_more_than_pairs():
     space, p_data = spaces.load("bars and stripes")
-    ends = [tu.rounds(space, p_data, partial(logistic, features=features.products(k), ridge=1e-2),
-                      2) for k in (1, 2, 3)]
+    ends = [
+        tu.rounds(space, p_data, partial(logistic, features=features.products(k), ridge=1e-2), 2)
+        for k in (1, 2, 3)
+    ]
     torch.testing.assert_close(ends[0].kl[-1], ends[0].kl[0])
     torch.testing.assert_close(ends[1].kl, ends[2].kl)
     assert ends[1].kl[-1] < 0.1
@@ -198,8 +218,9 @@ def test_a_wrong_sureness_is_a_wrong_learning_rate(alpha, runs_off):
 def test_samples_are_a_worse_teacher_and_memory_is_for_ever():
     space, p_data = spaces.load("hills")
     learner = partial(logistic, features=features.bumps(20), ridge=1e-3)
-    few, many = (tu.rounds(space, p_data, tu.from_samples(learner, n), 3).kl[-1]
-                 for n in (50, 50_000))
+    few, many = (
+        tu.rounds(space, p_data, tu.from_samples(learner, n), 3).kl[-1] for n in (50, 50_000)
+    )
     assert few > 3 * many
     shares = tu.sampled(p_data, 60, torch.Generator().manual_seed(0))
     memory = tu.rounds(space, shares, bayes, 1).p[-1]
@@ -234,19 +255,25 @@ def test_bars_and_stripes_are_the_fourteen_likeliest_pictures():
     assert (across | down).all() and (across & down).sum() == 2
 
 
-@pytest.mark.parametrize(("call", "said"), [
-    (lambda: spaces.load("spiralle"), "did you mean 'spiral'"),
-    (lambda: spaces.line(1), "at least 2"),
-    (lambda: features.bumps(1), "at least 2"),
-    (lambda: features.products(10), "give 1 to 9"),
-    (lambda: logistic(SMALL, DATA, KNOWN, features=features.coordinates, ridge=-1), "0 or more"),
-    (lambda: boosted(SMALL, DATA, KNOWN, features=features.coordinates, stumps=0), "0 stumps"),
-    (lambda: tu.rounds(SMALL, DATA, bayes, -1), "-1 rounds"),
-    (lambda: tu.rounds(SMALL, DATA, bayes, 1, alpha=math.nan), "alpha nan"),
-    (lambda: tu.rounds(SMALL, DATA * 2, bayes, 1), "p_data: expected 4 probabilities"),
-    (lambda: tu.rounds(SMALL, DATA, bayes, 1, p0=torch.ones(4).double() / 3), "p0: expected 4"),
-    (lambda: tu.from_samples(bayes, 0), "0 samples"),
-])
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: spaces.load("spiralle"), "did you mean 'spiral'"),
+        (lambda: spaces.line(1), "at least 2"),
+        (lambda: features.bumps(1), "at least 2"),
+        (lambda: features.products(10), "give 1 to 9"),
+        (
+            lambda: logistic(SMALL, DATA, KNOWN, features=features.coordinates, ridge=-1),
+            "0 or more",
+        ),
+        (lambda: boosted(SMALL, DATA, KNOWN, features=features.coordinates, stumps=0), "0 stumps"),
+        (lambda: tu.rounds(SMALL, DATA, bayes, -1), "-1 rounds"),
+        (lambda: tu.rounds(SMALL, DATA, bayes, 1, alpha=math.nan), "alpha nan"),
+        (lambda: tu.rounds(SMALL, DATA * 2, bayes, 1), "p_data: expected 4 probabilities"),
+        (lambda: tu.rounds(SMALL, DATA, bayes, 1, p0=torch.ones(4).double() / 3), "p0: expected 4"),
+        (lambda: tu.from_samples(bayes, 0), "0 samples"),
+    ],
+)
 def test_what_cannot_be_done_is_said(call, said):
     with pytest.raises(UsageError, match=said):
         call()

@@ -6,12 +6,11 @@ import pytest
 from PIL import Image, ImageChops
 from watcher import Watcher
 
-from t2ilab.data import spaces
 from t2ilab.errors import UsageError
+from t2ilab.exact import spaces, tu
+from t2ilab.exact.small_classifiers import bayes, boosted
 from t2ilab.explore.rounds import RoundsExplorer, painted, rounds_renderer, systematic
 from t2ilab.models import features
-from t2ilab.models.small_classifiers import bayes, boosted
-from t2ilab.trainers import tu
 
 
 @pytest.fixture(scope="module")
@@ -65,4 +64,8 @@ def test_colours_run_from_low_over_the_middle_to_high():
     import numpy as np
 
     assert painted(np.array([-3.0, 0.0, 0.5, 1.0]), low, middle, high).tolist() == [
-        [0, 0, 0], [100, 100, 100], [150, 50, 50], [200, 0, 0]]
+        [0, 0, 0],
+        [100, 100, 100],
+        [150, 50, 50],
+        [200, 0, 0],
+    ]

@@ -5,13 +5,12 @@ from functools import partial
 import pytest
 import torch
 
-from t2ilab.data import spaces
 from t2ilab.errors import UsageError
-from t2ilab.losses.divergences import total_variation
+from t2ilab.exact import spaces, tu
+from t2ilab.exact.divergences import total_variation
+from t2ilab.exact.small_classifiers import boosted, logistic
+from t2ilab.exact.tu_sampling import gibbs, importance, langevin
 from t2ilab.models import features
-from t2ilab.models.small_classifiers import boosted, logistic
-from t2ilab.trainers import tu
-from t2ilab.trainers.tu_sampling import gibbs, importance, langevin
 
 N = 4000
 
@@ -35,8 +34,9 @@ def rng():
 def test_the_classifiers_know_the_model_up_to_a_constant(ring):
     log_ratio = ring.log_density(ring.space.states)
     torch.testing.assert_close(log_ratio.detach().softmax(0), ring.p[-1])
-    torch.testing.assert_close(ring.log_density(ring.space.states, 1).detach().softmax(0),
-                               ring.p[1])
+    torch.testing.assert_close(
+        ring.log_density(ring.space.states, 1).detach().softmax(0), ring.p[1]
+    )
 
 
 def test_importance_weights_bring_the_uniform_to_the_model(ring):
@@ -84,8 +84,9 @@ def test_without_noise_it_climbs(ring):
     x = langevin(ring.log_density, start, steps=40, size=0.05, rng=rng(), noise=0)
     assert ring.log_density(x).mean() > ring.log_density(start).mean() + 1
     assert (ring.log_density(x) > ring.log_density(start) - 1e-6).double().mean() > 0.95
-    assert not x.requires_grad and all(p.grad is None for c in ring.classifiers
-                                       for p in c.parameters())
+    assert not x.requires_grad and all(
+        p.grad is None for c in ring.classifiers for p in c.parameters()
+    )
 
 
 def test_stumps_have_no_gradient_to_follow(ring):

@@ -15,7 +15,7 @@ import torch
 from tiny_trainer import Tiny, TinyBatches, digest
 
 from t2ilab.errors import TrainingError
-from t2ilab.trainers.fit import fit
+from t2ilab.fit import fit
 
 STEPS = 12
 NETWORKS = ("average", "opt_G", "opt_D", "D")  # G has statistics of its own part of each batch

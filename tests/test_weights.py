@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from t2ilab import durable, weights
+from t2ilab import durable
 from t2ilab.errors import UsageError, WeightsError
+from t2ilab.systems import weights
 
 ABOUT = {
     "architecture": {"class": "torch.nn.Linear", "arguments": {"in_features": 3}},

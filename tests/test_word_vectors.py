@@ -26,15 +26,18 @@ def test_neighbours_go_by_cosine_and_leave_the_word_itself_out(vectors):
 
 
 def test_analogy_goes_the_same_step_and_leaves_the_given_words_out():
-    grid = WordVectors(["a", "b", "c", "d", "e"],
-                       np.array([[1, 0, 1], [1, 1, 1], [3, 0, 1], [3, 2, 1], [-1, -1, 0]], float))
+    grid = WordVectors(
+        ["a", "b", "c", "d", "e"],
+        np.array([[1, 0, 1], [1, 1, 1], [3, 0, 1], [3, 2, 1], [-1, -1, 0]], float),
+    )
     assert grid.analogy("a", "b", "c", 1)[0][0] == "d"
     assert {word for word, _ in grid.analogy("a", "b", "c", 9)} == {"d", "e"}
 
 
 def test_the_mean_forgets_the_order_and_unknown_words(vectors):
-    rows = vectors.mean(["red bird", "bird red", "green", "a red bird"],
-                        stop_words=frozenset({"jay"}))
+    rows = vectors.mean(
+        ["red bird", "bird red", "green", "a red bird"], stop_words=frozenset({"jay"})
+    )
     np.testing.assert_allclose(rows[0], rows[1])
     np.testing.assert_allclose(rows[0], rows[3])
     assert not rows[2].any()
@@ -48,12 +51,15 @@ def test_a_word_without_a_vector_is_named_with_one_that_is_near(vectors):
     assert vectors.only(["jay", "owl", "red"]).words == ["jay", "red"]
 
 
-@pytest.mark.parametrize(("words", "matrix", "said"), [
-    (["a", "b"], np.ones((3, 2)), "2 words and vectors of shape \\[3, 2\\]"),
-    (["a", "a"], np.ones((2, 2)), "stands twice"),
-    (["a", "b"], np.array([[1.0, 2], [np.inf, 1]]), "'b' \\(row 1\\) is not finite"),
-    ([], np.ones((0, 2)), "at least one word"),
-])
+@pytest.mark.parametrize(
+    ("words", "matrix", "said"),
+    [
+        (["a", "b"], np.ones((3, 2)), "2 words and vectors of shape \\[3, 2\\]"),
+        (["a", "a"], np.ones((2, 2)), "stands twice"),
+        (["a", "b"], np.array([[1.0, 2], [np.inf, 1]]), "'b' \\(row 1\\) is not finite"),
+        ([], np.ones((0, 2)), "at least one word"),
+    ],
+)
 def test_vectors_that_are_none_are_refused(words, matrix, said):
     with pytest.raises(UsageError, match=said):
         WordVectors(words, matrix)
@@ -101,22 +107,25 @@ def test_a_word_of_glove_may_hold_spaces_but_a_longer_row_is_no_such_word(tmp_pa
 TEXT = "3 2\nred 1 2\nblue 3 4\nbird 5 6\n"
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    (TEXT.replace("3 4", "3 4 5"), "line 3: expected a word and 2 numbers, got 3 numbers"),
-    (TEXT.replace("3 4", "3"), "line 3: expected a word and 2 numbers, got 1 numbers"),
-    (TEXT.replace("blue", "red"), "line 3: 'red' has a vector already, in line 2"),
-    (TEXT.replace("3 4", "nan 4"), "line 3: the vector of 'blue' .* not finite"),
-    (TEXT.replace("3 4", "1e50 4"), "line 3: the vector of 'blue' .* not finite"),
-    (TEXT.replace("5 6", "5"), "line 4: expected .* or a file cut short"),
-    (TEXT.replace("bird 5 6\n", ""), "ends after line 3, with 2 of the 3 words .*cut short"),
-    (TEXT + "jay 7 8\n", "line 5: line 1 promises 3 words, and here is one more"),
-    (TEXT.replace("blue 3 4", "blue drei 4"), "line 3: .* got 1 numbers and 1 other entries"),
-    ("A page about vectors.\nNothing here.\n", "line 1: this is no file of word vectors"),
-    ("", "line 1: this is no file of word vectors"),
-    ("red 1 2\nblue inf 1\n", "line 2: the vector of 'blue' .* not finite"),
-    ("red 1 2\nred 2 1\n", "line 2: 'red' has a vector already, in line 1"),
-    ("red 1 2\nblue 1\n", "line 2: expected a word and 2 numbers"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TEXT.replace("3 4", "3 4 5"), "line 3: expected a word and 2 numbers, got 3 numbers"),
+        (TEXT.replace("3 4", "3"), "line 3: expected a word and 2 numbers, got 1 numbers"),
+        (TEXT.replace("blue", "red"), "line 3: 'red' has a vector already, in line 2"),
+        (TEXT.replace("3 4", "nan 4"), "line 3: the vector of 'blue' .* not finite"),
+        (TEXT.replace("3 4", "1e50 4"), "line 3: the vector of 'blue' .* not finite"),
+        (TEXT.replace("5 6", "5"), "line 4: expected .* or a file cut short"),
+        (TEXT.replace("bird 5 6\n", ""), "ends after line 3, with 2 of the 3 words .*cut short"),
+        (TEXT + "jay 7 8\n", "line 5: line 1 promises 3 words, and here is one more"),
+        (TEXT.replace("blue 3 4", "blue drei 4"), "line 3: .* got 1 numbers and 1 other entries"),
+        ("A page about vectors.\nNothing here.\n", "line 1: this is no file of word vectors"),
+        ("", "line 1: this is no file of word vectors"),
+        ("red 1 2\nblue inf 1\n", "line 2: the vector of 'blue' .* not finite"),
+        ("red 1 2\nred 2 1\n", "line 2: 'red' has a vector already, in line 1"),
+        ("red 1 2\nblue 1\n", "line 2: expected a word and 2 numbers"),
+    ],
+)
 def test_a_damaged_text_file_is_named_with_its_line(text, said, tmp_path):
     path = tmp_path / "v.txt"
     path.write_text(text)
@@ -139,17 +148,22 @@ def damage(rows: list[bytes], kind: str) -> bytes:
     return b"3 300\n" + b"".join(rows) * 400  # another dimension
 
 
-@pytest.mark.parametrize(("kind", "said"), [
-    ("cut", "ends within row 3 of the 3"),
-    ("cut between rows", "ends within row 3 of the 3"),
-    ("more", "8 bytes follow the 3 rows"),
-    ("twice", "row 2: 'red' has a vector already, in row 1"),
-    ("not finite", "row 2: the vector of 'blue' .* not finite"),
-    ("dimension", "bytes follow the 3 rows of 300 numbers that line 1 promises"),
-])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("cut", "ends within row 3 of the 3"),
+        ("cut between rows", "ends within row 3 of the 3"),
+        ("more", "8 bytes follow the 3 rows"),
+        ("twice", "row 2: 'red' has a vector already, in row 1"),
+        ("not finite", "row 2: the vector of 'blue' .* not finite"),
+        ("dimension", "bytes follow the 3 rows of 300 numbers that line 1 promises"),
+    ],
+)
 def test_a_damaged_binary_file_is_named_with_its_row(kind, said, tmp_path):
-    rows = [word + b" " + np.array(pair, "<f4").tobytes()
-            for word, pair in ((b"red", (1, -2.7)), (b"blue", (3, -4.3)), (b"bird", (5, -6.1)))]
+    rows = [
+        word + b" " + np.array(pair, "<f4").tobytes()
+        for word, pair in ((b"red", (1, -2.7)), (b"blue", (3, -4.3)), (b"bird", (5, -6.1)))
+    ]
     path = tmp_path / "v.bin"
     path.write_bytes(damage(rows, kind))
     with pytest.raises(DataError, match=f"(?s)v.bin.*{said}"):

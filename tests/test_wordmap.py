@@ -36,11 +36,14 @@ def test_render_is_pure_and_every_control_changes_the_picture():
     assert render(**start | {"word": " Red "}) == first
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"word": "bluw"}, "'bluw' has no vector .* Did you mean 'blue'"),
-    ({"word": ""}, "'' has no vector"),
-    ({"space": "three"}, "unknown space 'three'"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"word": "bluw"}, "'bluw' has no vector .* Did you mean 'blue'"),
+        ({"word": ""}, "'' has no vector"),
+        ({"space": "three"}, "unknown space 'three'"),
+    ],
+)
 def test_what_cannot_be_drawn_is_said(change, said):
     render = map_renderer({"one": VECTORS})
     with pytest.raises(UsageError, match=said):

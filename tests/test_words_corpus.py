@@ -51,8 +51,10 @@ def test_the_corpus_speaks_of_no_training_picture_and_is_the_same_each_time():
 def test_a_context_is_one_caption_or_all_those_of_a_picture():
     groups = [["a red bird", "it sings"], ["a dog"]]
     assert sentences(groups) == [["a", "red", "bird"], ["it", "sings"], ["a", "dog"]]
-    assert sentences(groups, context="picture") == [["a", "red", "bird", "it", "sings"],
-                                                    ["a", "dog"]]
+    assert sentences(groups, context="picture") == [
+        ["a", "red", "bird", "it", "sings"],
+        ["a", "dog"],
+    ]
     with pytest.raises(UsageError, match="unknown context 'document'"):
         sentences(groups, context="document")
 
@@ -70,21 +72,34 @@ def test_a_corpus_by_name(tmp_path):
 
 
 def test_pairs_reach_as_far_as_the_window_and_not_beyond_the_sentence():
-    assert pairs(["a", "red", "bird"], 1) == [("a", "red"), ("red", "a"), ("red", "bird"),
-                                             ("bird", "red")]
+    assert pairs(["a", "red", "bird"], 1) == [
+        ("a", "red"),
+        ("red", "a"),
+        ("red", "bird"),
+        ("bird", "red"),
+    ]
     assert len(pairs(list("abcdef"), 10)) == 30 and pairs(["a"], 3) == []
 
 
-_SMALL = ("from t2ilab.text.word2vec import train; import hashlib; "
-          "s = [['a', 'red', 'bird'], ['a', 'blue', 'wing'], ['the', 'red', 'wing']] * 30; "
-          "v = train(s, dimension=6, seed=3); "
-          "print(v.words, hashlib.sha256(v.matrix.tobytes()).hexdigest())")
+_SMALL = (
+    "from t2ilab.text.word2vec import train; import hashlib; "
+    "s = [['a', 'red', 'bird'], ['a', 'blue', 'wing'], ['the', 'red', 'wing']] * 30; "
+    "v = train(s, dimension=6, seed=3); "
+    "print(v.words, hashlib.sha256(v.matrix.tobytes()).hexdigest())"
+)
 
 
 def test_word2vec_is_the_same_whatever_the_hash_seed_of_python():
-    said = {subprocess.run([sys.executable, "-c", _SMALL], capture_output=True, text=True,
-                           check=True, env=os.environ | {"PYTHONHASHSEED": seed}).stdout
-            for seed in ("0", "12345")}
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", _SMALL],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("0", "12345")
+    }
     assert len(said) == 1 and "red" in said.pop()
 
 
@@ -92,16 +107,23 @@ def test_the_seed_and_the_kind_of_model_count():
     text = [["red", "bird", "sings"], ["blue", "bird", "flies"], ["red", "wing", "flies"]] * 20
     first, again = train(text, dimension=5, seed=1), train(text, dimension=5, seed=1)
     np.testing.assert_array_equal(first.matrix, again.matrix)
-    for other in (train(text, dimension=5, seed=2), train(text, dimension=5, skip_gram=False,
-                                                          seed=1)):
+    for other in (
+        train(text, dimension=5, seed=2),
+        train(text, dimension=5, skip_gram=False, seed=1),
+    ):
         assert not np.array_equal(first.matrix, other.only(first.words).matrix)
     assert first.dimension == 5 and set(first.words) == {w for tokens in text for w in tokens}
 
 
-@pytest.mark.parametrize(("settings", "said"), [
-    ({"dimension": 0}, "dimension=0"), ({"epochs": 0}, "epochs=0"), ({"window": -1}, "window=-1"),
-    ({"at_least": 99}, "No word occurs 99 times in these 2 sentences"),
-])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"dimension": 0}, "dimension=0"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"window": -1}, "window=-1"),
+        ({"at_least": 99}, "No word occurs 99 times in these 2 sentences"),
+    ],
+)
 def test_settings_that_cannot_be_are_refused(settings, said):
     with pytest.raises(UsageError, match=said):
         train([["red", "bird"], ["red", "bird"]], **settings)
@@ -123,8 +145,15 @@ def test_a_round_says_the_same_twice_in_known_words_and_once_in_unseen_ones():
         assert all(first[name] == second[name] for name in set(first) & set(second))
     assert set(unseen_words()) & set(tokenize(" ".join(one.unseen)))
     assert set(unseen_words()).isdisjoint(tokenize(" ".join(one.candidates + one.known)))
-    assert len({BIRDS.read(c)["breast"] + BIRDS.read(c)["wing"] + BIRDS.read(c)["beak"]
-                for c in one.candidates}) == 6
+    assert (
+        len(
+            {
+                BIRDS.read(c)["breast"] + BIRDS.read(c)["wing"] + BIRDS.read(c)["beak"]
+                for c in one.candidates
+            }
+        )
+        == 6
+    )
     with pytest.raises(UsageError, match="too few pictures or classes"):
         rounds(paperworld.world("scenes"), "val", n=1, candidates=60)
     with pytest.raises(UsageError, match="at least 1 round of 2"):
@@ -136,15 +165,18 @@ def test_word2vec_understands_words_that_tf_idf_does_not():
     galleries = rounds(BIRDS, "val", n=5, candidates=10)
     trained = [c for group in training_captions(80, worlds=["birds"]) for c in group]
     bag = TfIdf(trained, stop_words=STOP_WORDS, per="document").vectors
-    text = [[w for w in tokens if w not in STOP_WORDS]
-            for tokens in sentences(groups, context="picture")]
+    text = [
+        [w for w in tokens if w not in STOP_WORDS]
+        for tokens in sentences(groups, context="picture")
+    ]
     vectors = train(text, dimension=24, epochs=15)
     mean = vectors.mean
     assert score(bag, galleries, unseen=False).top1 > 0.5
     assert score(bag, galleries, unseen=True).top1 < 0.25  # chance is 0.1
     assert score(mean, galleries, unseen=True).top1 > 0.4
-    colours = {word: value for word, value in unseen_words().items()
-               if value in BIRDS.content["breast"]}
+    colours = {
+        word: value for word, value in unseen_words().items() if value in BIRDS.content["breast"]
+    }
     words = nearest_meanings(vectors, colours, known_words())
     assert words.chance < 0.05 < 0.6 < words.accuracy
     assert len(words.right) + len(words.wrong) == len(colours) == 10
@@ -152,7 +184,8 @@ def test_word2vec_understands_words_that_tf_idf_does_not():
 
 def test_words_without_a_vector_count_as_missed():
     vectors = WordVectors(["red", "scarlet", "blue"], np.array([[1, 0], [1, 0.1], [0, 1.0]]))
-    found = nearest_meanings(vectors, {"scarlet": "red", "azure": "blue"},
-                             {"red": "red", "blue": "blue"})
+    found = nearest_meanings(
+        vectors, {"scarlet": "red", "azure": "blue"}, {"red": "red", "blue": "blue"}
+    )
     assert found.right == {"scarlet": "red"} and found.missing == ["azure"]
     assert found.accuracy == 0.5 and found.chance == 0.5

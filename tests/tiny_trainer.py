@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from t2ilab.trainers.fit import fit
+from t2ilab.fit import fit
 
 
 class Tiny:
@@ -110,7 +110,7 @@ class TinyBatches:
 
 def digest(trainer, *names):
     """A sum over networks and optimisers (or those named) that changes with the last bit of any."""
-    from t2ilab.trainers.engine.checkpoint import leaves
+    from t2ilab.fit.checkpoint import leaves
 
     total = hashlib.sha256()
     state = trainer.state_dict()

@@ -24,16 +24,20 @@ def test_q2(all_right) -> None:
     right = np.array([[True, True], [True, False], [False, True], [False, False]])
     share = _number(all_right(right))
     if share == 0.5:
-        raise Wrong("You took the mean over all entries. One wrong attribute spoils its picture: "
-                    "decide for each picture first.")
+        raise Wrong(
+            "You took the mean over all entries. One wrong attribute spoils its picture: "
+            "decide for each picture first."
+        )
     if share == 1:
         raise Wrong("Only one picture of four has everything right. Which axis is the pictures?")
     if share != 0.25:
         raise Wrong(f"One of these four pictures has everything right: 0.25, yours is {share:.3g}.")
     share = _number(all_right(np.array([[True, True, True]] * 2 + [[False, False, False]] * 2)))
     if share != 0.5:
-        raise Wrong("Two of four pictures have all three attributes right: 0.5. A product of the "
-                    "three shares holds only where the mistakes are independent.")
+        raise Wrong(
+            "Two of four pictures have all three attributes right: 0.5. A product of the "
+            "three shares holds only where the mistakes are independent."
+        )
 
 
 def test_q3(interpolate) -> None:
@@ -55,8 +59,10 @@ def test_q3(interpolate) -> None:
 def _number(value) -> float:
     """The answer as a float, or words about what it is instead."""
     if np.ndim(value) != 0:
-        raise Wrong(f"The answer is one number for all pictures; yours has the shape "
-                    f"{list(np.shape(value))}.")
+        raise Wrong(
+            f"The answer is one number for all pictures; yours has the shape "
+            f"{list(np.shape(value))}."
+        )
     return float(value)
 
 
@@ -76,8 +82,10 @@ def consistency(read, stated):
     return (read == stated).mean()''',
     setup="import numpy as np",
     test=test_q1,
-    hints=("`read == stated` compares the arrays word by word: n times True or False.",
-           "True counts as 1 and False as 0, so the mean of such an array is a share."),
+    hints=(
+        "`read == stated` compares the arrays word by word: n times True or False.",
+        "True counts as 1 and False as 0, so the mean of such an array is a share.",
+    ),
     mistakes=[
         ("def consistency(read, stated):\n    return (read == stated).sum()", "a share"),
         ("def consistency(read, stated):\n    return (read == stated).all()", "every picture"),
@@ -104,8 +112,10 @@ def all_right(right):
     return right.all(axis=1).mean()''',
     setup="import numpy as np",
     test=test_q2,
-    hints=("First one truth value for each picture, then the share of the pictures.",
-           "`right.all(axis=1)` looks along the attributes of each picture."),
+    hints=(
+        "First one truth value for each picture, then the share of the pictures.",
+        "`right.all(axis=1)` looks along the attributes of each picture.",
+    ),
     mistakes=[
         ("def all_right(right):\n    return right.mean()", "spoils its picture"),
         ("def all_right(right):\n    return right.all(axis=0).mean()", "yours is 0"),
@@ -133,20 +143,37 @@ def interpolate(phi_0, phi_1, steps):
     return (1 - beta) * phi_0 + beta * phi_1''',
     setup="import torch",
     test=test_q3,
-    hints=("`torch.linspace` makes even steps, [steps]; give them a second axis of length 1.",
-           "`torch.linspace(0, 1, steps)[:, None]`; where it is 0, all the weight is on phi_0."),
+    hints=(
+        "`torch.linspace` makes even steps, [steps]; give them a second axis of length 1.",
+        "`torch.linspace(0, 1, steps)[:, None]`; where it is 0, all the weight is on phi_0.",
+    ),
     mistakes=[
-        ("def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[:, None]\n"
-         "    return b * phi_0 + (1 - b) * phi_1", "other way round"),
-        ("def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[:, None]\n"
-         "    return phi_0 + b * phi_1", "add up to 1"),
-        ("def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)\n"
-         "    return (1 - b) * phi_0 + b * phi_1", "your code stopped"),
-        ("def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[None]\n"
-         "    return ((1 - b) * phi_0[:, None] + b * phi_1[:, None])", "[5, 3]; yours: [3, 5]"),
-        ("def interpolate(phi_0, phi_1, steps):\n"
-         "    b = torch.linspace(0, 1, steps)[:, None] ** 2\n"
-         "    return (1 - b) * phi_0 + b * phi_1", "half way"),
+        (
+            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[:, None]\n"
+            "    return b * phi_0 + (1 - b) * phi_1",
+            "other way round",
+        ),
+        (
+            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[:, None]\n"
+            "    return phi_0 + b * phi_1",
+            "add up to 1",
+        ),
+        (
+            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)\n"
+            "    return (1 - b) * phi_0 + b * phi_1",
+            "your code stopped",
+        ),
+        (
+            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[None]\n"
+            "    return ((1 - b) * phi_0[:, None] + b * phi_1[:, None])",
+            "[5, 3]; yours: [3, 5]",
+        ),
+        (
+            "def interpolate(phi_0, phi_1, steps):\n"
+            "    b = torch.linspace(0, 1, steps)[:, None] ** 2\n"
+            "    return (1 - b) * phi_0 + b * phi_1",
+            "half way",
+        ),
     ],
     praise="`torch.lerp` does the same.",
 )

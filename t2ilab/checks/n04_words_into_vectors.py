@@ -13,29 +13,39 @@ _LOG = np.log(4 / np.array([4, 2, 1, 1]))
 def _test_tfidf(by_hand) -> None:
     found = np.asarray(by_hand(_F.copy()), dtype=float)
     if found.shape != _F.shape:
-        raise Wrong(f"One weight for each document and each term is shape [4, 4]; yours is "
-                    f"{list(found.shape)}.")
+        raise Wrong(
+            f"One weight for each document and each term is shape [4, 4]; yours is "
+            f"{list(found.shape)}."
+        )
     if not np.isfinite(found).all():
-        raise Wrong("Some weights are not finite. Every term of this test occurs, so neither sum "
-                    "need be 0: over which axis do you add?")
+        raise Wrong(
+            "Some weights are not finite. Every term of this test occurs, so neither sum "
+            "need be 0: over which axis do you add?"
+        )
     if np.allclose(found, _TF * np.log2(4 / np.array([4, 2, 1, 1]))):
         raise Wrong("Right but for the logarithm: eq. 2.8 means the natural one, np.log.")
     if np.allclose(found, _F / _F.sum(axis=1, keepdims=True) * _LOG):
-        raise Wrong("You divide by the length of the document, as textbooks do. As printed the "
-                    "sum of eq. 2.8 runs over the documents d_i: the other axis.")
+        raise Wrong(
+            "You divide by the length of the document, as textbooks do. As printed the "
+            "sum of eq. 2.8 runs over the documents d_i: the other axis."
+        )
     if np.allclose(found, _F * _LOG):
         raise Wrong("The first factor is missing its divisor: the sum of f(t, d_i) over i.")
     if np.allclose(found, _TF):
         raise Wrong("The logarithm is missing: a term that stands everywhere should weigh 0.")
     if not np.allclose(found[:, 0], 0):
-        raise Wrong("The first term stands in every document, N / n_t = 1: it should weigh 0. "
-                    "n_t counts documents, not occurrences.")
+        raise Wrong(
+            "The first term stands in every document, N / n_t = 1: it should weigh 0. "
+            "n_t counts documents, not occurrences."
+        )
     if np.allclose(found, -_TF * _LOG):
         raise Wrong("Every sign is turned round: it is log(N / n_t), not log(n_t / N).")
     if not np.allclose(found, _TF * _LOG):
-        raise Wrong("A term that stands twice in one of 4 documents and in no other should weigh "
-                    f"ln 4 = {np.log(4):.3f} there; yours weighs {found[2, 3]:.3f}. n_t counts "
-                    "the documents with f > 0.")
+        raise Wrong(
+            "A term that stands twice in one of 4 documents and in no other should weigh "
+            f"ln 4 = {np.log(4):.3f} there; yours weighs {found[2, 3]:.3f}. n_t counts "
+            "the documents with f > 0."
+        )
 
 
 _TFIDF = '''\
@@ -57,15 +67,18 @@ q1 = Exercise(
     name="q1",
     question=(
         "**Exercise 1.** Write eq. 2.8 as it is printed: the sum in the denominator runs over the "
-        "documents. `f[d, t]` counts term `t` in document `d`; `N` and `n_t` are there."),
+        "documents. `f[d, t]` counts term `t` in document `d`; `N` and `n_t` are there."
+    ),
     reads=("tfidf_by_hand",),
     stub=_TFIDF,
     answer=_tfidf("f / f.sum(axis=0) * np.log(N / n_t)"),
     setup="import numpy as np",
     test=_test_tfidf,
-    hints=("Two factors. Which axis of `f` counts documents? A sum over documents leaves one "
-           "number for each term.",
-           "`f.sum(axis=0)` has the shape [terms], like `n_t`; numpy divides each row by it."),
+    hints=(
+        "Two factors. Which axis of `f` counts documents? A sum over documents leaves one "
+        "number for each term.",
+        "`f.sum(axis=0)` has the shape [terms], like `n_t`; numpy divides each row by it.",
+    ),
     mistakes=[
         (_tfidf("f / f.sum(axis=1, keepdims=True) * np.log(N / n_t)"), "the other axis"),
         (_tfidf("f * np.log(N / n_t)"), "missing its divisor"),
@@ -83,8 +96,14 @@ q1 = Exercise(
 def _test_pairs(skip_gram_pairs) -> None:
     words = ["a", "red", "bird", "sings"]
     found = [tuple(pair) for pair in skip_gram_pairs(list(words), 1)]
-    expected = [("a", "red"), ("red", "a"), ("red", "bird"), ("bird", "red"), ("bird", "sings"),
-                ("sings", "bird")]
+    expected = [
+        ("a", "red"),
+        ("red", "a"),
+        ("red", "bird"),
+        ("bird", "red"),
+        ("bird", "sings"),
+        ("sings", "bird"),
+    ]
     if any(len(pair) != 2 for pair in found):
         raise Wrong("Each entry should be a pair (centre, context).")
     if any(centre == context for centre, context in found):
@@ -92,22 +111,30 @@ def _test_pairs(skip_gram_pairs) -> None:
     if set(found) == {("a", "red"), ("red", "bird"), ("bird", "sings")}:
         raise Wrong("The words before the centre are context too: the window has two sides.")
     if ("a", "sings") in found or ("sings", "a") in found:
-        raise Wrong("'a' and 'sings' are 3 apart, and the window is 1. A negative index counts "
-                    "from the end in Python: begin at max(0, i - window).")
+        raise Wrong(
+            "'a' and 'sings' are 3 apart, and the window is 1. A negative index counts "
+            "from the end in Python: begin at max(0, i - window)."
+        )
     if set(found) < set(expected):
         missing = sorted(set(expected) - set(found))[0]
-        raise Wrong(f"With a window of 1, the pair {missing} is missing. `range` ends before its "
-                    "second argument.")
+        raise Wrong(
+            f"With a window of 1, the pair {missing} is missing. `range` ends before its "
+            "second argument."
+        )
     if sorted(found) != sorted(expected):
         raise Wrong(f"With a window of 1 there should be 6 pairs of 4 words; yours are {found}.")
     wide = [tuple(pair) for pair in skip_gram_pairs(list(words), 9)]
     if len(wide) != 12:
-        raise Wrong(f"With a window wider than the sentence each of the 4 words has the 3 others, "
-                    f"12 pairs; yours are {len(wide)}.")
+        raise Wrong(
+            f"With a window wider than the sentence each of the 4 words has the 3 others, "
+            f"12 pairs; yours are {len(wide)}."
+        )
     again = [tuple(pair) for pair in skip_gram_pairs(["red", "bird", "red"], 2)]
     if again.count(("red", "red")) == 0 and len(again) == 4:
-        raise Wrong("A word that stands twice is context of itself, at its other place: compare "
-                    "places, not words.")
+        raise Wrong(
+            "A word that stands twice is context of itself, at its other place: compare "
+            "places, not words."
+        )
 
 
 _PAIRS = '''\
@@ -131,16 +158,19 @@ q2 = Exercise(
     name="q2",
     question=(
         "**Exercise 2.** Which pairs does skip-gram learn from? For the centre at place `i`, write "
-        "the places `j` that its window reaches, on both sides and within the sentence."),
+        "the places `j` that its window reaches, on both sides and within the sentence."
+    ),
     reads=("skip_gram_pairs",),
     stub=_PAIRS,
     answer=_pairs(_BOTH_SIDES),
     setup="",
     test=_test_pairs,
-    hints=("From `window` places before `i` to `window` places after it; what if the sentence ends "
-           "there?",
-           "`range(first, last + 1)` with first = max(0, i - window) and last = "
-           "min(len(words) - 1, i + window)."),
+    hints=(
+        "From `window` places before `i` to `window` places after it; what if the sentence ends "
+        "there?",
+        "`range(first, last + 1)` with first = max(0, i - window) and last = "
+        "min(len(words) - 1, i + window).",
+    ),
     mistakes=[
         (_pairs("range(i, min(len(words), i + window + 1))"), "two sides"),
         (_pairs("range(max(0, i - window), min(len(words), i + window))"), "is missing"),
@@ -156,8 +186,15 @@ q2 = Exercise(
 
 def _toy() -> tuple[list[str], np.ndarray]:
     """Words whose vectors are (royal, female, other), of different lengths."""
-    vectors = {"man": (0, 0, 2), "woman": (0, 1, 2), "king": (1, 0, 2), "queen": (1.2, 1, 0.3),
-               "bird": (0, 0.2, -1), "wing": (-1, 0.5, 0), "prince": (0.9, -0.5, 1)}
+    vectors = {
+        "man": (0, 0, 2),
+        "woman": (0, 1, 2),
+        "king": (1, 0, 2),
+        "queen": (1.2, 1, 0.3),
+        "bird": (0, 0.2, -1),
+        "wing": (-1, 0.5, 0),
+        "prince": (0.9, -0.5, 1),
+    }
     return list(vectors), np.array(list(vectors.values()), dtype=float)
 
 
@@ -167,18 +204,26 @@ def _test_analogy(analogy) -> None:
     if not isinstance(found, str) or found not in words:
         raise Wrong(f"The answer should be one of the words; yours is {found!r}.")
     if found in ("man", "king", "woman"):
-        raise Wrong(f"'{found}' was given in the question. The three given words are near the "
-                    "target always: leave them out.")
+        raise Wrong(
+            f"'{found}' was given in the question. The three given words are near the "
+            "target always: leave them out."
+        )
     if found == "prince":
-        raise Wrong("man : king = woman : ? gives 'prince', which differs from 'king' little. Add "
-                    "what woman has: the target is b - a + c.")
+        raise Wrong(
+            "man : king = woman : ? gives 'prince', which differs from 'king' little. Add "
+            "what woman has: the target is b - a + c."
+        )
     if found != "queen":
-        raise Wrong(f"man : king = woman : ? should give 'queen'; yours gives '{found}'. Is the "
-                    "target b - a + c, and do you take the largest cosine?")
+        raise Wrong(
+            f"man : king = woman : ? should give 'queen'; yours gives '{found}'. Is the "
+            "target b - a + c, and do you take the largest cosine?"
+        )
     longer = matrix * np.array([1, 1, 1, 0.01, 1, 1, 1])[:, None]
     if analogy("man", "king", "woman", list(words), longer) != "queen":
-        raise Wrong("When the vector of 'queen' is made shorter the answer changes: a cosine does "
-                    "not depend on lengths. Divide by them, or use unit vectors.")
+        raise Wrong(
+            "When the vector of 'queen' is made shorter the answer changes: a cosine does "
+            "not depend on lengths. Divide by them, or use unit vectors."
+        )
 
 
 _ANALOGY = '''\
@@ -203,23 +248,33 @@ q3 = Exercise(
     name="q3",
     question=(
         "**Exercise 3.** *man* is to *king* as *woman* is to ...? Write the target vector from the "
-        "unit vectors of `a`, `b` and `c`, and say which words cannot be the answer."),
+        "unit vectors of `a`, `b` and `c`, and say which words cannot be the answer."
+    ),
     reads=("analogy",),
     stub=_ANALOGY,
     answer=_analogy(_TARGET, "(a, b, c)"),
     setup="import numpy as np",
     test=_test_analogy,
-    hints=("From a to b is the step b - a. Where does it lead from c?",
-           "`unit[row[b]] - unit[row[a]] + unit[row[c]]`; and the words given are left out."),
+    hints=(
+        "From a to b is the step b - a. Where does it lead from c?",
+        "`unit[row[b]] - unit[row[a]] + unit[row[c]]`; and the words given are left out.",
+    ),
     mistakes=[
         (_analogy(_TARGET, "()"), "was given in the question"),
         (_analogy("unit[row[a]] - unit[row[b]] + unit[row[c]]", "(a, b, c)"), "b - a + c"),
         (_analogy("unit[row[b]]", "(a, b, c)"), "prince"),
-        (_analogy(_TARGET, "(a, b, c)").replace(
-            "unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)", "unit = matrix"),
-         "does not depend on lengths"),
-        (_analogy(_TARGET, "(a, b, c)").replace("words[int(cosines.argmax())]",
-                                                "int(cosines.argmax())"), "one of the words"),
+        (
+            _analogy(_TARGET, "(a, b, c)").replace(
+                "unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)", "unit = matrix"
+            ),
+            "does not depend on lengths",
+        ),
+        (
+            _analogy(_TARGET, "(a, b, c)").replace(
+                "words[int(cosines.argmax())]", "int(cosines.argmax())"
+            ),
+            "one of the words",
+        ),
     ],
     praise="Without leaving out the given words the answer is mostly one of them.",
 )

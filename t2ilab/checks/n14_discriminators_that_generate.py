@@ -20,27 +20,37 @@ def _test_corrected(corrected) -> None:
     right = torch.tensor([0.25, 0.25, 0.5, 0.0], dtype=torch.float64)
     new = torch.as_tensor(corrected(p, h))
     if new.shape != p.shape:
-        raise Wrong(f"For each of the 4 states one probability: shape [4]; yours is "
-                    f"{list(new.shape)}.")
+        raise Wrong(
+            f"For each of the 4 states one probability: shape [4]; yours is {list(new.shape)}."
+        )
     if _close(new, h.softmax(0)):
-        raise Wrong("The old model is missing: what p_t was is multiplied by the ratio, not "
-                    "replaced by it.")
+        raise Wrong(
+            "The old model is missing: what p_t was is multiplied by the ratio, not replaced by it."
+        )
     if not math.isclose(float(new.sum()), 1, abs_tol=1e-6):
         raise Wrong(f"Probabilities sum to 1; yours sum to {float(new.sum()):.3f}: divide by Z.")
     if new[0] > p[0]:
-        raise Wrong("It goes the wrong way: where the classifier says 'data' (h > 0) the model "
-                    "has too little, and must rise.")
+        raise Wrong(
+            "It goes the wrong way: where the classifier says 'data' (h > 0) the model "
+            "has too little, and must rise."
+        )
     sigmoid = p * h.sigmoid()
     if _close(new, sigmoid / sigmoid.sum()):
-        raise Wrong("That multiplies by q(+|x). Eq. 2.6 has the ratio of q(+|x) and q(-|x), "
-                    "and h is its logarithm.")
+        raise Wrong(
+            "That multiplies by q(+|x). Eq. 2.6 has the ratio of q(+|x) and q(-|x), "
+            "and h is its logarithm."
+        )
     if not _close(new, right):
-        raise Wrong(f"With p = {p.tolist()} and the ratios {odds.tolist()} it should be "
-                    f"{right.tolist()}; yours is {[round(v, 3) for v in new.tolist()]}.")
+        raise Wrong(
+            f"With p = {p.tolist()} and the ratios {odds.tolist()} it should be "
+            f"{right.tolist()}; yours is {[round(v, 3) for v in new.tolist()]}."
+        )
     large = torch.as_tensor(corrected(p[:2], torch.tensor([900.0, 900.0], dtype=torch.float64)))
     if not torch.isfinite(large).all():
-        raise Wrong("With logits of 900 it is not finite: exp(900) is too large to be written. "
-                    "Add logarithms first, and let softmax do the rest.")
+        raise Wrong(
+            "With logits of 900 it is not finite: exp(900) is too large to be written. "
+            "Add logarithms first, and let softmax do the rest."
+        )
 
 
 _CORRECTED = '''\
@@ -61,15 +71,17 @@ q1 = Exercise(
     question=(
         "**Exercise 1.** Write one correction of the model, $p_{t+1}(x) = \\frac1{Z_t} "
         "\\frac{q(+|x)}{q(-|x)}\\, p_t(x)$, from the logits of the classifier. Logits may be "
-        "large, so stay with logarithms as long as you can."),
+        "large, so stay with logarithms as long as you can."
+    ),
     reads=("corrected",),
     stub=_CORRECTED,
     answer=_update("(p.log() + h).softmax(0)"),
     setup=SETUP,
     test=_test_corrected,
-    hints=("The ratio is exp(h). What must the product with p be divided by, so that it sums to 1?",
-           "softmax divides exponentials by their sum, safely. The exponential of what is "
-           "p * exp(h)?"),
+    hints=(
+        "The ratio is exp(h). What must the product with p be divided by, so that it sums to 1?",
+        "softmax divides exponentials by their sum, safely. The exponential of what is p * exp(h)?",
+    ),
     mistakes=[
         (_update("p * h.exp()"), "sum to 1"),
         (_update("h.softmax(0)"), "old model is missing"),
@@ -93,11 +105,14 @@ def _test_fall(fall) -> None:
     log_z, mean = (p * h.exp()).sum().log(), (data * h).sum()
     value = torch.as_tensor(fall(data, p, h))
     if value.shape != ():
-        raise Wrong(f"The fall is one number for the whole space; yours has the shape "
-                    f"{list(value.shape)}: an expectation is a sum over the states.")
+        raise Wrong(
+            f"The fall is one number for the whole space; yours has the shape "
+            f"{list(value.shape)}: an expectation is a sum over the states."
+        )
     if _close(value, mean):
-        raise Wrong("Z is missing: exp(h) p does not sum to 1 by itself, and log Z is what that "
-                    "costs.")
+        raise Wrong(
+            "Z is missing: exp(h) p does not sum to 1 by itself, and log Z is what that costs."
+        )
     if _close(value, mean + log_z):
         raise Wrong("Look at the sign of log Z: p_{t+1} is divided by Z.")
     if _close(value, (p * h).sum() - log_z):
@@ -109,8 +124,10 @@ def _test_fall(fall) -> None:
     if _close(value, mean - (data * h.exp()).sum().log()):
         raise Wrong("Z is the sum of exp(h) p_t: the model's probabilities, not the data's.")
     if not _close(value, mean - log_z):
-        raise Wrong(f"For a made-up h it should be {float(mean - log_z):.4f}; yours is "
-                    f"{float(value):.4f}. It is E_data h - log Z.")
+        raise Wrong(
+            f"For a made-up h it should be {float(mean - log_z):.4f}; yours is "
+            f"{float(value):.4f}. It is E_data h - log Z."
+        )
     if not _close(fall(data, p, exact), whole):
         raise Wrong("With the exact classifier the fall should be the whole divergence.")
 
@@ -132,15 +149,18 @@ q2 = Exercise(
     name="q2",
     question=(
         "**Exercise 2.** Write the last line of the proof as code: by how much does one round "
-        "lower the divergence?"),
+        "lower the divergence?"
+    ),
     reads=("fall_of_divergence",),
     stub=_FALL,
     answer=_falls("(p_data * h).sum() - (p * h.exp()).sum().log()"),
     setup=SETUP,
     test=_test_fall,
-    hints=("Two terms: the mean of h over the data, and log(1/Z). Over which distribution does "
-           "the sum in Z run?",
-           "An expectation under p_data is `(p_data * ...).sum()`. Z = sum of p * exp(h)."),
+    hints=(
+        "Two terms: the mean of h over the data, and log(1/Z). Over which distribution does "
+        "the sum in Z run?",
+        "An expectation under p_data is `(p_data * ...).sum()`. Z = sum of p * exp(h).",
+    ),
     mistakes=[
         (_falls("(p_data * h).sum()"), "Z is missing"),
         (_falls("(p_data * h).sum() + (p * h.exp()).sum().log()"), "sign of log Z"),
@@ -165,21 +185,28 @@ def _test_inked(inked) -> None:
     right = torch.sigmoid(2 * (0.8 * x[:, 1] + 0.3))
     value = torch.as_tensor(inked(log_p, x.clone(), 0))
     if value.shape != (3,):
-        raise Wrong(f"For each of the 3 pictures one probability: shape [3]; yours is "
-                    f"{list(value.shape)}.")
+        raise Wrong(
+            f"For each of the 3 pictures one probability: shape [3]; yours is {list(value.shape)}."
+        )
     shifted = torch.as_tensor(inked(lambda one: log_p(one) + 3, x.clone(), 0))
     if not _close(value, shifted.double()):
-        raise Wrong("log p is known up to a constant only, and yours changes with it. Compare "
-                    "the picture with ink and the one without: the constant drops out.")
+        raise Wrong(
+            "log p is known up to a constant only, and yours changes with it. Compare "
+            "the picture with ink and the one without: the constant drops out."
+        )
     if _close(value, 1 - right):
         raise Wrong("That is the probability of white: the other way round.")
     if (value > 1).any() or (value < 0).any():
-        raise Wrong("A probability lies between 0 and 1. Odds r, of ink against white, are the "
-                    "probability r / (1 + r): the sigmoid of their logarithm.")
+        raise Wrong(
+            "A probability lies between 0 and 1. Odds r, of ink against white, are the "
+            "probability r / (1 + r): the sigmoid of their logarithm."
+        )
     if not _close(value, right):
-        raise Wrong(f"For a small example it should be "
-                    f"{[round(v, 3) for v in right.tolist()]}; yours is "
-                    f"{[round(v, 3) for v in value.tolist()]}.")
+        raise Wrong(
+            f"For a small example it should be "
+            f"{[round(v, 3) for v in right.tolist()]}; yours is "
+            f"{[round(v, 3) for v in value.tolist()]}."
+        )
 
 
 _INKED = '''\
@@ -202,16 +229,19 @@ q3 = Exercise(
     name="q3",
     question=(
         "**Exercise 3.** One step of Gibbs sampling: with which probability is pixel `i` inked, "
-        "given the eight others? You know $\\log p_t$ only up to a constant: nobody computed Z."),
+        "given the eight others? You know $\\log p_t$ only up to a constant: nobody computed Z."
+    ),
     reads=("inked",),
     stub=_INKED,
     answer=_gibbs("torch.sigmoid(log_p(ink) - log_p(white))"),
     setup=SETUP,
     test=_test_inked,
-    hints=("Given the others there are two pictures left. p(ink) / (p(ink) + p(white)): what "
-           "happens to a constant factor?",
-           "Divide both by p(ink): 1 / (1 + exp(-(log p(ink) - log p(white)))). That function "
-           "has a name."),
+    hints=(
+        "Given the others there are two pictures left. p(ink) / (p(ink) + p(white)): what "
+        "happens to a constant factor?",
+        "Divide both by p(ink): 1 / (1 + exp(-(log p(ink) - log p(white)))). That function "
+        "has a name.",
+    ),
     mistakes=[
         (_gibbs("log_p(ink).exp()"), "up to a constant only"),
         (_gibbs("torch.sigmoid(log_p(ink))"), "up to a constant only"),

@@ -6,32 +6,47 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-HEADLINES = ("consistency_all", "consistency_all_unseen", "diversity", "fid",
-             "inception_score_share", "top1_unseen", "binding_unseen", "transfer_content",
-             "transfer_style", "matching_loss")
+HEADLINES = (
+    "consistency_all",
+    "consistency_all_unseen",
+    "diversity",
+    "fid",
+    "inception_score_share",
+    "top1_unseen",
+    "binding_unseen",
+    "transfer_content",
+    "transfer_style",
+    "matching_loss",
+)
 _TIME = r"(smoke|laptop|gpu)\b[^0-9\n]{0,24}?(\d+(?:\.\d+)?)\s*(seconds|s|minutes|min|hours|h)\b"
 _UNITS = {"s": 1 / 60, "m": 1, "h": 60}  # first letter of the unit -> minutes
 
 
 def listing() -> str:
     """Notebooks, systems, worlds, data sets and bundled weights, as text for the terminal."""
-    from t2ilab import weights
     from t2ilab.data import paperworld, public
     from t2ilab.runs import notebooks
+    from t2ilab.systems import weights
     from t2ilab.trainers.text_gan import SYSTEMS
 
     parts = {
         "notebooks": [_notebook(path) for path in notebooks()],
         "systems": [(name, _switches(on)) for name, on in SYSTEMS.items()]
-        + [("encoder", "captions to vectors"), ("reader", "attributes of a world from pictures"),
-           ("style", "the noise behind a picture, for one generator"),
-           ("inng", "introspective network: a classifier that draws"),
-           ("winn", "Wasserstein introspective network")],
+        + [
+            ("encoder", "captions to vectors"),
+            ("reader", "attributes of a world from pictures"),
+            ("style", "the noise behind a picture, for one generator"),
+            ("inng", "introspective network: a classifier that draws"),
+            ("winn", "Wasserstein introspective network"),
+        ],
         "worlds": [(name, _attributes(paperworld.world(name))) for name in paperworld.WORLDS],
-        "data sets": [(name, f"{one.title}; splits {', '.join(one.splits)}")
-                      for name, one in public.DATASETS.items()],
-        "weights": [_weights(weights.FOLDER / f"{name}{weights.SUFFIX}")
-                    for name in weights.bundled()],
+        "data sets": [
+            (name, f"{one.title}; splits {', '.join(one.splits)}")
+            for name, one in public.DATASETS.items()
+        ],
+        "weights": [
+            _weights(weights.FOLDER / f"{name}{weights.SUFFIX}") for name in weights.bundled()
+        ],
     }
     return "\n\n".join(_section(title, rows) for title, rows in parts.items())
 

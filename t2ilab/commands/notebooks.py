@@ -58,8 +58,13 @@ def list_() -> None:
 @click.command(epilog=example("t2ilab run 18 --profile smoke -p SEED=3"))
 @click.argument("notebook", metavar="NN")
 @PROFILE
-@click.option("-p", "parameters", metavar="NAME=VALUE", multiple=True,
-              help="A parameter of the notebook; may be repeated.")
+@click.option(
+    "-p",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the notebook; may be repeated.",
+)
 @OUT
 def run(notebook: str, profile: str | None, parameters: tuple[str, ...], out: str | None) -> None:
     """Run notebook NN (its number, name or path) as an experiment.
@@ -81,21 +86,34 @@ def run(notebook: str, profile: str | None, parameters: tuple[str, ...], out: st
     )
 )
 @click.argument("notebook", metavar="NN")
-@click.option("-p", "parameters", metavar="NAME=V1,V2,...", multiple=True, required=True,
-              help="A parameter and its values; of lists: NAME=[[1, 2], [3]].")
+@click.option(
+    "-p",
+    "parameters",
+    metavar="NAME=V1,V2,...",
+    multiple=True,
+    required=True,
+    help="A parameter and its values; of lists: NAME=[[1, 2], [3]].",
+)
 @PROFILE
 @OUT
-@click.option("--at-once", type=click.IntRange(min=1), metavar="N",
-              help="How many run at a time; default 1 here, all of them on Slurm.")
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many run at a time; default 1 here, all of them on Slurm.",
+)
 @click.option("--force", is_flag=True, help="Run finished combinations again.")
 @click.option("--slurm", is_flag=True, help="Run as jobs on a Slurm cluster.")
 @click.option("--partition", metavar="NAME", help="Slurm: the partition.")
-@click.option("--minutes", type=click.IntRange(min=1), metavar="N",
-              help="Slurm: of each job; default 60.")
-@click.option("--cpus", type=click.IntRange(min=1), metavar="N",
-              help="Slurm: of each job; default 2.")
-@click.option("--gpus", type=click.IntRange(min=0), metavar="N",
-              help="Slurm: of each job; default 0.")
+@click.option(
+    "--minutes", type=click.IntRange(min=1), metavar="N", help="Slurm: of each job; default 60."
+)
+@click.option(
+    "--cpus", type=click.IntRange(min=1), metavar="N", help="Slurm: of each job; default 2."
+)
+@click.option(
+    "--gpus", type=click.IntRange(min=0), metavar="N", help="Slurm: of each job; default 0."
+)
 def sweep(notebook, parameters, profile, out, at_once, force, slurm, **asked) -> None:
     """Run notebook NN with every combination of parameters.
 
@@ -108,8 +126,16 @@ def sweep(notebook, parameters, profile, out, at_once, force, slurm, **asked) ->
         raise UsageError(f"--{next(iter(asked))} is what a job asks of Slurm: add --slurm.")
     values = runs.grid(parameters)
     with results_apart():
-        folders = runs.sweep(notebook, values, profile=profile, out=out, at_once=at_once,
-                             force=force, cluster="slurm" if slurm else "local", **asked)
+        folders = runs.sweep(
+            notebook,
+            values,
+            profile=profile,
+            out=out,
+            at_once=at_once,
+            force=force,
+            cluster="slurm" if slurm else "local",
+            **asked,
+        )
     click.echo("\n".join(map(str, folders)))
 
 
@@ -117,20 +143,34 @@ def sweep(notebook, parameters, profile, out, at_once, force, slurm, **asked) ->
     epilog=example("t2ilab table 18 --by SYSTEM --metric consistency_all --csv runs.csv")
 )
 @click.argument("source", metavar="NN|DIR")
-@click.option("--by", metavar="NAME", multiple=True,
-              help="Group by a parameter: mean and deviation over seeds; may be repeated.")
-@click.option("--metric", "metrics", metavar="NAME", multiple=True,
-              help="Only this recorded number; may be repeated.")
-@click.option("--where", metavar="NAME=VALUE", multiple=True,
-              help="Only runs with this value of a parameter; may be repeated.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    multiple=True,
+    help="Group by a parameter: mean and deviation over seeds; may be repeated.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="NAME",
+    multiple=True,
+    help="Only this recorded number; may be repeated.",
+)
+@click.option(
+    "--where",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Only runs with this value of a parameter; may be repeated.",
+)
 @click.option("--csv", metavar="FILE", help="Write the table, in full precision, as CSV too.")
 def table(source, by, metrics, where, csv) -> None:
     """The finished runs of notebook NN, or below a folder, as one table."""
     from t2ilab import runs
 
     with results_apart():
-        frame = runs.table(source, by=_names(by), metrics=_names(metrics),
-                           where=runs.assignments(where))
+        frame = runs.table(
+            source, by=_names(by), metrics=_names(metrics), where=runs.assignments(where)
+        )
     if csv is not None:
         _write(Path(csv).expanduser(), frame.to_csv(index=False).encode())
     click.echo(runs.readable(frame).to_string(index=False))
@@ -147,6 +187,8 @@ def _write(path: Path, data: bytes) -> None:
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise T2ILabError(f"could not write {path}: {error.strerror or error}. Make room there, "
-                          "or give another name.") from error
+        raise T2ILabError(
+            f"could not write {path}: {error.strerror or error}. Make room there, "
+            "or give another name."
+        ) from error
     note(f"wrote {path}")

@@ -15,37 +15,64 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from t2ilab.introspective import IntrospectiveSystem
-    from t2ilab.text_to_image import TextToImage
+    from t2ilab.systems.introspective import IntrospectiveSystem
+    from t2ilab.systems.text_to_image import TextToImage
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 GAP = 2  # white pixels between pictures
 
 SYSTEM = click.argument("system", metavar="SYSTEM")
-WEIGHTS = click.option("--weights", metavar="DIR|FILE|NAME",
-                       help="A training run, a weight file or bundled weights; default bundled.")
-WORLD = click.option("--world", metavar="WORLD",
-                     help="Of PaperWorld; by default that of the weights, or birds.")
+WEIGHTS = click.option(
+    "--weights",
+    metavar="DIR|FILE|NAME",
+    help="A training run, a weight file or bundled weights; default bundled.",
+)
+WORLD = click.option(
+    "--world", metavar="WORLD", help="Of PaperWorld; by default that of the weights, or birds."
+)
 
-SIZE = click.option("--size", type=int, metavar="N",
-                    help="Side of a picture in pixels; by default that of the weights.")
+SIZE = click.option(
+    "--size",
+    type=int,
+    metavar="N",
+    help="Side of a picture in pixels; by default that of the weights.",
+)
 
 
 @click.command(
-    epilog=example('t2ilab sample gan_int_cls "a small red bird with blue wings" -n 8 -o birds.png',
-                   "t2ilab sample winn -n 16 -o birds.png")
+    epilog=example(
+        't2ilab sample gan_int_cls "a small red bird with blue wings" -n 8 -o birds.png',
+        "t2ilab sample winn -n 16 -o birds.png",
+    )
 )
 @SYSTEM
 @click.argument("caption", required=False)
-@click.option("-n", "n", type=int, metavar="N", default=8, show_default=True,
-              help="How many pictures, 1 to 1024.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0,
-              help="Of the noise; default 0.")
+@click.option(
+    "-n",
+    "n",
+    type=int,
+    metavar="N",
+    default=8,
+    show_default=True,
+    help="How many pictures, 1 to 1024.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    metavar="N",
+    default=0,
+    help="Of the noise; default 0.",
+)
 @WEIGHTS
 @WORLD
 @SIZE
-@click.option("-o", "out", metavar="FILE.png", required=True,
-              help="Where the grid of pictures goes; .png, .jpg or .webp.")
+@click.option(
+    "-o",
+    "out",
+    metavar="FILE.png",
+    required=True,
+    help="Where the grid of pictures goes; .png, .jpg or .webp.",
+)
 def sample(system, caption, n, seed, weights, world, size, out) -> None:
     """Draw pictures: of a caption, or without one.
 
@@ -64,7 +91,7 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
     unknown = drawer.unknown(caption) if captioned else []
     if unknown:
         listed = ", ".join(f"'{word}'" for word in unknown)
-        note(f"note: not known, and read as \"something\": {listed}")
+        note(f'note: not known, and read as "something": {listed}')
     _write(path, grid(pictures))
     click.echo(str(path))
 
@@ -74,9 +101,16 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
 @WEIGHTS
 @WORLD
 @SIZE
-@click.option("-n", "n", type=int, metavar="N", default=1000, show_default=True,
-              help="Captions of the test split, half of them of unseen classes; of inng and winn "
-              "pictures from noise.")
+@click.option(
+    "-n",
+    "n",
+    type=int,
+    metavar="N",
+    default=1000,
+    show_default=True,
+    help="Captions of the test split, half of them of unseen classes; of inng and winn "
+    "pictures from noise.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(system, weights, world, size, n, as_json) -> None:
     """Measure a trained system on a world of PaperWorld.
@@ -87,16 +121,18 @@ def evaluate(system, weights, world, size, n, as_json) -> None:
     from t2ilab.data import paperworld
     from t2ilab.files import plain
     from t2ilab.metrics import evaluate as metrics
-    from t2ilab.text_to_image import load_reader
-    from t2ilab.training.introspection import measure
+    from t2ilab.recipes.introspective import measure
+    from t2ilab.systems.text_to_image import load_reader
 
     with results_apart():
         drawer, name = _open(system, weights, world, size)
         world = world or next((w for w in paperworld.WORLDS if w in name.split("-")), None)
         if world is None:
-            raise UsageError(f"weights '{name}' do not say of which world they are: give --world, "
-                             f"one of {', '.join(paperworld.WORLDS)}. (Public data sets have no "
-                             "reader to measure with.)")
+            raise UsageError(
+                f"weights '{name}' do not say of which world they are: give --world, "
+                f"one of {', '.join(paperworld.WORLDS)}. (Public data sets have no "
+                "reader to measure with.)"
+            )
         if hasattr(drawer, "encoder"):
             found = metrics.evaluate(drawer, paperworld.world(world), load_reader(world), n=n)
         else:
@@ -111,20 +147,23 @@ def evaluate(system, weights, world, size, n, as_json) -> None:
         click.echo(f"{key:<{width}}  {shown}")
 
 
-def _open(system: str, weights: str | None, world: str | None, size: int | None
-          ) -> tuple["TextToImage | IntrospectiveSystem", str]:
+def _open(
+    system: str, weights: str | None, world: str | None, size: int | None
+) -> tuple["TextToImage | IntrospectiveSystem", str]:
     """The trained system that is meant, and the name of its weights.
 
     Raises:
         UsageError: an unknown system or world; no such weights ship; weights of another system.
     """
     from t2ilab.data import paperworld
-    from t2ilab.introspective import IntrospectiveSystem
-    from t2ilab.text_to_image import TextToImage
-    from t2ilab.training import INTROSPECTIVE, SYSTEMS
+    from t2ilab.recipes import INTROSPECTIVE, SYSTEMS
+    from t2ilab.systems.introspective import IntrospectiveSystem
+    from t2ilab.systems.text_to_image import TextToImage
 
-    draws = {**dict.fromkeys(SYSTEMS, TextToImage),
-             **dict.fromkeys(INTROSPECTIVE, IntrospectiveSystem)}
+    draws = {
+        **dict.fromkeys(SYSTEMS, TextToImage),
+        **dict.fromkeys(INTROSPECTIVE, IntrospectiveSystem),
+    }
     choose("system", system, draws)
     if world is not None:
         choose("world", world, paperworld.WORLDS)
@@ -132,21 +171,27 @@ def _open(system: str, weights: str | None, world: str | None, size: int | None
     name = _name(found)
     of = name.split("-")[0]
     if of in draws and of != system:
-        raise UsageError(f"weights '{name}' are of {of}, not of {system}: "
-                         f"say {of}, or give other weights.")
+        raise UsageError(
+            f"weights '{name}' are of {of}, not of {system}: say {of}, or give other weights."
+        )
     drawer = draws[system].load(found)
     if size not in (None, drawer.size):
-        raise UsageError(f"weights '{name}' draw {drawer.size} pixels, not {size}: leave --size "
-                         "out, or give other weights.")
+        raise UsageError(
+            f"weights '{name}' draw {drawer.size} pixels, not {size}: leave --size "
+            "out, or give other weights."
+        )
     return drawer, name
 
 
 def _bundled(system: str, world: str, size: int | None) -> str:
     """The name of bundled weights; of several sizes 64, or else the largest."""
-    from t2ilab import weights
+    from t2ilab.systems import weights
 
-    sizes = {name: int(name.rsplit("-", 1)[1]) for name in weights.bundled()
-             if name.startswith(f"{system}-{world}-") and name.rsplit("-", 1)[1].isdigit()}
+    sizes = {
+        name: int(name.rsplit("-", 1)[1])
+        for name in weights.bundled()
+        if name.startswith(f"{system}-{world}-") and name.rsplit("-", 1)[1].isdigit()
+    }
     fitting = [name for name, found in sizes.items() if size in (None, found)]
     if fitting:
         return max(fitting, key=lambda name: (sizes[name] == 64, sizes[name]))
@@ -175,16 +220,20 @@ def _target(path: Path) -> Path:
     from PIL import Image
 
     if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"-o {path}: cannot write '{path.suffix or 'no suffix'}' files; end the "
-                         f"name in one of {', '.join(FORMATS)}.")
+        raise UsageError(
+            f"-o {path}: cannot write '{path.suffix or 'no suffix'}' files; end the "
+            f"name in one of {', '.join(FORMATS)}."
+        )
     if path.is_dir():
         raise UsageError(f"-o {path}: this is a folder; give the name of a file.")
     if path.exists() and path.stat().st_size:
         try:
             Image.open(path).close()
         except (OSError, Image.DecompressionBombError) as error:
-            raise UsageError(f"-o {path}: a file that is no picture is there, and was not touched; "
-                             "give another name.") from error
+            raise UsageError(
+                f"-o {path}: a file that is no picture is there, and was not touched; "
+                "give another name."
+            ) from error
     return path
 
 
@@ -212,5 +261,7 @@ def _write(path: Path, picture: "Image") -> None:
     try:
         write_atomically(path, buffer.getvalue())
     except OSError as error:
-        raise T2ILabError(f"could not write {path}: {error.strerror or error}. Make room there, "
-                          "or give another name.") from error
+        raise T2ILabError(
+            f"could not write {path}: {error.strerror or error}. Make room there, "
+            "or give another name."
+        ) from error

@@ -45,16 +45,19 @@ def take_up(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
         if name not in FREE and value != recorded.get(name):
             option = "the system" if name == "system" else f"--{name}"
             then = recorded.get(name, "not given")
-            raise UsageError(f"the run in {folder} began with {option} {then}, not {value}: leave "
-                             "it out, or begin another run in another folder.")
+            raise UsageError(
+                f"the run in {folder} began with {option} {then}, not {value}: leave "
+                "it out, or begin another run in another folder."
+            )
     if "steps" in given or "minutes" in given:  # a new budget takes the place of the whole old one
         recorded = {k: v for k, v in recorded.items() if k not in ("steps", "minutes")}
     return recorded | given
 
 
 @contextlib.contextmanager
-def recording(folder: Path, options: dict[str, Any], *, resume: bool
-              ) -> Iterator[Callable[[], None]]:
+def recording(
+    folder: Path, options: dict[str, Any], *, resume: bool
+) -> Iterator[Callable[[], None]]:
     """Write the record as soon as the run has begun, since it may be killed at any moment.
 
     Before its first checkpoint `fit` wants the folder empty, and a folder that is refused must be
@@ -98,5 +101,6 @@ def _write(folder: Path, options: dict[str, Any]) -> None:
     try:
         write_json(folder / NAME, {"options": options, "versions": {"t2ilab": __version__}})
     except OSError as error:
-        raise T2ILabError(f"could not write {folder / NAME}: {error.strerror or error}. Make room "
-                          "on the disk.") from error
+        raise T2ILabError(
+            f"could not write {folder / NAME}: {error.strerror or error}. Make room on the disk."
+        ) from error

@@ -19,18 +19,21 @@ from t2ilab.commands.terminal import Signals, example, note, rank, results_apart
 from t2ilab.errors import T2ILabError, UsageError, choose
 
 if TYPE_CHECKING:
-    from t2ilab.training import Trained
+    from t2ilab.recipes import Trained
 
 DEFAULTS = {"profile": "laptop", "recipe": "stable", "seed": 0, "device": "auto"}
 _ALL = ("profile", "steps", "seed", "device")
 _DATA = ("world", "data", "root")
 PATHS = ("root", "encoder", "generator", "start")
-GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size",
-               "encoder")
+GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size", "encoder")
 _CRITIC = (*_DATA, "size", *_ALL, "minutes", "width", "batch_size", "label", "start")
-TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
-         "reader": ("world", *_ALL), "style": (*_DATA, *_ALL, "generator"),
-         "inng": _CRITIC, "winn": _CRITIC}  # others: GAN_OPTIONS
+TAKES = {
+    "encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
+    "reader": ("world", *_ALL),
+    "style": (*_DATA, *_ALL, "generator"),
+    "inng": _CRITIC,
+    "winn": _CRITIC,
+}  # others: GAN_OPTIONS
 
 
 @click.command(
@@ -45,39 +48,65 @@ TAKES = {"encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
 )
 @click.argument("system", metavar="[SYSTEM]", required=False)
 @click.option("--world", metavar="WORLD", help="birds, flowers, phrases or scenes; default birds.")
-@click.option("--data", metavar="NAME", help="A public data set: flickr8k, coco, cub, "
-              "oxford_flowers; of inng and winn also digits (no --root) and mnist.")
+@click.option(
+    "--data",
+    metavar="NAME",
+    help="A public data set: flickr8k, coco, cub, "
+    "oxford_flowers; of inng and winn also digits (no --root) and mnist.",
+)
 @click.option("--root", metavar="DIR", help="Where the files of the data set are.")
-@click.option("--size", type=click.IntRange(min=1), metavar="N",
-              help="Side of the pictures: 32, 64 or 128.")
-@click.option("--profile", metavar="PROFILE", help="smoke, laptop or gpu: sizes and budgets; "
-              "default laptop.")
-@click.option("--recipe", metavar="RECIPE", help="stable, patient, varied or paper; default "
-              "stable.")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N",
-              help="Budget; in all, with what came before a resume.")
-@click.option("--steps", type=click.IntRange(min=1), metavar="N",
-              help="Budget; whichever ends first.")
-@click.option("--width", type=click.IntRange(min=1), metavar="N",
-              help="Channels of the networks (ngf = ndf).")
+@click.option(
+    "--size", type=click.IntRange(min=1), metavar="N", help="Side of the pictures: 32, 64 or 128."
+)
+@click.option(
+    "--profile", metavar="PROFILE", help="smoke, laptop or gpu: sizes and budgets; default laptop."
+)
+@click.option(
+    "--recipe", metavar="RECIPE", help="stable, patient, varied or paper; default stable."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Budget; in all, with what came before a resume.",
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), metavar="N", help="Budget; whichever ends first."
+)
+@click.option(
+    "--width", type=click.IntRange(min=1), metavar="N", help="Channels of the networks (ngf = ndf)."
+)
 @click.option("--batch-size", type=click.IntRange(min=2), metavar="N", help="Pictures a step.")
 @click.option("--kind", metavar="KIND", help="Of encoder: gru, lstm, char or mean; default gru.")
-@click.option("--objective", metavar="NAME", help="Of encoder: cross_entropy or sje (structured "
-              "joint embedding); default cross_entropy.")
-@click.option("--label", metavar="NAME", help="Of inng and winn: an attribute, or class, to learn "
-              "to tell apart as well.")
+@click.option(
+    "--objective",
+    metavar="NAME",
+    help="Of encoder: cross_entropy or sje (structured joint embedding); default cross_entropy.",
+)
+@click.option(
+    "--label",
+    metavar="NAME",
+    help="Of inng and winn: an attribute, or class, to learn to tell apart as well.",
+)
 @click.option("--encoder", metavar="DIR|FILE|NAME", help="A trained caption encoder to use.")
-@click.option("--generator", metavar="DIR|FILE|NAME", help="Of style: the trained system to turn "
-              "round; default the world's own that ships.")
-@click.option("--start", metavar="DIR|FILE|NAME", help="Of inng and winn: trained weights to begin "
-              "with; the steps are then smaller.")
+@click.option(
+    "--generator",
+    metavar="DIR|FILE|NAME",
+    help="Of style: the trained system to turn round; default the world's own that ships.",
+)
+@click.option(
+    "--start",
+    metavar="DIR|FILE|NAME",
+    help="Of inng and winn: trained weights to begin with; the steps are then smaller.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Default 0.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps; default auto.")
 @click.option("--out", metavar="DIR", help="Folder of the run; default a new one below runs/.")
 @click.option("--resume", metavar="DIR", help="Go on with the run in DIR, with its options.")
 @click.pass_context
-def train(ctx: click.Context, system: str | None, out: str | None, resume: str | None, **given
-          ) -> None:
+def train(
+    ctx: click.Context, system: str | None, out: str | None, resume: str | None, **given
+) -> None:
     """Train a system.
 
     SYSTEM is gan, gan_cls, gan_int, gan_int_cls, encoder (of captions), reader (of attributes),
@@ -109,22 +138,29 @@ def _options(system: str | None, out: str | None, resume: str | None, given: dic
     """All options of the run: given, read back from the run's folder, or by default; checked."""
     given = {name: value for name, value in given.items() if value is not None}
     given |= {} if system is None else {"system": system}
-    given |= {name: str(Path(given[name]).expanduser().resolve()) for name in PATHS
-              if name in given and Path(given[name]).expanduser().exists()}
+    given |= {
+        name: str(Path(given[name]).expanduser().resolve())
+        for name in PATHS
+        if name in given and Path(given[name]).expanduser().exists()
+    }
     if resume is not None:
         if out is not None and Path(out) != Path(resume):
             raise UsageError(f"--resume {resume} goes on in that folder: leave out --out {out}.")
         given = take_up(Path(resume).expanduser(), given)
     if "system" not in given:
-        raise UsageError(f"say which system to train: {', '.join(_systems())}."
-                         + (f" ({resume} has no {NAME} that tells.)" if resume else ""))
+        raise UsageError(
+            f"say which system to train: {', '.join(_systems())}."
+            + (f" ({resume} has no {NAME} that tells.)" if resume else "")
+        )
     system = choose("system", given["system"], _systems())
     takes = ("system", *TAKES.get(system, GAN_OPTIONS))
     for name in given:
         if name not in takes:
             option = name.replace("_", "-")
-            raise UsageError(f"--{option} is no option of 'train {system}', which takes "
-                             f"{', '.join('--' + one.replace('_', '-') for one in takes[1:])}.")
+            raise UsageError(
+                f"--{option} is no option of 'train {system}', which takes "
+                f"{', '.join('--' + one.replace('_', '-') for one in takes[1:])}."
+            )
     if "data" not in given:
         given.setdefault("world", "birds")
     options = {name: value for name, value in DEFAULTS.items() if name in takes} | given
@@ -141,14 +177,20 @@ def _systems() -> list[str]:
 def _check(options: dict) -> None:
     """Every name, before any data is loaded or drawn; the rest is checked where it is used."""
     from t2ilab.data import paperworld, public
+    from t2ilab.fit.machine import pick_device
     from t2ilab.losses.matching import OBJECTIVES
+    from t2ilab.recipes import INTROSPECTIVE, PROFILES, RECIPES
     from t2ilab.text.encoders import ENCODERS
-    from t2ilab.trainers.engine.machine import pick_device
-    from t2ilab.training import INTROSPECTIVE, PROFILES, RECIPES
 
     digits = ["digits", "mnist"] if options["system"] in INTROSPECTIVE else []
-    choices = {"profile": PROFILES, "recipe": RECIPES, "world": paperworld.WORLDS,
-               "data": [*public.DATASETS, *digits], "kind": ENCODERS, "objective": OBJECTIVES}
+    choices = {
+        "profile": PROFILES,
+        "recipe": RECIPES,
+        "world": paperworld.WORLDS,
+        "data": [*public.DATASETS, *digits],
+        "kind": ENCODERS,
+        "objective": OBJECTIVES,
+    }
     called = {"data": "data set", "kind": "caption encoder"}
     for name, known in choices.items():
         if name in options:
@@ -166,7 +208,7 @@ def _check_processes(options: dict, folder: Path) -> None:
     Raises:
         UsageError: another system, or a GAN whose caption encoder is not there yet.
     """
-    from t2ilab import weights
+    from t2ilab.systems import weights
 
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         return
@@ -176,9 +218,11 @@ def _check_processes(options: dict, folder: Path) -> None:
     there = f"encoder-{options.get('world')}" in weights.bundled()
     if not (there or "encoder" in options or list((folder / "encoder").glob("*.safetensors"))):
         source = "--world" if "world" in options else "--root DIR --data"
-        raise UsageError(f"several processes need a caption encoder that is trained: first run "
-                         f"t2ilab train encoder {source} {of} --out E in one process, then add "
-                         "--encoder E.")
+        raise UsageError(
+            f"several processes need a caption encoder that is trained: first run "
+            f"t2ilab train encoder {source} {of} --out E in one process, then add "
+            "--encoder E."
+        )
 
 
 def _new_folder(options: dict) -> Path:
@@ -212,8 +256,8 @@ def _train(options: dict, out: Path, resume: bool) -> "Trained":
 
 
 def _call(options: dict, common: dict) -> "Trained":
-    from t2ilab import training
-    from t2ilab.text_to_image import load_encoder
+    from t2ilab import recipes as training
+    from t2ilab.systems.text_to_image import load_encoder
 
     o = dict(options)
     system, encoder = o.pop("system"), o.pop("encoder", None)
@@ -249,7 +293,9 @@ def _summary(trained: "Trained") -> None:
     fitted = trained.fitted
     losses = fitted.history.iloc[-1].drop(["step", "seconds"]) if len(fitted.history) else {}
     words = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
-    note(f"{fitted.steps} steps in {fitted.seconds:.0f} s ({fitted.device}, {fitted.precision}; "
-         f"{fitted.wait_share:.0%} waiting for data){': ' if words else ''}{words}")
+    note(
+        f"{fitted.steps} steps in {fitted.seconds:.0f} s ({fitted.device}, {fitted.precision}; "
+        f"{fitted.wait_share:.0%} waiting for data){': ' if words else ''}{words}"
+    )
     if trained.path is not None and (measured := headline(trained.path)):
         note(f"measured: {measured}")

@@ -21,8 +21,15 @@ class PictureBatches:
         UsageError: a batch size below 2 or above the number of pictures.
     """
 
-    def __init__(self, data: CaptionedImages, *, batch_size: int = 32, channels: int = 3,
-                 label: str | None = None, seed: int = 0):
+    def __init__(
+        self,
+        data: CaptionedImages,
+        *,
+        batch_size: int = 32,
+        channels: int = 3,
+        label: str | None = None,
+        seed: int = 0,
+    ):
         self.order = Order(data, batch_size, seed)
         self.images, self.channels = data.images, channels
         self.labels = data.classes if label is None else data.attributes[label]

@@ -36,11 +36,14 @@ class CaptionedImages:
     def __post_init__(self):
         lengths = {len(self.images), len(self.captions), len(self.classes)}
         if len(lengths) != 1:
-            raise ValueError(f"{self.name}: pictures, captions and classes differ in number: "
-                             f"{lengths}")
+            raise ValueError(
+                f"{self.name}: pictures, captions and classes differ in number: {lengths}"
+            )
         if self.images.ndim != 4 or self.images.shape[-1] != 3 or self.images.dtype != np.uint8:
-            raise ValueError(f"{self.name}: images must be uint8 [N, H, W, 3], got "
-                             f"{self.images.dtype} {list(self.images.shape)}")
+            raise ValueError(
+                f"{self.name}: images must be uint8 [N, H, W, 3], got "
+                f"{self.images.dtype} {list(self.images.shape)}"
+            )
 
     def __len__(self) -> int:
         return len(self.images)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.files import Report, Source, first, gather, tidy
+from t2ilab.data.sources import Report, Source, first, gather, tidy
 from t2ilab.errors import DataError, choose
 
 SPLITS = {"train": "train", "val": "val", "test": "val"}
@@ -19,10 +19,10 @@ YEARS = (2017, 2014)
 SOURCE = Source(
     title="MS-COCO captions",
     licence="captions CC BY 4.0; the photographs are under the terms that their authors chose on "
-            "Flickr. Cite Lin et al. 2014 and Chen et al. 2015.",
+    "Flickr. Cite Lin et al. 2014 and Chen et al. 2015.",
     get="Get from the download page of cocodataset.org '2017 Train images' (18 GB), '2017 Val "
-        "images' (1 GB) and '2017 Train/Val annotations', or the same of 2014. Unpack all in the "
-        "root folder.",
+    "images' (1 GB) and '2017 Train/Val annotations', or the same of 2014. Unpack all in the "
+    "root folder.",
     layout="""\
   annotations/captions_train2017.json
   annotations/captions_val2017.json
@@ -32,9 +32,18 @@ SOURCE = Source(
 )
 
 
-def load(root: str | Path, split: str, size: int, *, year: int | None = None, n: int | None = None,
-         crop: str = "centre", skip: bool = False, cache: bool = True,
-         report: Report = print) -> CaptionedImages:
+def load(
+    root: str | Path,
+    split: str,
+    size: int,
+    *,
+    year: int | None = None,
+    n: int | None = None,
+    crop: str = "centre",
+    skip: bool = False,
+    cache: bool = True,
+    report: Report = print,
+) -> CaptionedImages:
     """The pictures of a split in the order of the annotation file, with all their captions.
 
     Args:
@@ -62,9 +71,18 @@ def load(root: str | Path, split: str, size: int, *, year: int | None = None, n:
     if silent and report is not None:
         report(f"coco/{split}: left out {silent:,} pictures without a caption")
     chosen = first(n, [i for i in names if said[i]])
-    return gather(f"coco/{split}", [folder / names[i] for i in chosen], [said[i] for i in chosen],
-                  size, classes=None, class_names=None, crop=crop, skip=skip, cache=cache,
-                  report=report)
+    return gather(
+        f"coco/{split}",
+        [folder / names[i] for i in chosen],
+        [said[i] for i in chosen],
+        size,
+        classes=None,
+        class_names=None,
+        crop=crop,
+        skip=skip,
+        cache=cache,
+        report=report,
+    )
 
 
 def _parse(path: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
@@ -77,12 +95,16 @@ def _parse(path: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
             if text := tidy(note["caption"]):
                 said[note["image_id"]].append(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}, column {error.colno}: the file is cut short "
-                        f"or damaged ({error.msg}). Unpack it again from its archive.") from error
+        raise DataError(
+            f"{path}, line {error.lineno}, column {error.colno}: the file is cut short "
+            f"or damaged ({error.msg}). Unpack it again from its archive."
+        ) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: this is not a COCO captions file: expected 'images' with 'id' "
-                        "and 'file_name', and 'annotations' with 'id', 'image_id' (of one of the "
-                        f"images) and 'caption'; stopped at {error}.") from error
+        raise DataError(
+            f"{path}: this is not a COCO captions file: expected 'images' with 'id' "
+            "and 'file_name', and 'annotations' with 'id', 'image_id' (of one of the "
+            f"images) and 'caption'; stopped at {error}."
+        ) from error
     if not any(said.values()):
         raise DataError(f"{path}: the file has no captions. Unpack it again from its archive.")
     return names, said

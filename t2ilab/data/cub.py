@@ -9,8 +9,8 @@ train and val together ("trainval").
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.files import Report, Source, first, gather, ten_captions
 from t2ilab.data.pictures import Box
+from t2ilab.data.sources import Report, Source, first, gather, ten_captions
 from t2ilab.errors import DataError, choose
 
 SPLITS = ("train", "val", "trainval", "test")
@@ -18,10 +18,10 @@ SPLITS = ("train", "val", "trainval", "test")
 SOURCE = Source(
     title="CUB-200-2011",
     licence="for non-commercial research and education; the photographs belong to their authors. "
-            "Cite Wah et al. 2011 and, for the captions, Reed et al. CVPR 2016.",
+    "Cite Wah et al. 2011 and, for the captions, Reed et al. CVPR 2016.",
     get="Get CUB_200_2011.tgz from CaltechDATA (data.caltech.edu, record 'CUB-200-2011') and the "
-        "captions, cvpr2016_cub.tar.gz, through the README of the GitHub repository "
-        "reedscot/cvpr2016 ('birds'). Unpack both in the root folder.",
+    "captions, cvpr2016_cub.tar.gz, through the README of the GitHub repository "
+    "reedscot/cvpr2016 ('birds'). Unpack both in the root folder.",
     layout="""\
   CUB_200_2011/images.txt, classes.txt, image_class_labels.txt, bounding_boxes.txt
   CUB_200_2011/images/001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111.jpg ...
@@ -31,9 +31,19 @@ SOURCE = Source(
 )
 
 
-def load(root: str | Path, split: str, size: int, *, bird_box: bool = False, n: int | None = None,
-         crop: str = "centre", captions_each: int | None = 10, skip: bool = False,
-         cache: bool = True, report: Report = print) -> CaptionedImages:
+def load(
+    root: str | Path,
+    split: str,
+    size: int,
+    *,
+    bird_box: bool = False,
+    n: int | None = None,
+    crop: str = "centre",
+    captions_each: int | None = 10,
+    skip: bool = False,
+    cache: bool = True,
+    report: Report = print,
+) -> CaptionedImages:
     """The birds of a split in the order of images.txt. Classes are the 200 kinds, in every split.
 
     Args:
@@ -66,11 +76,22 @@ def load(root: str | Path, split: str, size: int, *, bird_box: bool = False, n: 
     if not chosen:
         raise DataError(f"{birds / 'images.txt'}: no picture of a class in {split}classes.txt.")
     boxes = _boxes(birds / "bounding_boxes.txt", chosen) if bird_box else None
-    captions = [ten_captions(SOURCE, (texts / names[i]).with_suffix(".txt"), captions_each)
-                for i in chosen]
-    return gather(f"cub/{split}", [birds / "images" / names[i] for i in chosen], captions, size,
-                  classes=[classes[i] for i in chosen], class_names=[*map(_spoken, folders)],
-                  boxes=boxes, crop=crop, skip=skip, cache=cache, report=report)
+    captions = [
+        ten_captions(SOURCE, (texts / names[i]).with_suffix(".txt"), captions_each) for i in chosen
+    ]
+    return gather(
+        f"cub/{split}",
+        [birds / "images" / names[i] for i in chosen],
+        captions,
+        size,
+        classes=[classes[i] for i in chosen],
+        class_names=[*map(_spoken, folders)],
+        boxes=boxes,
+        crop=crop,
+        skip=skip,
+        cache=cache,
+        report=report,
+    )
 
 
 def _spoken(folder: str) -> str:
@@ -89,8 +110,10 @@ def _names(birds: Path, kinds: dict[int, str]) -> dict[int, str]:
     for i, name in names.items():
         label = labels.get(i, "none")
         if not label.isdecimal() or kinds.get(int(label)) != name.partition("/")[0]:
-            raise DataError(f"{path}: picture {i} has the class {label}, but {birds}/images.txt "
-                            f"has it in the folder of another: {name}. Unpack the archive again.")
+            raise DataError(
+                f"{path}: picture {i} has the class {label}, but {birds}/images.txt "
+                f"has it in the folder of another: {name}. Unpack the archive again."
+            )
     return names
 
 
@@ -102,8 +125,10 @@ def _boxes(path: Path, chosen: list[int]) -> list[Box]:
         try:
             x, y, width, height = map(float, lines[i].split())
         except (KeyError, ValueError):
-            raise DataError(f"{path}: expected '{i} <x> <y> <width> <height>' for picture {i}, got "
-                            f"{lines.get(i, 'no such line')!r}.") from None
+            raise DataError(
+                f"{path}: expected '{i} <x> <y> <width> <height>' for picture {i}, got "
+                f"{lines.get(i, 'no such line')!r}."
+            ) from None
         centre_x, centre_y, half = x + width / 2, y + height / 2, 0.75 * max(width, height)
         boxes.append((centre_x - half, centre_y - half, centre_x + half, centre_y + half))
     return boxes

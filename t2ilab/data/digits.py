@@ -40,8 +40,9 @@ def load_digits(split: str = "train", size: int = 16) -> CaptionedImages:
     return _captioned(f"digits/{split}/{size}", np.stack(images), found.target[part])
 
 
-def load_mnist(root: str | Path, split: str = "train", *, download: bool = False
-               ) -> CaptionedImages:
+def load_mnist(
+    root: str | Path, split: str = "train", *, download: bool = False
+) -> CaptionedImages:
     """MNIST in 32 x 32 pixels: the 28 x 28 of the files, with a black border of 2.
 
     Args:
@@ -59,9 +60,11 @@ def load_mnist(root: str | Path, split: str = "train", *, download: bool = False
     try:
         found = MNIST(str(Path(root).expanduser()), train=split == "train", download=download)
     except (RuntimeError, OSError) as error:
-        raise DataError(f"MNIST is not in {root}: expected MNIST/raw/train-images-idx3-ubyte and "
-                        "the three files beside it. Give another folder, or download=True where "
-                        f"there is a network. ({type(error).__name__})") from error
+        raise DataError(
+            f"MNIST is not in {root}: expected MNIST/raw/train-images-idx3-ubyte and "
+            "the three files beside it. Give another folder, or download=True where "
+            f"there is a network. ({type(error).__name__})"
+        ) from error
     grey = np.pad(found.data.numpy(), ((0, 0), (2, 2), (2, 2)))
     return _captioned(f"mnist/{split}/32", grey, found.targets.numpy())
 

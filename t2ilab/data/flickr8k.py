@@ -9,19 +9,22 @@ import re
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.files import Report, Source, first, gather, tidy
+from t2ilab.data.sources import Report, Source, first, gather, tidy
 from t2ilab.errors import DataError, choose
 
-SPLITS = {"train": "Flickr_8k.trainImages.txt", "val": "Flickr_8k.devImages.txt",
-          "test": "Flickr_8k.testImages.txt"}
+SPLITS = {
+    "train": "Flickr_8k.trainImages.txt",
+    "val": "Flickr_8k.devImages.txt",
+    "test": "Flickr_8k.testImages.txt",
+}
 
 SOURCE = Source(
     title="Flickr8k",
     licence="for research and teaching, not for commercial use; the photographs belong to their "
-            "authors on Flickr. Cite Hodosh et al. 2013.",
+    "authors on Flickr. Cite Hodosh et al. 2013.",
     get="Get Flickr8k_Dataset.zip and Flickr8k_text.zip (the University of Illinois has handed "
-        "them out; the GitHub repository jbrownlee/Datasets keeps both under its releases). Unpack "
-        "both in the root folder.",
+    "them out; the GitHub repository jbrownlee/Datasets keeps both under its releases). Unpack "
+    "both in the root folder.",
     layout="""\
   Flicker8k_Dataset/1000268201_693b08cb0e.jpg ...   (or images/)
   Flickr8k.token.txt                                (these four here, or in text/)
@@ -31,8 +34,17 @@ SOURCE = Source(
 )
 
 
-def load(root: str | Path, split: str, size: int, *, n: int | None = None, crop: str = "centre",
-         skip: bool = False, cache: bool = True, report: Report = print) -> CaptionedImages:
+def load(
+    root: str | Path,
+    split: str,
+    size: int,
+    *,
+    n: int | None = None,
+    crop: str = "centre",
+    skip: bool = False,
+    cache: bool = True,
+    report: Report = print,
+) -> CaptionedImages:
     """The pictures of a split that are on disk, in the order of the split's list.
 
     Args:
@@ -55,19 +67,32 @@ def load(root: str | Path, split: str, size: int, *, n: int | None = None, crop:
     listed = _listed(root, split)
     found = [name for name in listed if (folder / name).is_file()]
     if not found:
-        raise DataError(f"Flickr8k: none of the {len(listed)} pictures of split '{split}' is in "
-                        f"{folder}.\n{SOURCE.help()}")
+        raise DataError(
+            f"Flickr8k: none of the {len(listed)} pictures of split '{split}' is in "
+            f"{folder}.\n{SOURCE.help()}"
+        )
     if report is not None:
         report(f"flickr8k/{split}: {len(found):,} of the {len(listed):,} pictures are in {folder}")
     said = captions(root)
     silent = [name for name in found if name not in said]
     if silent:
-        raise DataError(f"{_text(root, 'Flickr8k.token.txt')}: no caption of {silent[0]} and "
-                        f"{len(silent) - 1} more pictures of split '{split}'. Copy the file again.")
+        raise DataError(
+            f"{_text(root, 'Flickr8k.token.txt')}: no caption of {silent[0]} and "
+            f"{len(silent) - 1} more pictures of split '{split}'. Copy the file again."
+        )
     found = first(n, found)
-    return gather(f"flickr8k/{split}", [folder / name for name in found],
-                  [said[name] for name in found], size, classes=None, class_names=None, crop=crop,
-                  skip=skip, cache=cache, report=report)
+    return gather(
+        f"flickr8k/{split}",
+        [folder / name for name in found],
+        [said[name] for name in found],
+        size,
+        classes=None,
+        class_names=None,
+        crop=crop,
+        skip=skip,
+        cache=cache,
+        report=report,
+    )
 
 
 def captions(root: str | Path, split: str | None = None) -> dict[str, list[str]]:
@@ -90,8 +115,10 @@ def captions(root: str | Path, split: str | None = None) -> dict[str, list[str]]
     for k, line in enumerate(SOURCE.lines(path), 1):
         match = re.fullmatch(r"(.+?\.jpg)(?:\.\d+)?#\d+\t(.*)", line)
         if match is None and line.strip():
-            raise DataError(f"{path}, line {k}: expected '<picture>.jpg#<number><tab><caption>', "
-                            f"got {line[:80]!r}. Copy the file again from its source.")
+            raise DataError(
+                f"{path}, line {k}: expected '<picture>.jpg#<number><tab><caption>', "
+                f"got {line[:80]!r}. Copy the file again from its source."
+            )
         if match and (text := tidy(match[2])):
             said.setdefault(match[1], []).append(text)
     if split is None:

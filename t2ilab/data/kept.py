@@ -35,8 +35,9 @@ def fingerprint(paths: list[Path], *how) -> str:
     return digest.hexdigest()[:24]
 
 
-def array(name: str, rows: Iterable[np.ndarray | str], n: int, shape: tuple[int, ...], *,
-          partial: bool) -> tuple[np.ndarray, Broken]:
+def array(
+    name: str, rows: Iterable[np.ndarray | str], n: int, shape: tuple[int, ...], *, partial: bool
+) -> tuple[np.ndarray, Broken]:
     """The array kept as `name`, made from `rows` first if it is not there.
 
     Args:
@@ -58,7 +59,8 @@ def array(name: str, rows: Iterable[np.ndarray | str], n: int, shape: tuple[int,
         needed = n * int(np.prod(shape)) / 1e6
         raise DataError(
             f"{path.parent}: the pictures, {needed:.1f} MB, cannot be kept there ({error}). Make "
-            "room, or set T2ILAB_CACHE to another folder, or read with cache=False.") from error
+            "room, or set T2ILAB_CACHE to another folder, or read with cache=False."
+        ) from error
 
 
 def _load(path: Path, n: int, shape: tuple[int, ...]) -> tuple[np.ndarray, Broken] | None:
@@ -116,7 +118,8 @@ def _write(path: Path, rows, n: int, shape: tuple[int, ...]) -> Broken:
 def _header(file, n: int, shape: tuple[int, ...]) -> None:
     """The header of a .npy file. NumPy pads it so that its length does not depend on n."""
     np.lib.format.write_array_header_1_0(
-        file, {"descr": "|u1", "fortran_order": False, "shape": (n, *shape)})
+        file, {"descr": "|u1", "fortran_order": False, "shape": (n, *shape)}
+    )
 
 
 def _clear_abandoned(folder: Path) -> None:

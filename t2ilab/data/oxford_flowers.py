@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.files import Report, Source, first, gather, ten_captions
+from t2ilab.data.sources import Report, Source, first, gather, ten_captions
 from t2ilab.errors import DataError, choose
 
 SPLITS = ("train", "val", "trainval", "test")
@@ -18,11 +18,11 @@ SPLITS = ("train", "val", "trainval", "test")
 SOURCE = Source(
     title="Oxford-102 flowers",
     licence="for research and teaching; the photographs belong to their authors. Cite Nilsback and "
-            "Zisserman 2008 and, for the captions, Reed et al. CVPR 2016.",
+    "Zisserman 2008 and, for the captions, Reed et al. CVPR 2016.",
     get="Get 102flowers.tgz and imagelabels.mat from the '102 Category Flower Dataset' page of the "
-        "Visual Geometry Group (www.robots.ox.ac.uk/~vgg/data/flowers/102) and the captions, "
-        "cvpr2016_flowers.tar.gz, through the README of the GitHub repository reedscot/cvpr2016 "
-        "('flowers'). Unpack both archives in the root folder and put imagelabels.mat there.",
+    "Visual Geometry Group (www.robots.ox.ac.uk/~vgg/data/flowers/102) and the captions, "
+    "cvpr2016_flowers.tar.gz, through the README of the GitHub repository reedscot/cvpr2016 "
+    "('flowers'). Unpack both archives in the root folder and put imagelabels.mat there.",
     layout="""\
   jpg/image_00001.jpg ...
   imagelabels.mat
@@ -33,7 +33,8 @@ cvpr2016_flowers/ may also lie in the root folder itself)""",
 )
 
 # The names in the order of the labels 1 to 102 of imagelabels.mat.
-CLASS_NAMES = tuple("""
+CLASS_NAMES = tuple(
+    """
 pink primrose, hard-leaved pocket orchid, canterbury bells, sweet pea, english marigold, tiger lily,
 moon orchid, bird of paradise, monkshood, globe thistle, snapdragon, colt's foot, king protea,
 spear thistle, yellow iris, globe flower, purple coneflower, peruvian lily, balloon flower,
@@ -49,12 +50,24 @@ azalea, water lily, rose, thorn apple, morning glory, passion flower, lotus, toa
 frangipani, clematis, hibiscus, columbine, desert-rose, tree mallow, magnolia, cyclamen, watercress,
 canna lily, hippeastrum, bee balm, ball moss, foxglove, bougainvillea, camellia, mallow,
 mexican petunia, bromelia, blanket flower, trumpet creeper, blackberry lily
-""".strip().replace("\n", " ").split(", "))
+""".strip()
+    .replace("\n", " ")
+    .split(", ")
+)
 
 
-def load(root: str | Path, split: str, size: int, *, n: int | None = None, crop: str = "centre",
-         captions_each: int | None = 10, skip: bool = False, cache: bool = True,
-         report: Report = print) -> CaptionedImages:
+def load(
+    root: str | Path,
+    split: str,
+    size: int,
+    *,
+    n: int | None = None,
+    crop: str = "centre",
+    captions_each: int | None = 10,
+    skip: bool = False,
+    cache: bool = True,
+    report: Report = print,
+) -> CaptionedImages:
     """The flowers of a split in the order of their numbers. Classes are the 102, in every split.
 
     Args:
@@ -81,11 +94,24 @@ def load(root: str | Path, split: str, size: int, *, n: int | None = None, crop:
     chosen = first(n, [i for i, label in enumerate(labels, 1) if label - 1 in wanted])
     if not chosen:
         raise DataError(f"{matrix}: no picture of a class in {texts.parent}/{split}classes.txt.")
-    captions = [ten_captions(SOURCE, texts / f"class_{labels[i - 1]:05d}" / f"image_{i:05d}.txt",
-                             captions_each) for i in chosen]
-    return gather(f"oxford_flowers/{split}", [folder / f"image_{i:05d}.jpg" for i in chosen],
-                  captions, size, classes=[labels[i - 1] - 1 for i in chosen],
-                  class_names=list(CLASS_NAMES), crop=crop, skip=skip, cache=cache, report=report)
+    captions = [
+        ten_captions(
+            SOURCE, texts / f"class_{labels[i - 1]:05d}" / f"image_{i:05d}.txt", captions_each
+        )
+        for i in chosen
+    ]
+    return gather(
+        f"oxford_flowers/{split}",
+        [folder / f"image_{i:05d}.jpg" for i in chosen],
+        captions,
+        size,
+        classes=[labels[i - 1] - 1 for i in chosen],
+        class_names=list(CLASS_NAMES),
+        crop=crop,
+        skip=skip,
+        cache=cache,
+        report=report,
+    )
 
 
 def _place(line: str) -> int | None:
@@ -101,10 +127,14 @@ def _labels(path: Path) -> list[int]:
     try:
         labels = loadmat(path)["labels"].ravel().tolist()
     except Exception as error:  # scipy's reader raises many kinds
-        raise DataError(f"{path}: this is not the file of labels, or it is damaged ({error}). Get "
-                        f"it again.\n{SOURCE.help()}") from error
+        raise DataError(
+            f"{path}: this is not the file of labels, or it is damaged ({error}). Get "
+            f"it again.\n{SOURCE.help()}"
+        ) from error
     for i, label in enumerate(labels, 1):
         if label != int(label) or not 1 <= label <= len(CLASS_NAMES):
-            raise DataError(f"{path}: picture {i} has the label {label}; expected 1 to "
-                            f"{len(CLASS_NAMES)}. Get the file again.")
+            raise DataError(
+                f"{path}: picture {i} has the label {label}; expected 1 to "
+                f"{len(CLASS_NAMES)}. Get the file again."
+            )
     return [int(label) for label in labels]

@@ -53,8 +53,10 @@ class Order:
 
     def __init__(self, data: CaptionedImages, batch_size: int, seed: int, levels=None):
         if not 2 <= batch_size <= len(data):
-            raise UsageError(f"batch size {batch_size}: expected 2 to {len(data)}, the number of "
-                             f"pictures in {data.name}.")
+            raise UsageError(
+                f"batch size {batch_size}: expected 2 to {len(data)}, the number of "
+                f"pictures in {data.name}."
+            )
         self.n, self.batch_size, self.seed = len(data), batch_size, seed
         self.counts = np.array([len(c) for c in data.captions])
         equal = len(set(self.counts)) == 1 and levels is not None and len(levels) == self.counts[0]
@@ -104,9 +106,18 @@ class TextImageBatches:
             number of pictures; at a call, no caption mismatches one of the pictures.
     """
 
-    def __init__(self, data: CaptionedImages, phi: Float[Tensor, "n k text"], *,
-                 batch_size: int = 64, seed: int = 0, wrong: int = 1, near: int = 1,
-                 flip: bool = True, levels: tuple[float, ...] | None = LEVEL_WEIGHTS):
+    def __init__(
+        self,
+        data: CaptionedImages,
+        phi: Float[Tensor, "n k text"],
+        *,
+        batch_size: int = 64,
+        seed: int = 0,
+        wrong: int = 1,
+        near: int = 1,
+        flip: bool = True,
+        levels: tuple[float, ...] | None = LEVEL_WEIGHTS,
+    ):
         if len(phi) != len(data):
             raise UsageError(f"{len(phi)} caption vectors for {len(data)} pictures of {data.name}.")
         self.data, self.phi, self.flip = data, phi, flip
@@ -117,8 +128,9 @@ class TextImageBatches:
 
     def shard(self, rank: int, world_size: int) -> "TextImageBatches":
         """The batches of one process among several: an order of its own."""
-        return TextImageBatches(self.data, self.phi, seed=self.seed * world_size + rank + 1,
-                                **self.options)
+        return TextImageBatches(
+            self.data, self.phi, seed=self.seed * world_size + rank + 1, **self.options
+        )
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         chosen, levels, rng = self.order(step)
@@ -127,8 +139,11 @@ class TextImageBatches:
         if self.flip:
             mirrored = rng.random(len(images)) < 0.5
             images[mirrored] = images[mirrored, :, ::-1]
-        return {"images": torch.from_numpy(images).permute(0, 3, 1, 2), "phi": phi,
-                "phi_wrong": self._wrong(chosen, phi, rng)}
+        return {
+            "images": torch.from_numpy(images).permute(0, 3, 1, 2),
+            "phi": phi,
+            "phi_wrong": self._wrong(chosen, phi, rng),
+        }
 
     def _phi(self, pictures: np.ndarray, levels: np.ndarray) -> Float[Tensor, "n text"]:
         return self.phi[torch.from_numpy(pictures), torch.from_numpy(levels)].float()
@@ -167,7 +182,9 @@ class TextImageBatches:
         levels = np.concatenate([np.arange(count) for count in self.order.counts])
         wrong = np.flatnonzero(~self.truth.fits(np.array([picture]), pictures, levels)[0])
         if not len(wrong):
-            raise UsageError(f"every caption of {self.data.name} is true of picture {picture}, so "
-                             "there are no mismatching pairs: give data of at least two classes.")
+            raise UsageError(
+                f"every caption of {self.data.name} is true of picture {picture}, so "
+                "there are no mismatching pairs: give data of at least two classes."
+            )
         found = wrong[int(rng.integers(len(wrong)))]
         return pictures[found], levels[found]

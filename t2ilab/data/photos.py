@@ -16,12 +16,16 @@ from t2ilab.data.captioned import to_float
 from t2ilab.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
-LIBRARIES = (("sklearn", "datasets/images/china.jpg"), ("sklearn", "datasets/images/flower.jpg"),
-             ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"))
+LIBRARIES = (
+    ("sklearn", "datasets/images/china.jpg"),
+    ("sklearn", "datasets/images/flower.jpg"),
+    ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+)
 
 
-def load(folder: str | Path = "", *, side: int = 224) -> tuple[Float[Tensor, "n 3 side side"],
-                                                               list[str]]:
+def load(
+    folder: str | Path = "", *, side: int = 224
+) -> tuple[Float[Tensor, "n 3 side side"], list[str]]:
     """Photographs as a batch, and their names (of the files, without their endings).
 
     The shorter side becomes `side` pixels, and the middle is kept.
@@ -51,8 +55,10 @@ def installed() -> list[Path]:
     found = [Path(str(files(library) / name)) for library, name in LIBRARIES]
     found = [path for path in found if path.is_file()]
     if not found:
-        raise DataError("neither scikit-learn nor matplotlib brought its sample photographs. Name "
-                        "a folder of your own pictures.")
+        raise DataError(
+            "neither scikit-learn nor matplotlib brought its sample photographs. Name "
+            "a folder of your own pictures."
+        )
     return found
 
 
@@ -60,8 +66,10 @@ def _chosen(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise DataError(f"{place}: there is no such folder. Correct the path, or give \"\" for the "
-                        "photographs that installed libraries bring.")
+        raise DataError(
+            f'{place}: there is no such folder. Correct the path, or give "" for the '
+            "photographs that installed libraries bring."
+        )
     paths = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)}).")

@@ -25,9 +25,13 @@ MAX_PIXELS = 89_478_485  # Pillow's own limit: a small file may unpack to gigaby
 MAX_SIZE = 2048  # side of the square that is asked for
 
 _UPRIGHT = {  # value of the EXIF tag Orientation -> what sets the picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
 _VERSION = 1  # part of the name of what is kept: raise it when pictures come out differently
@@ -49,8 +53,9 @@ class Pictures(NamedTuple):
     broken: list[tuple[int, str]]
 
 
-def read(path: str | Path, size: int, *, crop: str = "centre",
-         box: Box | None = None) -> UInt8[np.ndarray, "size size 3"]:
+def read(
+    path: str | Path, size: int, *, crop: str = "centre", box: Box | None = None
+) -> UInt8[np.ndarray, "size size 3"]:
     """One picture as a square of `size` pixels, RGB, values 0 to 255.
 
     Args:
@@ -76,10 +81,18 @@ def read(path: str | Path, size: int, *, crop: str = "centre",
     return np.array(square.resize((size, size), Image.Resampling.BICUBIC))
 
 
-def read_many(paths: Sequence[str | Path], size: int, *, crop: str = "centre",
-              boxes: Sequence[Box] | None = None, cache: bool = True, skip: bool = False,
-              workers: int | None = None, label: str = "pictures",
-              report: Callable[[str], Any] | None = print) -> Pictures:
+def read_many(
+    paths: Sequence[str | Path],
+    size: int,
+    *,
+    crop: str = "centre",
+    boxes: Sequence[Box] | None = None,
+    cache: bool = True,
+    skip: bool = False,
+    workers: int | None = None,
+    label: str = "pictures",
+    report: Callable[[str], Any] | None = print,
+) -> Pictures:
     """Read picture files into one array, a few at a time in threads.
 
     With `cache` the array is kept as one memory-mapped file in the cache folder (see `kept`). Its
@@ -117,8 +130,9 @@ def read_many(paths: Sequence[str | Path], size: int, *, crop: str = "centre",
 def _check(size: int, crop: str) -> None:
     choose("crop", crop, CROPS)
     if not isinstance(size, int | np.integer) or not 1 <= size <= MAX_SIZE:
-        raise UsageError(f"a picture cannot be {size!r} pixels wide: give a whole number from 1 "
-                         f"to {MAX_SIZE}.")
+        raise UsageError(
+            f"a picture cannot be {size!r} pixels wide: give a whole number from 1 to {MAX_SIZE}."
+        )
 
 
 def _open(path: Path) -> Image.Image:
@@ -147,11 +161,15 @@ def _explain(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "the file may not be read. Change its permissions."
     if isinstance(error, UnidentifiedImageError):
-        return ("this is not a picture, or its first bytes are damaged. Expected a JPEG, PNG, GIF, "
-                "BMP, TIFF, WebP or PPM file; copy it again from its source.")
+        return (
+            "this is not a picture, or its first bytes are damaged. Expected a JPEG, PNG, GIF, "
+            "BMP, TIFF, WebP or PPM file; copy it again from its source."
+        )
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return (f"the picture unpacks to more than {MAX_PIXELS:,} pixels (a decompression bomb?). "
-                "If it is a real picture, save it smaller.")
+        return (
+            f"the picture unpacks to more than {MAX_PIXELS:,} pixels (a decompression bomb?). "
+            "If it is a real picture, save it smaller."
+        )
     if isinstance(error, MemoryError):
         return "there is not enough memory to unpack the picture. Save it smaller."
     return f"the picture is cut short or damaged ({error}). Copy it again from its source."
@@ -168,15 +186,19 @@ def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         image = _from_16_bits(image)
     if image.mode in ("I", "F"):
-        raise DataError(f"{path}: the picture has 32 bits a channel (mode {image.mode}), so which "
-                        "value is white is unknown. Save it with 8 or 16 bits a channel.")
+        raise DataError(
+            f"{path}: the picture has 32 bits a channel (mode {image.mode}), so which "
+            "value is white is unknown. Save it with 8 or 16 bits a channel."
+        )
     try:
         if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
             image = _over_white(image)
         return image.convert("RGB")
     except ValueError as error:
-        raise DataError(f"{path}: the colours of the picture (mode {image.mode}) cannot be shown "
-                        f"as RGB ({error}). Save it as RGB.") from error
+        raise DataError(
+            f"{path}: the colours of the picture (mode {image.mode}) cannot be shown "
+            f"as RGB ({error}). Save it as RGB."
+        ) from error
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
@@ -193,12 +215,21 @@ def _over_white(image: Image.Image) -> Image.Image:
 def _region(path: Path, size: tuple[int, int], crop: str, box: Box | None) -> tuple[int, ...]:
     """What of a picture of (width, height) is taken: left, top, right, bottom, whole pixels."""
     width, height = size
-    left, top, right, bottom = (0, 0, width, height) if box is None else (
-        max(round(box[0]), 0), max(round(box[1]), 0),
-        min(round(box[2]), width), min(round(box[3]), height))
+    left, top, right, bottom = (
+        (0, 0, width, height)
+        if box is None
+        else (
+            max(round(box[0]), 0),
+            max(round(box[1]), 0),
+            min(round(box[2]), width),
+            min(round(box[3]), height),
+        )
+    )
     if not (left < right and top < bottom):
-        raise DataError(f"{path}: nothing of the box {box} (left, top, right, bottom) lies in this "
-                        f"picture of {width} x {height} pixels. Correct the box.")
+        raise DataError(
+            f"{path}: nothing of the box {box} (left, top, right, bottom) lies in this "
+            f"picture of {width} x {height} pixels. Correct the box."
+        )
     if crop == "squash":
         return left, top, right, bottom
     side = min(right - left, bottom - top)
@@ -217,8 +248,10 @@ def _squares(paths, boxes, size, crop, workers, label) -> Iterator[np.ndarray | 
             return str(error)
 
     workers = workers or min(4, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool, tqdm(total=len(paths), desc=label, unit="picture",
-                                                   delay=2, leave=False) as bar:
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(paths), desc=label, unit="picture", delay=2, leave=False) as bar,
+    ):
         for start in range(0, len(paths), _CHUNK):  # in chunks: results wait in memory to be taken
             chunk = slice(start, start + _CHUNK)
             for square in pool.map(one, paths[chunk], boxes[chunk]):
@@ -241,7 +274,8 @@ def _judge(paths, images, broken, skip, report) -> Pictures:
         counts = f"{len(broken)} of {len(paths)} pictures"
         if not skip or len(broken) == len(paths):
             advice = "Mend or replace these files" + (
-                ", or leave them out with skip=True." if len(broken) < len(paths) else ".")
+                ", or leave them out with skip=True." if len(broken) < len(paths) else "."
+            )
             raise DataError(f"{counts} cannot be read:\n  {which}\n{advice}")
         if report is not None:
             report(f"left out {counts}:\n  {which}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from t2ilab.data import coco, cub, flickr8k, oxford_flowers
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.files import Report, Source
+from t2ilab.data.sources import Report, Source
 from t2ilab.errors import DataError, choose
 
 
@@ -39,14 +39,24 @@ DATASETS = {
     "flickr8k": PublicDataset(flickr8k.SOURCE, flickr8k.load, tuple(flickr8k.SPLITS)),
     "coco": PublicDataset(coco.SOURCE, coco.load, tuple(coco.SPLITS)),
     "cub": PublicDataset(cub.SOURCE, cub.load, cub.SPLITS),
-    "oxford_flowers": PublicDataset(oxford_flowers.SOURCE, oxford_flowers.load,
-                                    oxford_flowers.SPLITS),
+    "oxford_flowers": PublicDataset(
+        oxford_flowers.SOURCE, oxford_flowers.load, oxford_flowers.SPLITS
+    ),
 }
 
 
-def load(name: str, root: str | Path | None, split: str, size: int, *, n: int | None = None,
-         crop: str = "centre", skip: bool = False, cache: bool = True,
-         report: Report = print) -> CaptionedImages:
+def load(
+    name: str,
+    root: str | Path | None,
+    split: str,
+    size: int,
+    *,
+    n: int | None = None,
+    crop: str = "centre",
+    skip: bool = False,
+    cache: bool = True,
+    report: Report = print,
+) -> CaptionedImages:
     """A split of a public data set; the options are those that all of them share.
 
     Args:
@@ -66,6 +76,7 @@ def load(name: str, root: str | Path | None, split: str, size: int, *, n: int | 
     """
     dataset = DATASETS[choose("data set", name, DATASETS)]
     if root is None or not str(root):
-        raise DataError(f"{dataset.title}: say in which folder its files are (root).\n"
-                        f"{dataset.source.help()}")
+        raise DataError(
+            f"{dataset.title}: say in which folder its files are (root).\n{dataset.source.help()}"
+        )
     return dataset.load(root, split, size, n=n, crop=crop, skip=skip, cache=cache, report=report)

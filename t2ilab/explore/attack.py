@@ -31,8 +31,14 @@ def magnified(change: Float[Tensor, "n 3 h w"], times: float) -> Float[Tensor, "
     return (change * times).clamp(-1, 1)
 
 
-def attack_renderer(network: Network, pictures: Float[Tensor, "n 3 h w"], classes: Sequence[str],
-                    *, steps: int = 8, times: float = 8.0) -> Callable[..., Image.Image]:
+def attack_renderer(
+    network: Network,
+    pictures: Float[Tensor, "n 3 h w"],
+    classes: Sequence[str],
+    *,
+    steps: int = 8,
+    times: float = 8.0,
+) -> Callable[..., Image.Image]:
     """`render(picture, target, epsilon) -> PIL.Image`, ε in whole grey levels, 0 to 255.
 
     Args:
@@ -49,25 +55,36 @@ def attack_renderer(network: Network, pictures: Float[Tensor, "n 3 h w"], classe
 
     def render(picture: int, target: str, epsilon: int) -> Image.Image:
         if not 0 <= picture < len(pictures):
-            raise UsageError(f"picture {picture}: there are {len(pictures)}, 0 to "
-                             f"{len(pictures) - 1}.")
+            raise UsageError(
+                f"picture {picture}: there are {len(pictures)}, 0 to {len(pictures) - 1}."
+            )
         with torch.inference_mode(False):  # a gradient is needed, which explorers switch off
             x = pictures[picture : picture + 1].clone()
-            aim = ({"labels": int(sources[picture])} if target == AWAY else
-                   {"targets": classes.index(choose("target", target, classes))})
-            moved = x if epsilon == 0 else pgd(network, x, epsilon=epsilon / 255, steps=steps,
-                                               **aim).pictures
+            aim = (
+                {"labels": int(sources[picture])}
+                if target == AWAY
+                else {"targets": classes.index(choose("target", target, classes))}
+            )
+            moved = (
+                x
+                if epsilon == 0
+                else pgd(network, x, epsilon=epsilon / 255, steps=steps, **aim).pictures
+            )
             with torch.no_grad():
                 p, q = network(torch.cat([x, moved])).softmax(1)
-        panels = {"the picture": x, f"the change, {times:g} times": magnified(moved - x, times),
-                  "the sum": moved}
+        panels = {
+            "the picture": x,
+            f"the change, {times:g} times": magnified(moved - x, times),
+            "the sum": moved,
+        }
         return _sheet(panels, p, q, classes, epsilon)
 
     return render
 
 
-def _sheet(panels: dict[str, Tensor], p: Tensor, q: Tensor, classes: Sequence[str],
-           epsilon: float) -> Image.Image:
+def _sheet(
+    panels: dict[str, Tensor], p: Tensor, q: Tensor, classes: Sequence[str], epsilon: float
+) -> Image.Image:
     """Panels with a title above and the class below; on the right bars of both distributions."""
     width = 3 * (PANEL + GAP) + NAMES + BARS + 40
     sheet = Image.new("RGB", (width, HEAD + PANEL + FOOT), PAPER)
@@ -88,8 +105,9 @@ def _said(p: Tensor, classes: Sequence[str]) -> str:
     return f"{classes[int(p.argmax())]}  {float(p.max()):.1%}"
 
 
-def _bars(draw: ImageDraw.ImageDraw, font: Any, p: Tensor, q: Tensor, classes: Sequence[str],
-          left: int) -> None:
+def _bars(
+    draw: ImageDraw.ImageDraw, font: Any, p: Tensor, q: Tensor, classes: Sequence[str], left: int
+) -> None:
     """Probabilities before (grey) and after (red); of many classes those that are largest."""
     shown = torch.maximum(p, q).topk(min(SHOWN, len(p))).indices.sort().values.tolist()
     start, row = left + NAMES, PANEL / len(shown)
@@ -118,19 +136,37 @@ class AttackExplorer(Explorer):
         UsageError: no pictures, or another number of names; a target that does not exist.
     """
 
-    def __init__(self, network: Network, pictures: Float[Tensor, "n 3 h w"],
-                 classes: Sequence[str], *, names: Sequence[str] = (), target: str = AWAY,
-                 most: int = 32, steps: int = 8, lab: Any = None):
+    def __init__(
+        self,
+        network: Network,
+        pictures: Float[Tensor, "n 3 h w"],
+        classes: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        target: str = AWAY,
+        most: int = 32,
+        steps: int = 8,
+        lab: Any = None,
+    ):
         names = list(names) or [str(i) for i in range(len(pictures))]
         if len(names) != len(pictures) or not names:
-            raise UsageError(f"{len(pictures)} pictures and {len(names)} names: give at least one "
-                             "picture, and a name for each.")
+            raise UsageError(
+                f"{len(pictures)} pictures and {len(names)} names: give at least one "
+                "picture, and a name for each."
+            )
         targets = [AWAY, *classes]
         options = [(name, i) for i, name in enumerate(names)]
         epsilon = widgets.IntSlider(most // 2, 0, most, description="ε, grey levels")
         super().__init__(
             attack_renderer(network, pictures, classes, steps=steps),
-            {"picture": widgets.Dropdown(options=options, value=0),
-             "target": widgets.Dropdown(options=targets, value=choose("target", target, targets)),
-             "epsilon": epsilon},
-            title="a picture, a small change of it, and what the network says", scale=1, lab=lab)
+            {
+                "picture": widgets.Dropdown(options=options, value=0),
+                "target": widgets.Dropdown(
+                    options=targets, value=choose("target", target, targets)
+                ),
+                "epsilon": epsilon,
+            },
+            title="a picture, a small change of it, and what the network says",
+            scale=1,
+            lab=lab,
+        )

@@ -20,10 +20,20 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
 from t2ilab.plots import INK, PAPER, grid
-from t2ilab.text_to_image import TextToImage
+from t2ilab.systems.text_to_image import TextToImage
 
-CAPTIONS = ("a red bird", "an orange bird", "a yellow bird", "a green bird", "a blue bird",
-            "a purple bird", "a pink bird", "a brown bird", "a black bird", "a white bird")
+CAPTIONS = (
+    "a red bird",
+    "an orange bird",
+    "a yellow bird",
+    "a green bird",
+    "a blue bird",
+    "a purple bird",
+    "a pink bird",
+    "a brown bird",
+    "a black bird",
+    "a white bird",
+)
 COLUMNS, ROWS = 15, 11
 BUTTON = 40  # screen pixels
 
@@ -47,14 +57,17 @@ class CaptionMap:
     def __init__(self, system: TextToImage, captions: Sequence[str] = CAPTIONS):
         self.captions = list(dict.fromkeys(captions))
         if len(self.captions) < 3:
-            raise UsageError(f"a map needs at least three different captions; these are "
-                             f"{len(self.captions)}.")
+            raise UsageError(
+                f"a map needs at least three different captions; these are {len(self.captions)}."
+            )
         self.phi = system.encoder.encode(self.captions).cpu()
         apart = torch.cdist(self.phi, self.phi) + 1e9 * torch.eye(len(self.phi))
         if float(apart.min()) < 1e-4:
             i, j = divmod(int(apart.argmin()), len(self.phi))
-            raise UsageError(f"two captions of the map are the same to the encoder: "
-                             f"'{self.captions[i]}' and '{self.captions[j]}'. Leave one out.")
+            raise UsageError(
+                f"two captions of the map are the same to the encoder: "
+                f"'{self.captions[i]}' and '{self.captions[j]}'. Leave one out."
+            )
         self.places = _plane(self.phi)
 
     def weights(self, x: float, y: float) -> Float[Tensor, " n"]:
@@ -98,8 +111,9 @@ def _plane(phi: Float[Tensor, "n text"]) -> Float[Tensor, "n 2"]:
     return 0.06 + 0.88 * (xy - low) / (high - low).clamp(min=1e-9)
 
 
-def map_renderer(system: TextToImage, plane: CaptionMap, *, n: int = 4
-                 ) -> Callable[[float, float, int], Image.Image]:
+def map_renderer(
+    system: TextToImage, plane: CaptionMap, *, n: int = 4
+) -> Callable[[float, float, int], Image.Image]:
     """`render(x, y, seed) -> PIL.Image`: the map with the point on it, and n pictures of it."""
 
     def render(x: float, y: float, seed: int) -> Image.Image:
@@ -120,26 +134,42 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
     draw.rectangle((0, 0, wide - 1, side - 1), outline=(200, 200, 204))
     weights = plane.weights(x, y)
     here, taken = (x * wide, y * side), []
-    for caption, (px, py), w in zip(plane.captions, plane.places.tolist(), weights.tolist(),
-                                    strict=True):
+    for caption, (px, py), w in zip(
+        plane.captions, plane.places.tolist(), weights.tolist(), strict=True
+    ):
         there = (px * wide, py * side)
         if w > 0.005:
             draw.line([here, there], (150, 150, 160), max(1, round(5 * w)))
         draw.ellipse((there[0] - 3, there[1] - 3, there[0] + 3, there[1] + 3), fill=INK)
-        draw.text(_free(there, font.getlength(caption) / 2, wide, side, taken), caption, fill=INK,
-                  font=font, anchor="mm")
+        draw.text(
+            _free(there, font.getlength(caption) / 2, wide, side, taken),
+            caption,
+            fill=INK,
+            font=font,
+            anchor="mm",
+        )
     draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=(208, 48, 44))
     sheet.paste(drawn, (wide + 16, 0))
     return sheet
 
 
-def _free(there: tuple[float, float], half: float, wide: int, side: int, taken: list
-          ) -> tuple[float, float]:
+def _free(
+    there: tuple[float, float], half: float, wide: int, side: int, taken: list
+) -> tuple[float, float]:
     """Where the middle of a label goes, below or above its dot: off the others and on the map."""
     x = min(max(there[0], half + 3), wide - half - 3)
     tries = [there[1] + by for by in (10, -10, 24, -24, 38) if 7 < there[1] + by < side - 7]
-    y = next((y for y in tries if all(abs(y - other) > 12 or abs(x - at) > half + length + 4
-                                      for at, other, length in taken)), tries[0])
+    y = next(
+        (
+            y
+            for y in tries
+            if all(
+                abs(y - other) > 12 or abs(x - at) > half + length + 4
+                for at, other, length in taken
+            )
+        ),
+        tries[0],
+    )
     taken.append((x, y, half))
     return x, y
 
@@ -158,21 +188,35 @@ class CaptionMapExplorer(Explorer):
         CaptionError, UsageError: see `CaptionMap`.
     """
 
-    def __init__(self, system: TextToImage, captions: Sequence[str] = CAPTIONS, *, n: int = 4,
-                 columns: int = COLUMNS, rows: int = ROWS, lab: Any = None):
+    def __init__(
+        self,
+        system: TextToImage,
+        captions: Sequence[str] = CAPTIONS,
+        *,
+        n: int = 4,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        lab: Any = None,
+    ):
         self.plane, self.said = CaptionMap(system, captions), widgets.HTML()
         x, y = self.plane.places[0].tolist()
         slide = dict(min=0.0, max=1.0, step=0.01, readout_format=".2f")
         super().__init__(
             map_renderer(system, self.plane, n=n),
-            {"x": widgets.FloatSlider(round(x, 2), **slide),
-             "y": widgets.FloatSlider(round(y, 2), **slide),
-             "seed": widgets.IntSlider(0, 0, 99, description="noise")},
+            {
+                "x": widgets.FloatSlider(round(x, 2), **slide),
+                "y": widgets.FloatSlider(round(y, 2), **slide),
+                "seed": widgets.IntSlider(0, 0, 99, description="noise"),
+            },
             buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
-            title="a map of captions", lab=lab, scale=1)
+            title="a map of captions",
+            lab=lab,
+            scale=1,
+        )
         self.cells = self._grid(system, columns, rows)
-        layout = widgets.Layout(grid_template_columns=f"repeat({columns}, {BUTTON}px)",
-                                grid_gap="1px")
+        layout = widgets.Layout(
+            grid_template_columns=f"repeat({columns}, {BUTTON}px)", grid_gap="1px"
+        )
         board = widgets.GridBox(list(self.cells.values()), layout=layout)
         style, *rest = self.box.children
         self.box.children = (style, board, self.said, *rest)
@@ -197,8 +241,10 @@ class CaptionMapExplorer(Explorer):
             caption = named.get(at, "")
             cells[at] = _cell(caption, self.plane.words(x, y), colour)
             cells[at].on_click(lambda _, at=at, x=x, y=y: self._go(at, x, y))
-        self._named = {caption: place for caption, place in zip(
-            self.plane.captions, self.plane.places.tolist(), strict=True)}
+        self._named = {
+            caption: place
+            for caption, place in zip(self.plane.captions, self.plane.places.tolist(), strict=True)
+        }
         self._captions_of = named
         return cells
 

@@ -19,7 +19,7 @@ from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
 from t2ilab.models.reader import AttributeReader
 from t2ilab.plots import INK, PAPER, grid
-from t2ilab.text_to_image import TextToImage
+from t2ilab.systems.text_to_image import TextToImage
 
 SUGGESTIONS = (
     "a small red bird with blue wings",
@@ -35,16 +35,24 @@ LINE, LETTERS = 17, 13  # pixels: of a line below a picture, and of its letters
 _PICK = "pick a caption ..."
 
 
-def read_back(reader: AttributeReader, world: World, images: UInt8[np.ndarray, "n h w 3"]
-              ) -> dict[str, list[str]]:
+def read_back(
+    reader: AttributeReader, world: World, images: UInt8[np.ndarray, "n h w 3"]
+) -> dict[str, list[str]]:
     """attribute -> the value that the reader finds in each picture, by name."""
     numbers = reader.read(to_float(images))
-    return {name: [world.attributes[name][k] for k in values.tolist()]
-            for name, values in numbers.items()}
+    return {
+        name: [world.attributes[name][k] for k in values.tolist()]
+        for name, values in numbers.items()
+    }
 
 
-def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
-              read: Mapping[str, Sequence[str]], *, columns: int = 4) -> Image.Image:
+def tick_grid(
+    images: UInt8[np.ndarray, "n h w 3"],
+    stated: Mapping[str, str],
+    read: Mapping[str, Sequence[str]],
+    *,
+    columns: int = 4,
+) -> Image.Image:
     """Pictures; below each, for each stated attribute, a tick or a cross and what is read.
 
     Args:
@@ -56,8 +64,10 @@ def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
     """
     short = [name for name in stated if len(read.get(name, ())) != len(images)]
     if short or not len(images):
-        raise UsageError(f"{len(images)} pictures, and no value read for each of them: "
-                         f"{', '.join(short) or 'give at least one picture'}.")
+        raise UsageError(
+            f"{len(images)} pictures, and no value read for each of them: "
+            f"{', '.join(short) or 'give at least one picture'}."
+        )
     columns = min(columns, len(images))
     scale = max(1, TILE // images.shape[2])
     width, height = images.shape[2] * scale + 4, images.shape[1] * scale + 4 + LINE * len(stated)
@@ -74,8 +84,9 @@ def tick_grid(images: UInt8[np.ndarray, "n h w 3"], stated: Mapping[str, str],
     return sheet
 
 
-def _write_lines(draw: ImageDraw.ImageDraw, font: Any, stated: Mapping, found: Mapping,
-                 x: int, y: int) -> None:
+def _write_lines(
+    draw: ImageDraw.ImageDraw, font: Any, stated: Mapping, found: Mapping, x: int, y: int
+) -> None:
     for line, (name, value) in enumerate(stated.items()):
         top, right = y + line * LINE, found[name] == value
         if right:
@@ -87,9 +98,14 @@ def _write_lines(draw: ImageDraw.ImageDraw, font: Any, stated: Mapping, found: M
         draw.text((x + 16, top - 1), words, fill=INK if right else WRONG, font=font)
 
 
-def caption_renderer(system: TextToImage, *, n: int = 8, columns: int = 4,
-                     world: World | None = None, reader: AttributeReader | None = None
-                     ) -> Callable[[str, int], Image.Image]:
+def caption_renderer(
+    system: TextToImage,
+    *,
+    n: int = 8,
+    columns: int = 4,
+    world: World | None = None,
+    reader: AttributeReader | None = None,
+) -> Callable[[str, int], Image.Image]:
     """`render(caption, seed) -> PIL.Image`: n pictures of one caption, the noise fixed by the seed.
 
     With a world and its reader there are ticks and crosses below the pictures.
@@ -99,8 +115,9 @@ def caption_renderer(system: TextToImage, *, n: int = 8, columns: int = 4,
         images = system.draw(caption, n=n, seed=seed)
         if world is None or reader is None:
             return grid(images, columns=columns, scale=max(1, TILE // system.size), gap=4)
-        return tick_grid(images, world.read(caption), read_back(reader, world, images),
-                         columns=columns)
+        return tick_grid(
+            images, world.read(caption), read_back(reader, world, images), columns=columns
+        )
 
     return render
 
@@ -134,9 +151,16 @@ class CaptionExplorer(Explorer):
         lab: told of errors.
     """
 
-    def __init__(self, system: TextToImage, world: World | None = None, *,
-                 reader: AttributeReader | None = None, n: int = 8,
-                 suggestions: Sequence[str] = SUGGESTIONS, lab: Any = None):
+    def __init__(
+        self,
+        system: TextToImage,
+        world: World | None = None,
+        *,
+        reader: AttributeReader | None = None,
+        n: int = 8,
+        suggestions: Sequence[str] = SUGGESTIONS,
+        lab: Any = None,
+    ):
         self.system, self.world = system, world
         self.said = widgets.HTML()
         caption = widgets.Text(suggestions[0], placeholder="type a caption and press Enter")
@@ -144,9 +168,15 @@ class CaptionExplorer(Explorer):
             caption_renderer(system, n=n, world=world, reader=reader),
             {"caption": caption, "seed": widgets.IntSlider(0, 0, 99, description="noise")},
             buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
-            title="pictures from a caption", lab=lab, scale=1)
-        self.suggestions = widgets.Dropdown(options=[_PICK, *suggestions], value=_PICK,
-                                            layout=widgets.Layout(width="100%", max_width="640px"))
+            title="pictures from a caption",
+            lab=lab,
+            scale=1,
+        )
+        self.suggestions = widgets.Dropdown(
+            options=[_PICK, *suggestions],
+            value=_PICK,
+            layout=widgets.Layout(width="100%", max_width="640px"),
+        )
         self.suggestions.observe(self._pick, names="value")
         style, controls, actions, *rest = self.box.children
         controls.children = (self.controls["caption"], self.suggestions)

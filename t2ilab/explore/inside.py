@@ -46,8 +46,10 @@ class Smoothed:
             raise UsageError("a sweep needs at least one weight and one exponent.")
         for beta, some in self.pictures.items():
             if some.shape != (len(self.weights), *self.noisy.shape):
-                raise UsageError(f"beta {beta:g}: one picture like the noisy one is needed for "
-                                 f"each of {len(self.weights)} weights; got {list(some.shape)}.")
+                raise UsageError(
+                    f"beta {beta:g}: one picture like the noisy one is needed for "
+                    f"each of {len(self.weights)} weights; got {list(some.shape)}."
+                )
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,19 @@ class Film:
 
     def __post_init__(self):
         if not len(self.frames) == len(self.labels) == len(self.values) > 0:
-            raise UsageError(f"a film of {len(self.frames)} frames with {len(self.labels)} labels "
-                             f"and {len(self.values)} values: one of each is needed.")
+            raise UsageError(
+                f"a film of {len(self.frames)} frames with {len(self.labels)} labels "
+                f"and {len(self.values)} values: one of each is needed."
+            )
 
 
-def film(climbed: Sequence[Ascended], picture: Float[Tensor, "3 h w"], titles: tuple[str, str, str],
-         *, row: int = 0) -> Film:
+def film(
+    climbed: Sequence[Ascended],
+    picture: Float[Tensor, "3 h w"],
+    titles: tuple[str, str, str],
+    *,
+    row: int = 0,
+) -> Film:
     """The frames of ascents that followed each other (octaves), all enlarged to `picture`'s size.
 
     Args:
@@ -114,14 +123,23 @@ def tv_renderer(sweep: Smoothed) -> Callable[[float, float], Image.Image]:
             raise UsageError(f"weight {weight:g}: it must be above 0.")
         k = int(np.abs(logs - np.log10(weight)).argmin())
         result = sweep.pictures[beta][k]
-        panels = {"noisy": sweep.noisy, f"weight {sweep.weights[k]:.2g}, beta {beta:g}": result,
-                  "what it was made of": sweep.clean}
+        panels = {
+            "noisy": sweep.noisy,
+            f"weight {sweep.weights[k]:.2g}, beta {beta:g}": result,
+            "what it was made of": sweep.clean,
+        }
         middle = sweep.noisy.shape[0] // 2
         lines = ((sweep.noisy, GREY, 1), (sweep.clean, RED, 1), (result, BLUE, 3))
-        strip = _profiles([(one[middle].mean(1) / 255, colour, width)
-                           for one, colour, width in lines], 3 * PANEL + 2 * GAP)
-        return _sheet(panels, strip, "brightness along the middle row: grey noisy, red clean, "
-                      "blue smoothed", mark=middle / sweep.noisy.shape[0])
+        strip = _profiles(
+            [(one[middle].mean(1) / 255, colour, width) for one, colour, width in lines],
+            3 * PANEL + 2 * GAP,
+        )
+        return _sheet(
+            panels,
+            strip,
+            "brightness along the middle row: grey noisy, red clean, blue smoothed",
+            mark=middle / sweep.noisy.shape[0],
+        )
 
     return render
 
@@ -131,6 +149,7 @@ def film_renderer(films: Mapping[str, Film]) -> Callable[[str, int], Image.Image
 
     `render` raises UsageError for an unknown film or a negative frame.
     """
+
     def render(layer: str, frame: int) -> Image.Image:
         found = films[choose("film", layer, films)]
         if frame < 0:
@@ -152,8 +171,9 @@ def _panel(picture: np.ndarray) -> Image.Image:
     return image.resize((PANEL, PANEL), Image.Resampling.BICUBIC)
 
 
-def _sheet(panels: dict[str, np.ndarray], strip: Image.Image, about: str,
-           mark: float | None = None) -> Image.Image:
+def _sheet(
+    panels: dict[str, np.ndarray], strip: Image.Image, about: str, mark: float | None = None
+) -> Image.Image:
     """Panels side by side, titles above them; below, the curve and what it is."""
     font = ImageFont.load_default(size=14)
     sheet = Image.new("RGB", (strip.width, 2 * HEAD + PANEL + GAP + strip.height), PAPER)
@@ -179,8 +199,12 @@ def _profiles(lines: list[tuple[np.ndarray, tuple, int]], width: int) -> Image.I
     for values, colour, thick in lines:
         x = (np.arange(len(values)) + 0.5) / len(values) * strip.width
         y = (0.96 - 0.92 * (values - low) / max(high - low, 1e-6)) * strip.height
-        draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=colour, width=thick * FINE,
-                  joint="curve")
+        draw.line(
+            list(zip(x.tolist(), y.tolist(), strict=True)),
+            fill=colour,
+            width=thick * FINE,
+            joint="curve",
+        )
     return strip.resize((width, CURVE), Image.Resampling.LANCZOS)
 
 
@@ -196,8 +220,13 @@ def _curve(values: Sequence[float], t: int, width: int) -> Image.Image:
     (cx, cy), r = points[t], 5 * FINE
     draw.ellipse((cx - r, cy - r, cx + r, cy + r), fill=RED)
     right = cx > strip.width / 2
-    draw.text((cx + (-r - 8 if right else r + 8), cy), f"{values[t]:.3g}", fill=INK, font=font,
-              anchor="rb" if right else "lt")
+    draw.text(
+        (cx + (-r - 8 if right else r + 8), cy),
+        f"{values[t]:.3g}",
+        fill=INK,
+        font=font,
+        anchor="rb" if right else "lt",
+    )
     return strip.resize((width, CURVE), Image.Resampling.LANCZOS)
 
 
@@ -208,12 +237,20 @@ class TVExplorer(Explorer):
         betas = list(sweep.pictures)
         at = sweep.weights[len(sweep.weights) // 2]
         controls = {
-            "weight": widgets.SelectionSlider(options=[(f"{w:.2g}", w) for w in sweep.weights],
-                                              value=at),
-            "beta": widgets.SelectionSlider(options=[(f"{b:g}", b) for b in betas],
-                                            value=betas[0])}
-        super().__init__(tv_renderer(sweep), controls, play="weight", scale=1, digits=9, lab=lab,
-                         title="a noisy picture under a total variation prior")
+            "weight": widgets.SelectionSlider(
+                options=[(f"{w:.2g}", w) for w in sweep.weights], value=at
+            ),
+            "beta": widgets.SelectionSlider(options=[(f"{b:g}", b) for b in betas], value=betas[0]),
+        }
+        super().__init__(
+            tv_renderer(sweep),
+            controls,
+            play="weight",
+            scale=1,
+            digits=9,
+            lab=lab,
+            title="a noisy picture under a total variation prior",
+        )
 
 
 class FilmExplorer(Explorer):
@@ -227,7 +264,10 @@ class FilmExplorer(Explorer):
         if not films:
             raise UsageError("An explorer of films needs at least one.")
         longest = max(len(one.frames) for one in films.values()) - 1
-        controls = {"layer": widgets.Dropdown(options=list(films), value=next(iter(films))),
-                    "frame": widgets.IntSlider(longest, 0, longest)}
-        super().__init__(film_renderer(films), controls, play="frame", scale=1, lab=lab,
-                         title=title)
+        controls = {
+            "layer": widgets.Dropdown(options=list(films), value=next(iter(films))),
+            "frame": widgets.IntSlider(longest, 0, longest),
+        }
+        super().__init__(
+            film_renderer(films), controls, play="frame", scale=1, lab=lab, title=title
+        )

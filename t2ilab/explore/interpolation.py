@@ -16,10 +16,10 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.metrics.paths import probabilities, straight
+from t2ilab.metrics.interpolation import probabilities, straight
 from t2ilab.models.reader import AttributeReader
 from t2ilab.plots import INK, PAPER
-from t2ilab.text_to_image import TextToImage
+from t2ilab.systems.text_to_image import TextToImage
 
 FIRST, SECOND = "a small red bird with blue wings", "a small blue bird with yellow wings"
 STEPS = 11  # pictures of the way, both ends counted
@@ -49,9 +49,13 @@ def told_apart(world: World, first: str, second: str) -> list[str]:
     return [name for name in world.content if one.get(name) != other.get(name)]
 
 
-def interpolation_renderer(system: TextToImage, *, steps: int = STEPS, world: World | None = None,
-                           reader: AttributeReader | None = None
-                           ) -> Callable[[str, str, int, int], Image.Image]:
+def interpolation_renderer(
+    system: TextToImage,
+    *,
+    steps: int = STEPS,
+    world: World | None = None,
+    reader: AttributeReader | None = None,
+) -> Callable[[str, str, int, int], Image.Image]:
     """`render(first, second, place, seed) -> PIL.Image`: one picture of the way, and the strip.
 
     `place` counts the pictures of the way from 0, which is the first caption, to steps - 1.
@@ -101,8 +105,13 @@ def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, wo
         draw.rectangle((x + 2, y, x + SMALL - 3, y + ROW - 4), fill=colour)
         dark = sum(colour) < 330
         text = word if share > 0.95 else f"{word[:4]} {share:.0%}"
-        draw.text((x + SMALL // 2, y + ROW // 2 - 2), text, fill=PAPER if dark else INK, font=font,
-                  anchor="mm")
+        draw.text(
+            (x + SMALL // 2, y + ROW // 2 - 2),
+            text,
+            fill=PAPER if dark else INK,
+            font=font,
+            anchor="mm",
+        )
 
 
 class InterpolationExplorer(Explorer):
@@ -116,17 +125,37 @@ class InterpolationExplorer(Explorer):
         lab: told of errors.
     """
 
-    def __init__(self, system: TextToImage, world: World | None = None, *,
-                 reader: AttributeReader | None = None, captions: Sequence[str] = (FIRST, SECOND),
-                 steps: int = STEPS, lab: Any = None):
-        first, second = (widgets.Text(c, placeholder="type a caption and press Enter")
-                         for c in captions)
+    def __init__(
+        self,
+        system: TextToImage,
+        world: World | None = None,
+        *,
+        reader: AttributeReader | None = None,
+        captions: Sequence[str] = (FIRST, SECOND),
+        steps: int = STEPS,
+        lab: Any = None,
+    ):
+        first, second = (
+            widgets.Text(c, placeholder="type a caption and press Enter") for c in captions
+        )
         super().__init__(
             interpolation_renderer(system, steps=steps, world=world, reader=reader),
-            {"first": first, "second": second,
-             "place": widgets.IntSlider(0, 0, steps - 1, description="between"),
-             "seed": widgets.IntSlider(0, 0, 99, description="noise")},
-            buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100},
-                     "Swap": lambda state: {"first": state["second"], "second": state["first"],
-                                            "place": steps - 1 - state["place"]}},
-            play="place", title="pictures between two captions", lab=lab, scale=1)
+            {
+                "first": first,
+                "second": second,
+                "place": widgets.IntSlider(0, 0, steps - 1, description="between"),
+                "seed": widgets.IntSlider(0, 0, 99, description="noise"),
+            },
+            buttons={
+                "Other noise": lambda state: {"seed": (state["seed"] + 1) % 100},
+                "Swap": lambda state: {
+                    "first": state["second"],
+                    "second": state["first"],
+                    "place": steps - 1 - state["place"],
+                },
+            },
+            play="place",
+            title="pictures between two captions",
+            lab=lab,
+            scale=1,
+        )

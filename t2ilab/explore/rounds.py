@@ -14,11 +14,11 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from t2ilab.data.spaces import SIDE
 from t2ilab.errors import UsageError, choose
+from t2ilab.exact.spaces import SIDE
+from t2ilab.exact.tu import Rounds
 from t2ilab.explore.explorer import Explorer
 from t2ilab.plots import INK, PAPER
-from t2ilab.trainers.tu import Rounds
 
 PANEL, GAP, CURVE = 240, 14, 130  # screen pixels: a panel, between two, the curve
 FINE = 2  # drawn so many times larger, then made smaller: smooth lines
@@ -28,8 +28,9 @@ SHOWN = 3  # logits beyond +-3 are painted like 3: 95 % sure
 TILES = 7  # pictures a row, of a panel of samples
 
 
-def painted(values: Float[np.ndarray, "*shape"], low: tuple, middle: tuple, high: tuple
-            ) -> np.ndarray:
+def painted(
+    values: Float[np.ndarray, "*shape"], low: tuple, middle: tuple, high: tuple
+) -> np.ndarray:
     """Values in [-1, 1] as colours, uint8 [*shape, 3]: -1 is `low`, 0 `middle`, 1 `high`."""
     v = np.clip(values, -1, 1)[..., None]
     ends = np.where(v > 0, np.array(high), np.array(low))
@@ -66,8 +67,9 @@ def rounds_renderer(runs: Mapping[str, Rounds]) -> Callable[[str, int], Image.Im
         if round < 0:
             raise UsageError(f"round {round}: the first is 0.")
         t = min(round, len(found))
-        panels = {"line": _line_panels, "plane": _plane_panels,
-                  "pictures": _picture_panels}[found.space.kind](found, t)
+        panels = {"line": _line_panels, "plane": _plane_panels, "pictures": _picture_panels}[
+            found.space.kind
+        ](found, t)
         return _sheet(found, t, panels)
 
     return render
@@ -75,12 +77,16 @@ def rounds_renderer(runs: Mapping[str, Rounds]) -> Callable[[str, int], Image.Im
 
 def _plane_panels(run: Rounds, t: int) -> dict[str, Image.Image]:
     shape, most = run.space.shape, float(run.p_data.max())
-    panels = {"the data": density_image(run.p_data, shape, most),
-              f"the model p_{t}": density_image(run.p[t], shape, most)}
+    panels = {
+        "the data": density_image(run.p_data, shape, most),
+        f"the model p_{t}": density_image(run.p[t], shape, most),
+    }
     if t < len(run):
         panels["the classifier's logit"] = logit_image(run.h[t], shape)
-    return {title: one.resize((PANEL * FINE,) * 2, Image.Resampling.NEAREST)
-            for title, one in panels.items()}
+    return {
+        title: one.resize((PANEL * FINE,) * 2, Image.Resampling.NEAREST)
+        for title, one in panels.items()
+    }
 
 
 def _line_panels(run: Rounds, t: int) -> dict[str, Image.Image]:
@@ -102,8 +108,10 @@ def _line_panels(run: Rounds, t: int) -> dict[str, Image.Image]:
 def _picture_panels(run: Rounds, t: int) -> dict[str, Image.Image]:
     pixels, number = run.space.states.numpy(), TILES**2
     model = systematic(run.p[t], number)
-    panels = {"samples of the data": _tiles(pixels[systematic(run.p_data, number)]),
-              f"samples of the model p_{t}": _tiles(pixels[model])}
+    panels = {
+        "samples of the data": _tiles(pixels[systematic(run.p_data, number)]),
+        f"samples of the model p_{t}": _tiles(pixels[model]),
+    }
     if t < len(run):
         said = np.nan_to_num(run.h[t].numpy()[model], posinf=SHOWN, neginf=-SHOWN)
         panels["... and what the classifier says"] = _tiles(pixels[model], said)
@@ -115,12 +123,17 @@ def _tiles(pictures: np.ndarray, logits: np.ndarray | None = None) -> Image.Imag
     cell = PANEL * FINE // TILES
     dot = (cell - 10) // SIDE
     sheet = Image.new("RGB", (PANEL * FINE,) * 2, PAPER)
-    colours = painted((np.zeros(len(pictures)) if logits is None else logits) / SHOWN * 1.5, DOWN,
-                      (70, 70, 78) if logits is None else (214, 214, 218), UP)
+    colours = painted(
+        (np.zeros(len(pictures)) if logits is None else logits) / SHOWN * 1.5,
+        DOWN,
+        (70, 70, 78) if logits is None else (214, 214, 218),
+        UP,
+    )
     for i, (picture, colour) in enumerate(zip(pictures, colours, strict=True)):
         ink = np.where(picture.reshape(SIDE, SIDE, 1) > 0, colour, np.array((240, 240, 243)))
-        tile = Image.fromarray(ink.astype(np.uint8)).resize((dot * SIDE,) * 2,
-                                                            Image.Resampling.NEAREST)
+        tile = Image.fromarray(ink.astype(np.uint8)).resize(
+            (dot * SIDE,) * 2, Image.Resampling.NEAREST
+        )
         sheet.paste(tile, (i % TILES * cell + 4, i // TILES * cell + 4))
     return sheet
 
@@ -145,8 +158,11 @@ def _sheet(run: Rounds, t: int, panels: dict[str, Image.Image]) -> Image.Image:
     for title, panel in panels.items():
         draw.text((x, 2 * FINE), title, fill=INK, font=font)
         sheet.paste(panel, (x, HEAD * FINE))
-        draw.rectangle((x, HEAD * FINE, x + panel.width - 1, (HEAD + PANEL) * FINE - 1),
-                       outline=(206, 206, 212), width=FINE)
+        draw.rectangle(
+            (x, HEAD * FINE, x + panel.width - 1, (HEAD + PANEL) * FINE - 1),
+            outline=(206, 206, 212),
+            width=FINE,
+        )
         x += panel.width + GAP * FINE * (1 if panel.width == PANEL * FINE else 2)
     _curve(sheet, run, t, (HEAD + PANEL + GAP) * FINE)
     return sheet.resize((width, sheet.height // FINE), Image.Resampling.LANCZOS)
@@ -187,7 +203,15 @@ class RoundsExplorer(Explorer):
         if not runs:
             raise UsageError("An explorer of rounds needs at least one finished run.")
         longest = max(map(len, runs.values()))
-        controls = {"run": widgets.Dropdown(options=list(runs), value=next(iter(runs))),
-                    "round": widgets.IntSlider(0, 0, longest)}
-        super().__init__(rounds_renderer(runs), controls, play="round", scale=1, lab=lab,
-                         title="the rounds of a discriminator that generates")
+        controls = {
+            "run": widgets.Dropdown(options=list(runs), value=next(iter(runs))),
+            "round": widgets.IntSlider(0, 0, longest),
+        }
+        super().__init__(
+            rounds_renderer(runs),
+            controls,
+            play="round",
+            scale=1,
+            lab=lab,
+            title="the rounds of a discriminator that generates",
+        )

@@ -22,7 +22,7 @@ from t2ilab.explore.explorer import Explorer
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
 from t2ilab.plots import INK, PAPER
-from t2ilab.text_to_image import TextToImage
+from t2ilab.systems.text_to_image import TextToImage
 
 TILE, GAP, LINE = 224, 28, 18  # pixels: of a picture, between two, of a line of text
 LARGEST = 50_000_000  # pixels of an upload
@@ -39,24 +39,30 @@ def opened(content: bytes | memoryview, size: int) -> UInt8[np.ndarray, "size si
     try:
         with Image.open(BytesIO(bytes(content))) as file:
             if file.width * file.height > LARGEST:
-                raise UsageError(f"The picture has {file.width} x {file.height} pixels: make it "
-                                 "smaller first.")
+                raise UsageError(
+                    f"The picture has {file.width} x {file.height} pixels: make it smaller first."
+                )
             picture = file.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, UsageError):
             raise
-        raise UsageError("The file is no picture that can be read: upload a PNG or a JPEG "
-                         "file.") from error
+        raise UsageError(
+            "The file is no picture that can be read: upload a PNG or a JPEG file."
+        ) from error
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     square = picture.crop((left, top, left + side, top + side))
     return np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
 
 
-def style_renderer(system: TextToImage, style: StyleEncoder,
-                   pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]], *,
-                   world: World | None = None, reader: AttributeReader | None = None
-                   ) -> Callable[..., Image.Image]:
+def style_renderer(
+    system: TextToImage,
+    style: StyleEncoder,
+    pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]],
+    *,
+    world: World | None = None,
+    reader: AttributeReader | None = None,
+) -> Callable[..., Image.Image]:
     """`render(picture, caption, strength) -> PIL.Image`: the query and the transfer.
 
     Left the picture called `picture`; right the caption, drawn with strength * S(picture) as noise.
@@ -69,26 +75,36 @@ def style_renderer(system: TextToImage, style: StyleEncoder,
         phi = system.encoder.encode([caption])
         z = strength * style.style(to_float(query[None]))
         drawn = to_uint8(system(z.to(phi.device), phi))
-        lines = [] if world is None or reader is None else _marks(
-            world, reader, query, drawn[0], caption)
+        lines = (
+            []
+            if world is None or reader is None
+            else _marks(world, reader, query, drawn[0], caption)
+        )
         return _sheet(query, drawn[0], lines, f"its style: noise of norm {z.norm():.1f}")
 
     return render
 
 
-def _marks(world: World, reader: AttributeReader, query: np.ndarray, drawn: np.ndarray,
-           caption: str) -> list[tuple[bool, str]]:
+def _marks(
+    world: World, reader: AttributeReader, query: np.ndarray, drawn: np.ndarray, caption: str
+) -> list[tuple[bool, str]]:
     """(right?, words) for everything that is asked of the transferred picture."""
     names = [name for name in STYLES if name in world.style]
     asked = read_back(reader, world, query[None])
     read = {name: values[0] for name, values in read_back(reader, world, drawn[None]).items()}
     wanted = world.read(caption) | {name: asked[name][0] for name in names}
-    return [(read[name] == value, f"{name} {read[name]}"
-             + ("" if read[name] == value else f", not {value}")) for name, value in wanted.items()]
+    return [
+        (
+            read[name] == value,
+            f"{name} {read[name]}" + ("" if read[name] == value else f", not {value}"),
+        )
+        for name, value in wanted.items()
+    ]
 
 
-def _sheet(query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str]], below: str
-           ) -> Image.Image:
+def _sheet(
+    query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str]], below: str
+) -> Image.Image:
     font = ImageFont.load_default(size=13)
     height = TILE + 8 + LINE * max(1, len(lines))
     sheet = Image.new("RGB", (2 * TILE + GAP, height), PAPER)
@@ -126,23 +142,36 @@ class StyleExplorer(Explorer):
         UsageError: no pictures.
     """
 
-    def __init__(self, system: TextToImage, style: StyleEncoder,
-                 pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]], *,
-                 world: World | None = None, reader: AttributeReader | None = None,
-                 caption: str = CAPTION, lab: Any = None):
+    def __init__(
+        self,
+        system: TextToImage,
+        style: StyleEncoder,
+        pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]],
+        *,
+        world: World | None = None,
+        reader: AttributeReader | None = None,
+        caption: str = CAPTION,
+        lab: Any = None,
+    ):
         if not pictures:
             raise UsageError("the style explorer needs at least one picture to begin with.")
         self.pictures, self.size = dict(pictures), system.size
-        self.upload = widgets.FileUpload(accept="image/*", multiple=False,
-                                         description="Upload a picture")
+        self.upload = widgets.FileUpload(
+            accept="image/*", multiple=False, description="Upload a picture"
+        )
         self.upload.layout.width = "auto"
         super().__init__(
             style_renderer(system, style, self.pictures, world=world, reader=reader),
-            {"picture": widgets.Dropdown(options=list(self.pictures)),
-             "caption": widgets.Text(caption, placeholder="type a caption and press Enter"),
-             "strength": widgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.1)},
-            buttons={"Next picture": self._next}, title="the style of a picture, onto a caption",
-            lab=lab, scale=1)
+            {
+                "picture": widgets.Dropdown(options=list(self.pictures)),
+                "caption": widgets.Text(caption, placeholder="type a caption and press Enter"),
+                "strength": widgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.1),
+            },
+            buttons={"Next picture": self._next},
+            title="the style of a picture, onto a caption",
+            lab=lab,
+            scale=1,
+        )
         self.upload.observe(self._uploaded, names="value")
         actions = self.box.children[2]
         actions.children = (*actions.children, self.upload)

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError, choose
 from t2ilab.explore.explorer import Explorer
-from t2ilab.introspective import IntrospectiveSystem
 from t2ilab.plots import INK, PAPER
+from t2ilab.systems.introspective import IntrospectiveSystem
 
 SIDE, GAP, STRIP, HEAD = 128, 10, 36, 26  # pixels: a picture, between two, its scores, the title
 FINE, BINS = 2, 48  # strips are drawn so many times larger; bars of the histogram
@@ -41,9 +41,11 @@ class Synthesis:
 
     def __post_init__(self):
         if self.frames.shape[:2] != self.scores.shape or not len(self.positives):
-            raise UsageError(f"frames {list(self.frames.shape)} and scores "
-                             f"{list(self.scores.shape)}: a score for each picture of each moment "
-                             "is needed, and the scores of some positives.")
+            raise UsageError(
+                f"frames {list(self.frames.shape)} and scores "
+                f"{list(self.scores.shape)}: a score for each picture of each moment "
+                "is needed, and the scores of some positives."
+            )
 
     def __len__(self) -> int:
         """How many visits there were."""
@@ -67,13 +69,16 @@ def watch(system: IntrospectiveSystem, n: int = 10, seed: int = 0) -> Synthesis:
     with torch.inference_mode():
         moments = [(start, system.critic(start))]
     moments += [(made.pictures, made.scores) for made in system.visits(start, rng)]
-    return Synthesis(np.stack([to_uint8(x.expand(-1, 3, -1, -1)) for x, _ in moments]),
-                     torch.stack([scores for _, scores in moments]).cpu().numpy(),
-                     system.positives.cpu().numpy())
+    return Synthesis(
+        np.stack([to_uint8(x.expand(-1, 3, -1, -1)) for x, _ in moments]),
+        torch.stack([scores for _, scores in moments]).cpu().numpy(),
+        system.positives.cpu().numpy(),
+    )
 
 
-def synthesis_renderer(films: Mapping[str, Synthesis], *, columns: int = 5
-                       ) -> Callable[[str, int], Image.Image]:
+def synthesis_renderer(
+    films: Mapping[str, Synthesis], *, columns: int = 5
+) -> Callable[[str, int], Image.Image]:
     """`render(network, visit) -> PIL.Image`; visits beyond the last show the last.
 
     Args:
@@ -90,10 +95,14 @@ def synthesis_renderer(films: Mapping[str, Synthesis], *, columns: int = 5
         t = min(visit, len(film))
         n = len(film.frames[t])
         across, down = SIDE + GAP, SIDE + STRIP + GAP + 4
-        sheet = Image.new("RGB", (min(n, columns) * across - GAP, HEAD + -(-n // columns) * down),
-                          PAPER)
-        words = (f"{network}, visit {t} of {len(film)}: {film.arrived(t)} of {n} score like a "
-                 "picture") if t else f"{network}: the noise that all begin with"
+        sheet = Image.new(
+            "RGB", (min(n, columns) * across - GAP, HEAD + -(-n // columns) * down), PAPER
+        )
+        words = (
+            (f"{network}, visit {t} of {len(film)}: {film.arrived(t)} of {n} score like a picture")
+            if t
+            else f"{network}: the noise that all begin with"
+        )
         ImageDraw.Draw(sheet).text((0, 3), words, fill=INK, font=ImageFont.load_default(size=15))
         for i in range(n):
             x, y = i % columns * across, HEAD + i // columns * down
@@ -125,8 +134,9 @@ def _strip(film: Synthesis, t: int, i: int) -> Image.Image:
         if count:
             top = h - (0.15 + 0.85 * count / counts.max()) * (h - 6 * FINE)
             draw.rectangle((k * w / BINS, top, (k + 1) * w / BINS - 1, h), fill=GREY)
-    x, began = ((np.clip(film.scores[k, i], low, high) - low) / (high - low) * (w - 1)
-                for k in (t, 0))
+    x, began = (
+        (np.clip(film.scores[k, i], low, high) - low) / (high - low) * (w - 1) for k in (t, 0)
+    )
     draw.line((began, h - 2 * FINE, x, h - 2 * FINE), fill=RED, width=2 * FINE)
     draw.line((x, 0, x, h), fill=RED, width=2 * FINE)
     return image.resize((SIDE, STRIP), Image.Resampling.LANCZOS)
@@ -156,7 +166,15 @@ class SynthesisExplorer(Explorer):
         if not films:
             raise UsageError("an explorer of syntheses needs at least one: see watch(system).")
         longest = max(map(len, films.values()))
-        controls = {"network": widgets.Dropdown(options=list(films), value=next(iter(films))),
-                    "visit": widgets.IntSlider(longest, 0, longest)}
-        super().__init__(synthesis_renderer(films, columns=columns), controls, play="visit",
-                         scale=1, lab=lab, title="pictures on their way from noise")
+        controls = {
+            "network": widgets.Dropdown(options=list(films), value=next(iter(films))),
+            "visit": widgets.IntSlider(longest, 0, longest),
+        }
+        super().__init__(
+            synthesis_renderer(films, columns=columns),
+            controls,
+            play="visit",
+            scale=1,
+            lab=lab,
+            title="pictures on their way from noise",
+        )

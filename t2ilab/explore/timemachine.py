@@ -19,8 +19,9 @@ from t2ilab.plots import captioned_grid, grid
 Frames = UInt8[np.ndarray, "moments n h w 3"]
 
 
-def moment_renderer(frames: Mapping[str, Frames], *, columns: int = 8, scale: int = 2
-                    ) -> Callable[[int], Image.Image]:
+def moment_renderer(
+    frames: Mapping[str, Frames], *, columns: int = 8, scale: int = 2
+) -> Callable[[int], Image.Image]:
     """`render(step) -> PIL.Image`: what each training drew at the moment nearest to that step.
 
     Args:
@@ -45,8 +46,10 @@ def by_step(steps: Sequence[int], pictures: Frames) -> dict[int, np.ndarray]:
         UsageError: steps and pictures differ in number, or there are none.
     """
     if not len(steps) or len(steps) != len(pictures):
-        raise UsageError(f"{len(steps)} steps and the pictures of {len(pictures)} moments: give "
-                         "as many of each, at least one.")
+        raise UsageError(
+            f"{len(steps)} steps and the pictures of {len(pictures)} moments: give "
+            "as many of each, at least one."
+        )
     return dict(zip((int(step) for step in steps), pictures, strict=True))
 
 
@@ -66,25 +69,44 @@ class TimeMachine(Explorer):
         UsageError: no training, or as many labels as there are no moments.
     """
 
-    def __init__(self, frames: Mapping[str, Mapping[int, np.ndarray]], *,
-                 labels: Sequence[str] | None = None, columns: int = 8, scale: int = 2,
-                 title: str = "pictures from fixed noise during training", lab: Any = None):
+    def __init__(
+        self,
+        frames: Mapping[str, Mapping[int, np.ndarray]],
+        *,
+        labels: Sequence[str] | None = None,
+        columns: int = 8,
+        scale: int = 2,
+        title: str = "pictures from fixed noise during training",
+        lab: Any = None,
+    ):
         if not frames:
             raise UsageError("no frames: give those of at least one training.")
         self.steps = sorted(next(iter(frames.values())))
         labels = [f"step {step:,}" for step in self.steps] if labels is None else list(labels)
         if len(labels) != len(self.steps):
             raise UsageError(f"{len(labels)} labels for {len(self.steps)} moments.")
-        slider = widgets.SelectionSlider(options=list(zip(labels, self.steps, strict=True)),
-                                         value=self.steps[-1], description="moment",
-                                         layout=widgets.Layout(width="60%"))
-        super().__init__(moment_renderer(frames, columns=columns, scale=scale), {"step": slider},
-                         play="step", title=title, lab=lab, scale=1)
+        slider = widgets.SelectionSlider(
+            options=list(zip(labels, self.steps, strict=True)),
+            value=self.steps[-1],
+            description="moment",
+            layout=widgets.Layout(width="60%"),
+        )
+        super().__init__(
+            moment_renderer(frames, columns=columns, scale=scale),
+            {"step": slider},
+            play="step",
+            title=title,
+            lab=lab,
+            scale=1,
+        )
         self.labels = dict(zip(self.steps, labels, strict=True))
 
     def sheet(self, moments: int = 4, *, columns: int = 2) -> Image.Image:
         """The contact sheet of some moments, from the first to the last."""
         some = np.unique(np.linspace(0, len(self.steps) - 1, moments).round().astype(int))
         chosen = [self.steps[k] for k in some]
-        return contact_sheet([self.picture(step=step) for step in chosen],
-                             [self.labels[step] for step in chosen], columns=columns)
+        return contact_sheet(
+            [self.picture(step=step) for step in chosen],
+            [self.labels[step] for step in chosen],
+            columns=columns,
+        )

@@ -48,12 +48,15 @@ def colours_of(groups: Mapping[str, str]) -> dict[str, tuple[int, int, int]]:
     """A colour for each group of words, spread over the circle of hues."""
     names = list(dict.fromkeys(groups.values()))
     hues = [colorsys.hls_to_rgb(k / max(1, len(names)), 0.38, 0.62) for k in range(len(names))]
-    return {name: tuple(round(255 * part) for part in rgb)
-            for name, rgb in zip(names, hues, strict=True)}
+    return {
+        name: tuple(round(255 * part) for part in rgb)
+        for name, rgb in zip(names, hues, strict=True)
+    }
 
 
-def map_renderer(spaces: Mapping[str, WordVectors], *, groups: Mapping[str, str] | None = None
-                 ) -> Callable[[str, str, int, int], Image.Image]:
+def map_renderer(
+    spaces: Mapping[str, WordVectors], *, groups: Mapping[str, str] | None = None
+) -> Callable[[str, str, int, int], Image.Image]:
     """`render(space, word, neighbours, zoom) -> PIL.Image`: the map of one space of vectors.
 
     Args:
@@ -78,8 +81,15 @@ def map_renderer(spaces: Mapping[str, WordVectors], *, groups: Mapping[str, str]
             draw.line([*here, *places[vectors.index[other]]], fill=LINE, width=1)
         strong = {word: word} | {other: f"{other} {cosine:.2f}" for other, cosine in near}
         order = [*strong, *(one for one in vectors.words if one not in strong)]
-        labels = [(strong.get(one, one), tuple(places[vectors.index[one]]),
-                   palette.get(groups.get(one, ""), FAINT), one in strong) for one in order]
+        labels = [
+            (
+                strong.get(one, one),
+                tuple(places[vectors.index[one]]),
+                palette.get(groups.get(one, ""), FAINT),
+                one in strong,
+            )
+            for one in order
+        ]
         _write(draw, labels)
         return sheet
 
@@ -108,11 +118,11 @@ def _write(draw: ImageDraw.ImageDraw, labels: Sequence[tuple]) -> None:
             left, top, right, bottom = draw.textbbox((x + dx, y + dy), text, font=font)
             shift = min(0.0, SIZE[0] - 2 - right)
             box = (left + shift, top, right + shift, bottom)
-            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3]
-                       for b in taken):
+            if not any(
+                box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken
+            ):
                 taken.append(box)
-                draw.text((x + dx + shift, y + dy), text, font=font,
-                          fill=INK if strong else colour)
+                draw.text((x + dx + shift, y + dy), text, font=font, fill=INK if strong else colour)
                 break
 
 
@@ -126,17 +136,30 @@ class WordMap(Explorer):
         lab: told of errors.
     """
 
-    def __init__(self, spaces: Mapping[str, WordVectors], words: Sequence[str], *,
-                 groups: Mapping[str, str] | None = None, lab: Any = None):
+    def __init__(
+        self,
+        spaces: Mapping[str, WordVectors],
+        words: Sequence[str],
+        *,
+        groups: Mapping[str, str] | None = None,
+        lab: Any = None,
+    ):
         self.spaces, self.said = dict(spaces), widgets.HTML()
-        word = widgets.Combobox(value=words[0], options=tuple(words), ensure_option=False,
-                                placeholder="type a word and press Enter")
-        controls = {"space": widgets.Dropdown(options=list(spaces), value=next(iter(spaces))),
-                    "word": word,
-                    "neighbours": widgets.IntSlider(5, 1, 12),
-                    "zoom": widgets.IntSlider(1, 1, 6)}
-        super().__init__(map_renderer(spaces, groups=groups), controls, title="a map of words",
-                         lab=lab, scale=1)
+        word = widgets.Combobox(
+            value=words[0],
+            options=tuple(words),
+            ensure_option=False,
+            placeholder="type a word and press Enter",
+        )
+        controls = {
+            "space": widgets.Dropdown(options=list(spaces), value=next(iter(spaces))),
+            "word": word,
+            "neighbours": widgets.IntSlider(5, 1, 12),
+            "zoom": widgets.IntSlider(1, 1, 6),
+        }
+        super().__init__(
+            map_renderer(spaces, groups=groups), controls, title="a map of words", lab=lab, scale=1
+        )
         self.box.children = (*self.box.children[:-1], self.said, self.box.children[-1])
 
     def update(self) -> None:
@@ -147,8 +170,9 @@ class WordMap(Explorer):
     def _list(self) -> str:
         state = self.state
         vectors, word = self.spaces[state["space"]], state["word"].strip().lower()
-        near = ", ".join(f"{other} {cosine:.2f}"
-                         for other, cosine in vectors.nearest(word, state["neighbours"]))
+        near = ", ".join(
+            f"{other} {cosine:.2f}" for other, cosine in vectors.nearest(word, state["neighbours"])
+        )
         share = principal_plane(vectors.unit)[1]
         words = f"Nearest to “{word}”: {near}. The map shows {share:.0%} of the variance."
         return f'<span style="line-height: 1.4">{html.escape(words)}</span>'

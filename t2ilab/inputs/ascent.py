@@ -91,8 +91,9 @@ def ascend(
         constraint.check(start)
         pictures = start.detach().clone()
         threshold = _threshold(until, pictures)
-        return climb.run(pictures, steps, optimiser, constraint, threshold, view, smooth,
-                         _moments(frames, steps))
+        return climb.run(
+            pictures, steps, optimiser, constraint, threshold, view, smooth, _moments(frames, steps)
+        )
 
 
 class _Climb:
@@ -125,37 +126,46 @@ class _Climb:
             x = optimiser.step(pictures[rows], found, rows, memory, self)
             x = x if smooth is None else smooth(x, step + 1)
             pictures[rows] = constraint.project(x, rows)
-        return Ascended(pictures, scores, taken, done, torch.stack(history), frames,
-                        self.evaluations)
+        return Ascended(
+            pictures, scores, taken, done, torch.stack(history), frames, self.evaluations
+        )
 
     def __call__(self, x: Pictures, rows: Rows) -> Found:
         """Score, objective and gradient of the pictures `x`, which are those of `rows`."""
         watched = nullcontext() if self.evaluations else _no_training()
         with watched, torch.enable_grad():
-            parts = [self._part(*part)
-                     for part in zip(x.split(self.batch), rows.split(self.batch), strict=True)]
+            parts = [
+                self._part(*part)
+                for part in zip(x.split(self.batch), rows.split(self.batch), strict=True)
+            ]
         return Found(*(torch.cat(of_all) for of_all in zip(*parts, strict=True)))
 
     def _part(self, x: Pictures, rows: Rows) -> Found:
         x = x.detach().requires_grad_(True)
         scores = self._scores(x if self.view is None else self.view(x), rows)
         if not scores.requires_grad:
-            raise UsageError("the score does not depend on the pictures through anything that has "
-                             "a gradient: no argmax, no rounding, no .detach() on the way.")
+            raise UsageError(
+                "the score does not depend on the pictures through anything that has "
+                "a gradient: no argmax, no rounding, no .detach() on the way."
+            )
         objective = scores
         if self.penalty is not None:
             penalty = self.penalty(x)
             _check_numbers("penalty", penalty, len(x))
             objective = scores - penalty
         # Asked for x alone, autograd goes no other way: weights keep the .grad that they have.
-        gradient, = torch.autograd.grad(objective.sum(), x)
+        (gradient,) = torch.autograd.grad(objective.sum(), x)
         _check_numbers("gradient", gradient.flatten(1).sum(1), len(x))
         return Found(scores.detach(), objective.detach(), gradient)
 
     def _last(self, x: Pictures, rows: Rows) -> Found:
         """The scores of what is returned: nothing is stepped any more, so no gradient, no view."""
-        scores = torch.cat([self._scores(*part) for part in
-                            zip(x.split(self.batch), rows.split(self.batch), strict=True)])
+        scores = torch.cat(
+            [
+                self._scores(*part)
+                for part in zip(x.split(self.batch), rows.split(self.batch), strict=True)
+            ]
+        )
         return Found(scores, scores, scores)
 
     def _scores(self, x: Pictures, rows: Rows) -> Float[Tensor, " b"]:
@@ -168,42 +178,60 @@ class _Climb:
 def _check(start: Tensor, steps: int, given: Sequence[Tensor], frames: int, batch: int) -> None:
     if not isinstance(start, Tensor) or start.dtype not in (torch.float32, torch.float64):
         kind = start.dtype if isinstance(start, Tensor) else type(start).__name__
-        raise UsageError(f"the start is {kind}: a float32 or float64 tensor is needed (uint8 "
-                         "pictures become one with t2ilab.data.captioned.to_float).")
+        raise UsageError(
+            f"the start is {kind}: a float32 or float64 tensor is needed (uint8 "
+            "pictures become one with t2ilab.data.captioned.to_float)."
+        )
     if start.dim() < 2 or not start.numel():
-        raise UsageError(f"the start has shape {list(start.shape)}: at least one picture and a "
-                         "batch dimension are needed; one picture alone is picture[None].")
+        raise UsageError(
+            f"the start has shape {list(start.shape)}: at least one picture and a "
+            "batch dimension are needed; one picture alone is picture[None]."
+        )
     if steps < 1 or batch < 1 or frames < 0 or frames == 1:
-        raise UsageError(f"{steps} steps in batches of {batch} with {frames} frames: steps and "
-                         "batch must be at least 1, and frames 0 or at least 2.")
+        raise UsageError(
+            f"{steps} steps in batches of {batch} with {frames} frames: steps and "
+            "batch must be at least 1, and frames 0 or at least 2."
+        )
     for one in given:
         if not isinstance(one, Tensor) or one.dim() < 1 or len(one) != len(start):
             has = list(one.shape) if isinstance(one, Tensor) else type(one).__name__
-            raise UsageError(f"`given` must hold tensors with an entry for each of the "
-                             f"{len(start)} pictures, got {has}.")
+            raise UsageError(
+                f"`given` must hold tensors with an entry for each of the "
+                f"{len(start)} pictures, got {has}."
+            )
 
 
 def _check_numbers(name: str, numbers: Tensor, n: int) -> None:
     if not isinstance(numbers, Tensor) or numbers.shape != (n,) or not numbers.is_floating_point():
-        got = (f"{numbers.dtype} {list(numbers.shape)}" if isinstance(numbers, Tensor)
-               else type(numbers).__name__)
-        raise UsageError(f"the {name} must be one number a picture, a float tensor of shape [{n}] "
-                         f"for {n} pictures; got {got}. Sum over all dimensions but the first.")
+        got = (
+            f"{numbers.dtype} {list(numbers.shape)}"
+            if isinstance(numbers, Tensor)
+            else type(numbers).__name__
+        )
+        raise UsageError(
+            f"the {name} must be one number a picture, a float tensor of shape [{n}] "
+            f"for {n} pictures; got {got}. Sum over all dimensions but the first."
+        )
     finite = torch.isfinite(numbers)
     if not finite.all():
-        raise UsageError(f"the {name} of {int((~finite).sum())} of {n} pictures is not finite: try "
-                         "a smaller step, a logit or a log probability instead of a logarithm of "
-                         "a probability, or normalised inputs.")
+        raise UsageError(
+            f"the {name} of {int((~finite).sum())} of {n} pictures is not finite: try "
+            "a smaller step, a logit or a log probability instead of a logarithm of "
+            "a probability, or normalised inputs."
+        )
 
 
 def _threshold(until: float | Tensor | None, pictures: Tensor) -> Float[Tensor, " n"]:
     n = len(pictures)
-    wanted = torch.as_tensor(torch.inf if until is None else until,
-                             dtype=pictures.dtype, device=pictures.device)
+    wanted = torch.as_tensor(
+        torch.inf if until is None else until, dtype=pictures.dtype, device=pictures.device
+    )
     if wanted.shape not in ((), (n,)) or wanted.isnan().any():
-        raise UsageError(f"`until` must be a number, or one for each of the {n} pictures; got "
-                         f"shape {list(wanted.shape)}"
-                         f"{', some of them no number' if wanted.isnan().any() else ''}.")
+        raise UsageError(
+            f"`until` must be a number, or one for each of the {n} pictures; got "
+            f"shape {list(wanted.shape)}"
+            f"{', some of them no number' if wanted.isnan().any() else ''}."
+        )
     return wanted.expand(n)
 
 
@@ -215,6 +243,7 @@ def _moments(frames: int, steps: int) -> set[int]:
 @contextmanager
 def _no_training() -> Iterator[None]:
     """While this is open, a network that is called in training mode is refused."""
+
     def look(module: nn.Module, _inputs: object) -> None:
         holds = any(True for _ in (*module.parameters(False), *module.buffers(False)))
         drops = isinstance(module, nn.modules.dropout._DropoutNd)
@@ -222,7 +251,8 @@ def _no_training() -> Iterator[None]:
             raise UsageError(
                 f"a network is in training mode (found at its {type(module).__name__}): batch norm "
                 "would learn from the pictures that are being made, and dropout would climb "
-                "another network at each step. Call network.eval() first.")
+                "another network at each step. Call network.eval() first."
+            )
 
     hook = nn.modules.module.register_module_forward_pre_hook(look)
     try:

@@ -21,14 +21,29 @@ Pictures = Float[Tensor, "n ..."]
 Classes = int | Tensor  # int64 [n]
 
 
-def fgsm(network: Network, pictures: Pictures, *, epsilon: float, targets: Classes | None = None,
-         labels: Classes | None = None, box: Box | None = None) -> Ascended:
+def fgsm(
+    network: Network,
+    pictures: Pictures,
+    *,
+    epsilon: float,
+    targets: Classes | None = None,
+    labels: Classes | None = None,
+    box: Box | None = None,
+) -> Ascended:
     """The fast gradient sign method: x + ε sign(∂score/∂x), in one step, clamped to the box.
 
     Goodfellow, Shlens and Szegedy 2015, sect. 4. Raises as `pgd`.
     """
-    return pgd(network, pictures, epsilon=epsilon, targets=targets, labels=labels, box=box,
-               steps=1, step_size=checked_epsilon(epsilon))
+    return pgd(
+        network,
+        pictures,
+        epsilon=epsilon,
+        targets=targets,
+        labels=labels,
+        box=box,
+        steps=1,
+        step_size=checked_epsilon(epsilon),
+    )
 
 
 def pgd(
@@ -67,15 +82,28 @@ def pgd(
     box = box or Box()
     score, classes, until = _aim(network, pictures, targets, labels, confidence)
     ball = {"linf": LInfBall, "l2": L2Ball}[choose("norm", norm, ("linf", "l2"))](
-        pictures, epsilon=epsilon, box=box)
+        pictures, epsilon=epsilon, box=box
+    )
     if step_size is None:
         step_size = 2.5 * epsilon / steps if steps > 0 else epsilon
     length = step_size * box.width or box.width  # a ball of size 0 allows no step, however long
-    rule: Optimiser = SignAscent(length) if norm == "linf" else GradientAscent(
-        length * math.sqrt(pictures[0].numel()), norm="l2")
+    rule: Optimiser = (
+        SignAscent(length)
+        if norm == "linf"
+        else GradientAscent(length * math.sqrt(pictures[0].numel()), norm="l2")
+    )
     start = pictures if generator is None else _within(ball, epsilon, generator)
-    return ascend(start, score, given=[classes], until=until, steps=steps, optimiser=rule,
-                  constraint=ball, frames=frames, batch=batch)
+    return ascend(
+        start,
+        score,
+        given=[classes],
+        until=until,
+        steps=steps,
+        optimiser=rule,
+        constraint=ball,
+        frames=frames,
+        batch=batch,
+    )
 
 
 def fool(
@@ -98,17 +126,32 @@ def fool(
     Raises: as `pgd`.
     """
     score, classes, until = _aim(network, start, targets, None, confidence)
-    return ascend(start, score, given=[classes], until=until, steps=steps,
-                  optimiser=optimiser or Adam(0.02), constraint=box or Box(), frames=frames,
-                  batch=batch)
+    return ascend(
+        start,
+        score,
+        given=[classes],
+        until=until,
+        steps=steps,
+        optimiser=optimiser or Adam(0.02),
+        constraint=box or Box(),
+        frames=frames,
+        batch=batch,
+    )
 
 
-def _aim(network: Network, pictures: Tensor, targets: Classes | None, labels: Classes | None,
-         confidence: float | None):
+def _aim(
+    network: Network,
+    pictures: Tensor,
+    targets: Classes | None,
+    labels: Classes | None,
+    confidence: float | None,
+):
     """The score to climb, its classes, and the score at which a picture is done."""
     if (targets is None) == (labels is None):
-        raise UsageError("give either `targets`, the classes to go towards, or `labels`, the "
-                         "classes to go away from.")
+        raise UsageError(
+            "give either `targets`, the classes to go towards, or `labels`, the "
+            "classes to go away from."
+        )
     if confidence is not None and not 0 < confidence < 1:
         raise UsageError(f"confidence {confidence}: a probability between 0 and 1 is needed.")
     if targets is not None:

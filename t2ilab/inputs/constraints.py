@@ -39,8 +39,10 @@ class Box:
 
     def __post_init__(self):
         if not -math.inf < self.low < self.high < math.inf:
-            raise UsageError(f"box [{self.low}, {self.high}]: two finite numbers are needed, the "
-                             "lower one first.")
+            raise UsageError(
+                f"box [{self.low}, {self.high}]: two finite numbers are needed, the "
+                "lower one first."
+            )
 
     @property
     def width(self) -> float:
@@ -52,9 +54,11 @@ class Box:
         for i, picture in enumerate(pictures):
             low, high = float(picture.min()), float(picture.max())
             if not self.low <= low <= high <= self.high:  # true of NaN as well
-                raise UsageError(f"picture {i} reaches from {low:g} to {high:g}, outside the box "
-                                 f"[{self.low:g}, {self.high:g}]. Rescale or clamp it, or say "
-                                 "which box is meant: box=Box(0, 1).")
+                raise UsageError(
+                    f"picture {i} reaches from {low:g} to {high:g}, outside the box "
+                    f"[{self.low:g}, {self.high:g}]. Rescale or clamp it, or say "
+                    "which box is meant: box=Box(0, 1)."
+                )
 
     def project(self, pictures: Pictures, rows: Rows | None = None) -> Pictures:
         """Values clamped to the box."""
@@ -131,13 +135,16 @@ class L2Ball:
 def checked_epsilon(epsilon: float) -> float:
     """`epsilon`, a share of the box's width. UsageError unless it is a number from 0 to 1."""
     if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon <= 1:
-        raise UsageError(f"epsilon {epsilon}: a number from 0 to 1 is needed, the share of the way "
-                         "from black to white; for 8 grey levels of 255 give 8 / 255.")
+        raise UsageError(
+            f"epsilon {epsilon}: a number from 0 to 1 is needed, the share of the way "
+            "from black to white; for 8 grey levels of 255 give 8 / 255."
+        )
     return float(epsilon)
 
 
-def grey_levels(pictures: Pictures, originals: Pictures, *, box: Box | None = None,
-                ) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+def grey_levels(
+    pictures: Pictures, originals: Pictures, *, box: Box | None = None
+) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
     """How far each picture is from its original: largest and root mean square, of 255 grey levels.
 
     Computed in double precision.
@@ -155,12 +162,16 @@ def _centre(centre: Pictures, box: Box) -> Pictures:
 def _check_start(ball: LInfBall | L2Ball, pictures: Pictures) -> None:
     ball.box.check(pictures)
     if pictures.shape != ball.centre.shape or pictures.dtype != ball.centre.dtype:
-        raise UsageError(f"the ball is around {ball.centre.dtype} {list(ball.centre.shape)}, the "
-                         f"start is {pictures.dtype} {list(pictures.shape)}: they must be alike.")
+        raise UsageError(
+            f"the ball is around {ball.centre.dtype} {list(ball.centre.shape)}, the "
+            f"start is {pictures.dtype} {list(pictures.shape)}: they must be alike."
+        )
     inside = ball.project(pictures, torch.arange(len(pictures), device=pictures.device))
     for i in (inside != pictures).flatten(1).any(1).nonzero().flatten().tolist()[:1]:
-        raise UsageError(f"picture {i} of the start lies outside the ball around its centre: begin "
-                         "at the centre, or project the start first.")
+        raise UsageError(
+            f"picture {i} of the start lies outside the ball around its centre: begin "
+            "at the centre, or project the start first."
+        )
 
 
 def _edge(centre: Pictures, distance: float) -> Pictures:

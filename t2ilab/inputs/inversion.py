@@ -46,8 +46,10 @@ class Prior:
     def __post_init__(self):
         for name in ("tv", "norm"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise UsageError(f"weight {name}={getattr(self, name)} of a prior: a finite number "
-                                 "of at least 0 is needed; a negative one would ask for noise.")
+                raise UsageError(
+                    f"weight {name}={getattr(self, name)} of a prior: a finite number "
+                    "of at least 0 is needed; a negative one would ask for noise."
+                )
 
     def __call__(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, " b"]:
         """(lambda_alpha |x|^alpha + lambda_v TV_beta(x)) / (h w)."""
@@ -66,6 +68,7 @@ def distance(phi: Float[Tensor, "b ..."], phi_0: Float[Tensor, "b ..."]) -> Floa
 
 def nearness(representation: Representation) -> Callable[[Tensor, Tensor], Tensor]:
     """The score -|phi(x) - phi_0|² / |phi_0|², at most 0; phi_0 is what it is `given`."""
+
     def score(x: Float[Tensor, "b ..."], phi_0: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         return -distance(representation(x), phi_0)
 
@@ -100,21 +103,38 @@ def invert(
     with torch.no_grad():
         shape = representation(start[:1]).shape[1:]
     if phi_0.shape != (len(start), *shape):
-        raise UsageError(f"phi_0 has shape {list(phi_0.shape)}, but the representation of the "
-                         f"start's {len(start)} pictures has {[len(start), *shape]}: take both "
-                         "from the same layer, at the same size of picture.")
+        raise UsageError(
+            f"phi_0 has shape {list(phi_0.shape)}, but the representation of the "
+            f"start's {len(start)} pictures has {[len(start), *shape]}: take both "
+            "from the same layer, at the same size of picture."
+        )
     length = phi_0.flatten(1).square().sum(1)
     if not (torch.isfinite(length) & (length > 0)).all():
-        raise UsageError("a representation phi_0 is 0 everywhere, or not finite: there is nothing "
-                         "to come near to. Invert an earlier layer, or another picture.")
-    return ascend(start, nearness(representation), steps=steps, given=[phi_0],
-                  optimiser=Adam(lr=lr, betas=(0.9, 0.99)), penalty=prior, constraint=box,
-                  frames=frames)
+        raise UsageError(
+            "a representation phi_0 is 0 everywhere, or not finite: there is nothing "
+            "to come near to. Invert an earlier layer, or another picture."
+        )
+    return ascend(
+        start,
+        nearness(representation),
+        steps=steps,
+        given=[phi_0],
+        optimiser=Adam(lr=lr, betas=(0.9, 0.99)),
+        penalty=prior,
+        constraint=box,
+        frames=frames,
+    )
 
 
-def denoise(noisy: Float[Tensor, "c h w"], weights: Float[Tensor, " n"], *, beta: float,
-            steps: int = 200, lr: float = 0.01, box: Box | None = None,
-            ) -> Float[Tensor, "n c h w"]:
+def denoise(
+    noisy: Float[Tensor, "c h w"],
+    weights: Float[Tensor, " n"],
+    *,
+    beta: float,
+    steps: int = 200,
+    lr: float = 0.01,
+    box: Box | None = None,
+) -> Float[Tensor, "n c h w"]:
     """The inversion of no layer at all: near to a noisy picture, and smooth; one of each weight.
 
     Climbs -|x - y|² / |y|² - weight · TV_beta(x) / (h w) from the noisy picture y itself. With
@@ -124,16 +144,24 @@ def denoise(noisy: Float[Tensor, "c h w"], weights: Float[Tensor, " n"], *, beta
         UsageError: a weight is negative or not finite; and what `ascend` refuses.
     """
     if not (torch.isfinite(weights) & (weights >= 0)).all():
-        raise UsageError(f"weights of the total variation {weights.tolist()}: finite numbers of at "
-                         "least 0 are needed.")
+        raise UsageError(
+            f"weights of the total variation {weights.tolist()}: finite numbers of at "
+            "least 0 are needed."
+        )
     pixels = noisy.shape[-2] * noisy.shape[-1]
 
     def score(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
         return -distance(x, y) - weight * priors.total_variation(x, beta=beta) / pixels
 
     start = noisy.expand(len(weights), *noisy.shape).clone()
-    return ascend(start, score, steps=steps, given=[start, weights.to(start)], constraint=box,
-                  optimiser=Adam(lr=lr, betas=(0.9, 0.99))).pictures
+    return ascend(
+        start,
+        score,
+        steps=steps,
+        given=[start, weights.to(start)],
+        constraint=box,
+        optimiser=Adam(lr=lr, betas=(0.9, 0.99)),
+    ).pictures
 
 
 def depths(body: nn.Sequential, ends: dict[str, int]) -> dict[str, nn.Sequential]:

@@ -45,15 +45,23 @@ class LBFGS:
     def __post_init__(self):
         check_lr(self.lr)
         if self.history < 1 or self.evaluations < 1:
-            raise UsageError(f"L-BFGS with a history of {self.history} and {self.evaluations} "
-                             "evaluations a step: both must be at least 1.")
+            raise UsageError(
+                f"L-BFGS with a history of {self.history} and {self.evaluations} "
+                "evaluations a step: both must be at least 1."
+            )
 
     def begin(self, pictures: Pictures) -> dict[int, _Run]:
         """One L-BFGS a picture, made at its first step."""
         return {}
 
-    def step(self, pictures: Pictures, found: Found, rows: Rows, memory: dict[int, _Run],
-             evaluate: Evaluate) -> Pictures:
+    def step(
+        self,
+        pictures: Pictures,
+        found: Found,
+        rows: Rows,
+        memory: dict[int, _Run],
+        evaluate: Evaluate,
+    ) -> Pictures:
         """One step of each picture."""
         moved = []
         for i, row in enumerate(rows.tolist()):
@@ -61,8 +69,8 @@ class LBFGS:
             run = memory.get(row) or self._run(at)
             memory[row] = run
             self._take_up(run, at)
-            first = Found(*(part[i:i + 1] for part in found))
-            self._step(run, first, rows[i:i + 1], evaluate)
+            first = Found(*(part[i : i + 1] for part in found))
+            self._step(run, first, rows[i : i + 1], evaluate)
             if torch.equal(run.picture, at):  # no way up on this line: forget the curvature
                 del memory[row]
             moved.append(run.picture.clone())
@@ -71,8 +79,15 @@ class LBFGS:
     def _run(self, at: Float[Tensor, "..."]) -> _Run:
         picture = at.clone(memory_format=torch.contiguous_format)  # torch flattens it by view
         optimiser = torch.optim.LBFGS(
-            [picture], lr=self.lr, max_iter=1, max_eval=self.evaluations + 1, tolerance_grad=0,
-            tolerance_change=0, history_size=self.history, line_search_fn=self._search)
+            [picture],
+            lr=self.lr,
+            max_iter=1,
+            max_eval=self.evaluations + 1,
+            tolerance_grad=0,
+            tolerance_change=0,
+            history_size=self.history,
+            line_search_fn=self._search,
+        )
         return _Run(picture, optimiser, at.clone())
 
     @staticmethod

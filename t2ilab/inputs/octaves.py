@@ -52,12 +52,15 @@ def octaves(
 
 def _sizes(full: torch.Size, count: int, ratio: float) -> list[tuple[int, int]]:
     if count < 1 or not ratio > 1:
-        raise UsageError(f"{count} octaves with a ratio of {ratio}: at least one is needed, and a "
-                         "ratio above 1.")
+        raise UsageError(
+            f"{count} octaves with a ratio of {ratio}: at least one is needed, and a ratio above 1."
+        )
     sizes = [tuple(round(side / ratio**i) for side in full) for i in reversed(range(count))]
     if min(sizes[0]) < 1:
-        raise UsageError(f"{count} octaves with a ratio of {ratio} make a picture of "
-                         f"{list(full)} smaller than one pixel: take fewer.")
+        raise UsageError(
+            f"{count} octaves with a ratio of {ratio} make a picture of "
+            f"{list(full)} smaller than one pixel: take fewer."
+        )
     return sizes
 
 

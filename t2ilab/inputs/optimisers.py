@@ -36,8 +36,9 @@ class Optimiser(Protocol):
     def begin(self, pictures: Pictures) -> Any:
         """What is remembered of the pictures of one ascent, before its first step."""
 
-    def step(self, pictures: Pictures, found: Found, rows: Rows, memory: Any,
-             evaluate: Evaluate) -> Pictures:
+    def step(
+        self, pictures: Pictures, found: Found, rows: Rows, memory: Any, evaluate: Evaluate
+    ) -> Pictures:
         """The pictures after a step; `memory` is changed in place."""
 
 
@@ -61,8 +62,9 @@ class GradientAscent:
     def begin(self, pictures: Pictures) -> None:
         """Nothing is remembered."""
 
-    def step(self, pictures: Pictures, found: Found, rows: Rows, memory: None,
-             evaluate: Evaluate) -> Pictures:
+    def step(
+        self, pictures: Pictures, found: Found, rows: Rows, memory: None, evaluate: Evaluate
+    ) -> Pictures:
         """One step uphill."""
         g = found.gradient
         if self.norm != "none":
@@ -84,8 +86,9 @@ class SignAscent:
     def begin(self, pictures: Pictures) -> None:
         """Nothing is remembered."""
 
-    def step(self, pictures: Pictures, found: Found, rows: Rows, memory: None,
-             evaluate: Evaluate) -> Pictures:
+    def step(
+        self, pictures: Pictures, found: Found, rows: Rows, memory: None, evaluate: Evaluate
+    ) -> Pictures:
         """One step uphill."""
         return pictures + self.lr * found.gradient.sign()
 
@@ -108,8 +111,14 @@ class Adam:
         """Both moments of all pictures, and the number of steps."""
         return {"m": torch.zeros_like(pictures), "v": torch.zeros_like(pictures), "steps": 0}
 
-    def step(self, pictures: Pictures, found: Found, rows: Rows, memory: dict[str, Any],
-             evaluate: Evaluate) -> Pictures:
+    def step(
+        self,
+        pictures: Pictures,
+        found: Found,
+        rows: Rows,
+        memory: dict[str, Any],
+        evaluate: Evaluate,
+    ) -> Pictures:
         """One step uphill."""
         g, (beta1, beta2) = found.gradient, self.betas
         memory["steps"] += 1

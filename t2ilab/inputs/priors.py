@@ -91,7 +91,7 @@ def gaussian_blur(x: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b
     """Each channel convolved with a Gaussian of `sigma` pixels, rows first, then columns."""
     reach = min(max(1, math.ceil(3 * sigma)), min(x.shape[2:]) - 1)  # reflection goes no farther
     places = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
-    weights = torch.softmax(-(places / sigma) ** 2 / 2, 0)
+    weights = torch.softmax(-((places / sigma) ** 2) / 2, 0)
     c = x.shape[1]
     x = F.pad(x, (reach,) * 4, mode="reflect")
     x = F.conv2d(x, weights.expand(c, 1, 1, -1), groups=c)

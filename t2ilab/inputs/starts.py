@@ -9,17 +9,27 @@ from t2ilab.errors import UsageError
 from t2ilab.inputs.constraints import Box
 
 
-def uniform_noise(n: int, shape: tuple[int, ...], *, generator: torch.Generator | None = None,
-                  box: Box | None = None) -> Float[Tensor, "n ..."]:
+def uniform_noise(
+    n: int,
+    shape: tuple[int, ...],
+    *,
+    generator: torch.Generator | None = None,
+    box: Box | None = None,
+) -> Float[Tensor, "n ..."]:
     """`n` pictures of `shape` whose every value is drawn alike from the whole box."""
     box = box or Box()
     drawn = torch.rand(n, *shape, generator=generator) * box.width + box.low
     return box.project(drawn)
 
 
-def near(picture: Float[Tensor, "..."], n: int, *, sigma: float = 0.01,
-         generator: torch.Generator | None = None, box: Box | None = None,
-         ) -> Float[Tensor, "n ..."]:
+def near(
+    picture: Float[Tensor, "..."],
+    n: int,
+    *,
+    sigma: float = 0.01,
+    generator: torch.Generator | None = None,
+    box: Box | None = None,
+) -> Float[Tensor, "n ..."]:
     """`n` times `picture`, each with a little Gaussian noise of its own that breaks the symmetry.
 
     Fooling images begin so, at the mean of the data (Nguyen et al. 2015, fig. 13).
@@ -33,9 +43,14 @@ def near(picture: Float[Tensor, "..."], n: int, *, sigma: float = 0.01,
     return box.project(picture + noise.to(picture))
 
 
-def random_network(n: int, shape: tuple[int, int, int], *, channels: int = 64,
-                   generator: torch.Generator | None = None, box: Box | None = None
-                   ) -> Float[Tensor, "n c h w"]:
+def random_network(
+    n: int,
+    shape: tuple[int, int, int],
+    *,
+    channels: int = 64,
+    generator: torch.Generator | None = None,
+    box: Box | None = None,
+) -> Float[Tensor, "n c h w"]:
     """Noise of 4 x 4 places, unfolded by convolutions that nobody trained: soft coloured blobs.
 
     Each doubling of the side is followed by a 5x5 convolution with weights N(0, 0.1²), drawn anew
@@ -51,8 +66,10 @@ def random_network(n: int, shape: tuple[int, int, int], *, channels: int = 64,
     box = box or Box()
     colours, side, width = shape
     if side != width or side < 8 or side & (side - 1):
-        raise UsageError(f"random-network noise of shape {list(shape)}: square pictures of 8, 16, "
-                         "32, ... pixels are needed.")
+        raise UsageError(
+            f"random-network noise of shape {list(shape)}: square pictures of 8, 16, "
+            "32, ... pixels are needed."
+        )
     x = torch.rand(n, channels, 4, 4, generator=generator) * 2 - 1
     while x.shape[-1] < side:
         last = x.shape[-1] * 2 == side

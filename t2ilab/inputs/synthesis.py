@@ -56,16 +56,19 @@ class Sampler:
         choose("start", self.start, STARTS)
         sizes = (self.lr, self.last_lr)
         if self.steps < 1 or self.visits < 1 or not 0 < min(sizes) <= max(sizes) < math.inf:
-            raise UsageError(f"a sampler of {self.visits} visits of {self.steps} steps of "
-                             f"{self.lr} to {self.last_lr}: all must be above 0.")
+            raise UsageError(
+                f"a sampler of {self.visits} visits of {self.steps} steps of "
+                f"{self.lr} to {self.last_lr}: all must be above 0."
+            )
 
     def optimiser(self, progress: float) -> Adam | GradientAscent:
         """The rule with the step size at `progress` in [0, 1]."""
         return RULES[self.rule](self.lr * (self.last_lr / self.lr) ** progress)
 
 
-def thresholds(positives: Float[Tensor, " m"], n: int, rule: str, *,
-               generator: torch.Generator | None = None) -> Float[Tensor, " n"]:
+def thresholds(
+    positives: Float[Tensor, " m"], n: int, rule: str, *, generator: torch.Generator | None = None
+) -> Float[Tensor, " n"]:
     """For each of n pictures the score at which it is done; see `Sampler.until`.
 
     Raises:
@@ -82,9 +85,16 @@ def thresholds(positives: Float[Tensor, " m"], n: int, rule: str, *,
     return positives[(u * len(positives)).long().clamp(max=len(positives) - 1)]
 
 
-def synthesise(critic: Callable[[Tensor], Tensor], start: Pictures, positives: Float[Tensor, " m"],
-               sampler: Sampler, *, progress: float = 0.0,
-               generator: torch.Generator | None = None, frames: int = 0) -> Ascended:
+def synthesise(
+    critic: Callable[[Tensor], Tensor],
+    start: Pictures,
+    positives: Float[Tensor, " m"],
+    sampler: Sampler,
+    *,
+    progress: float = 0.0,
+    generator: torch.Generator | None = None,
+    frames: int = 0,
+) -> Ascended:
     """One visit: climb f(x) from `start`, each picture until its threshold; raises as `ascend`.
 
     Args:
@@ -94,5 +104,11 @@ def synthesise(critic: Callable[[Tensor], Tensor], start: Pictures, positives: F
         frames: see `ascend`.
     """
     until = thresholds(positives, len(start), sampler.until, generator=generator)
-    return ascend(start, critic, steps=sampler.steps, optimiser=sampler.optimiser(progress),
-                  until=until.to(start), frames=frames)
+    return ascend(
+        start,
+        critic,
+        steps=sampler.steps,
+        optimiser=sampler.optimiser(progress),
+        until=until.to(start),
+        frames=frames,
+    )

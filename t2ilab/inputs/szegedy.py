@@ -63,8 +63,10 @@ def lbfgs_attack(
     box = box or Box()
     low, high = decades
     if searches < 1 or not low < high:
-        raise UsageError(f"{searches} searches over c from 10^{low} to 10^{high}: at least one is "
-                         "needed, and the smaller power first.")
+        raise UsageError(
+            f"{searches} searches over c from 10^{low} to 10^{high}: at least one is "
+            "needed, and the smaller power first."
+        )
     classes, towards = as_classes(targets, pictures), log_probability(network)
 
     def score(x: Tensor, target: Tensor, original: Tensor, c: Tensor) -> Tensor:
@@ -75,14 +77,21 @@ def lbfgs_attack(
     exponent, width = torch.full_like(best.c, low), (high - low) / 2
     for _ in range(searches):
         c = 10**exponent
-        x = ascend(pictures, score, given=[classes, pictures, c], steps=steps, optimiser=LBFGS(),
-                   constraint=box).pictures
+        x = ascend(
+            pictures,
+            score,
+            given=[classes, pictures, c],
+            steps=steps,
+            optimiser=LBFGS(),
+            constraint=box,
+        ).pictures
         hit = predict(network, x)[0] == classes
         best.take(x, hit, c, box)
         exponent = torch.where(hit, exponent + width, (exponent - width).clamp(min=low))
         width /= 2
-    return Smallest(best.pictures, best.distortion.isfinite(),
-                    best.distortion.nan_to_num(posinf=0.0), best.c)
+    return Smallest(
+        best.pictures, best.distortion.isfinite(), best.distortion.nan_to_num(posinf=0.0), best.c
+    )
 
 
 class _Best:

@@ -48,9 +48,14 @@ def generator_hinge(fake: Logits) -> Loss:
     return -fake.mean()
 
 
-def sameness(x: Float[Tensor, "n 3 h w"], other: Float[Tensor, "n 3 h w"],
-             z: Float[Tensor, "n z"], z_other: Float[Tensor, "n z"], *, enough: float = 0.15
-             ) -> Loss:
+def sameness(
+    x: Float[Tensor, "n 3 h w"],
+    other: Float[Tensor, "n 3 h w"],
+    z: Float[Tensor, "n z"],
+    z_other: Float[Tensor, "n z"],
+    *,
+    enough: float = 0.15,
+) -> Loss:
     """max(0, enough - |x - x'| / |z - z'|), means of absolute values: Yang et al. 2019, eq. 3.
 
     For a generator that forgets its noise. x and x' are pictures of one caption from z and z'; the

@@ -18,8 +18,12 @@ def critic_loss(real: Float[Tensor, " b"], fake: Float[Tensor, " c"]) -> Loss:
     return fake.mean() - real.mean()
 
 
-def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Float[Tensor, "b ..."],
-                     fake: Float[Tensor, "b ..."], share: Float[Tensor, " b"]) -> Loss:
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor],
+    real: Float[Tensor, "b ..."],
+    fake: Float[Tensor, "b ..."],
+    share: Float[Tensor, " b"],
+) -> Loss:
     """E (|grad f(x)| - 1)², x = share · real + (1 - share) · fake: Gulrajani et al. 2017, sect. 4.
 
     The norm is over all pixels and channels of a picture. 0 for a linear critic with |w| = 1.
@@ -31,5 +35,5 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Float[Tensor, "b 
     share = share.view(-1, *[1] * (real.dim() - 1))
     x = (share * real + (1 - share) * fake).detach().requires_grad_(True)
     # create_graph: the penalty is a function of a gradient, and is itself differentiated.
-    gradient, = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

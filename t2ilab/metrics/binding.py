@@ -23,16 +23,22 @@ from t2ilab.text.tokens import tokenize
 # Sentences with two slots that can take each other's values, built like those of the training
 # captions; either attribute comes first in some.
 FORMS = {
-    "birds": ("a {breast} bird with {wing} wings",
-              "this {breast} bird has {wing} wings",
-              "this bird has {wing} wings and a {breast} breast"),
-    "flowers": ("a {petal} flower with a {centre} centre",
-                "this flower has a {centre} centre and {petal} petals"),
+    "birds": (
+        "a {breast} bird with {wing} wings",
+        "this {breast} bird has {wing} wings",
+        "this bird has {wing} wings and a {breast} breast",
+    ),
+    "flowers": (
+        "a {petal} flower with a {centre} centre",
+        "this flower has a {centre} centre and {petal} petals",
+    ),
 }
 # Not so: both values stand after their parts, and of the second part no training caption says it
 # so. Who has only learned that a colour belongs to the part after it gives them away.
-AFTER = {"birds": ("its wings are {wing} and its breast is {breast}",),
-         "flowers": ("its petals are {petal} and its centre is {centre}",)}
+AFTER = {
+    "birds": ("its wings are {wing} and its breast is {breast}",),
+    "flowers": ("its petals are {petal} and its centre is {centre}",),
+}
 TIE = 1e-4  # scores that differ by less, relatively, are equal: sums in another order
 
 
@@ -45,8 +51,9 @@ class Pair(NamedTuple):
     wrong: str
 
 
-def swapped(data: CaptionedImages, world: World, forms: tuple[str, ...] | None = None
-            ) -> list[Pair]:
+def swapped(
+    data: CaptionedImages, world: World, forms: tuple[str, ...] | None = None
+) -> list[Pair]:
     """Every pair of captions that can be made for the pictures of `data`, picture by picture.
 
     Left out are pictures of which both parts have one value, values that only one of the parts can
@@ -60,14 +67,17 @@ def swapped(data: CaptionedImages, world: World, forms: tuple[str, ...] | None =
         UsageError: no forms are known for this world, or one has not two slots of attributes.
     """
     if forms is None and world.name not in FORMS:
-        raise UsageError(f"binding: no sentences are known for {world.name}; give forms=, such as "
-                         f"{FORMS['birds'][:1]}.")
+        raise UsageError(
+            f"binding: no sentences are known for {world.name}; give forms=, such as "
+            f"{FORMS['birds'][:1]}."
+        )
     pairs = []
     for f, form in enumerate(FORMS[world.name] if forms is None else forms):
         names = [name for slot in Template.parse(form).slots for name in slot]
         if len(set(names)) != 2 or not set(names) <= set(world.content):
-            raise UsageError(f"binding: '{form}' has slots {names}; expected two of "
-                             f"{', '.join(world.content)}.")
+            raise UsageError(
+                f"binding: '{form}' has slots {names}; expected two of {', '.join(world.content)}."
+            )
         pairs += _of_form(data, world, f, form, *names)
     return sorted(pairs)
 
@@ -78,15 +88,21 @@ def _of_form(data, world: World, f: int, form: str, one: str, other: str) -> lis
     values = [[world.content[name][v] for v in data.attributes[name]] for name in (one, other)]
     for i, (a, b) in enumerate(zip(*values, strict=True)):
         if a != b and b in world.content[one] and a in world.content[other]:
-            right, wrong = (template.fill(facts, {}, None)
-                            for facts in ({one: a, other: b}, {one: b, other: a}))
+            right, wrong = (
+                template.fill(facts, {}, None) for facts in ({one: a, other: b}, {one: b, other: a})
+            )
             if Counter(tokenize(right)) == Counter(tokenize(wrong)):
                 pairs.append(Pair(i, f, right, wrong))
     return pairs
 
 
-def binding(matcher: Matcher, features: Float[Tensor, "n features"], data: CaptionedImages,
-            world: World, forms: tuple[str, ...] | None = None) -> dict[str, float]:
+def binding(
+    matcher: Matcher,
+    features: Float[Tensor, "n features"],
+    data: CaptionedImages,
+    world: World,
+    forms: tuple[str, ...] | None = None,
+) -> dict[str, float]:
     """The share of pairs of swapped captions of which the one that fits the picture scores higher.
 
     Args:
@@ -105,17 +121,20 @@ def binding(matcher: Matcher, features: Float[Tensor, "n features"], data: Capti
     if not pairs:
         raise UsageError(f"binding: no picture of {data.name} gives a pair of swapped captions.")
     theta = matcher.pictures(features)[torch.tensor([p.picture for p in pairs])]
-    right, wrong = ((theta * matcher.captions(list(said))).sum(1).cpu().numpy()
-                    for said in ([p.right for p in pairs], [p.wrong for p in pairs]))
+    right, wrong = (
+        (theta * matcher.captions(list(said))).sum(1).cpu().numpy()
+        for said in ([p.right for p in pairs], [p.wrong for p in pairs])
+    )
     tie = np.abs(right - wrong) <= TIE * theta.norm(dim=1).cpu().numpy() * _size(matcher)
     won = np.where(tie, 0.5, right > wrong)
     form = np.array([p.form for p in pairs])
     said = FORMS[world.name] if forms is None else forms
-    shares = {text: float(won[form == f].mean()) for f, text in enumerate(said)
-              if (form == f).any()}
+    shares = {
+        text: float(won[form == f].mean()) for f, text in enumerate(said) if (form == f).any()
+    }
     return shares | {"all": float(won.mean()), "pairs": len(pairs)}
 
 
 def _size(matcher: Matcher) -> float:
     """The length of phi, the same for all captions: its entries have mean 0 and variance 1."""
-    return 1.0 if matcher.arguments["cosine"] else matcher.encoder.text ** 0.5
+    return 1.0 if matcher.arguments["cosine"] else matcher.encoder.text**0.5

@@ -17,9 +17,14 @@ from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 
 
-def caption_consistency(reader: AttributeReader, images: Float[Tensor, "n 3 h w"],
-                        data: CaptionedImages, attributes: Iterable[str], *,
-                        level: int | None = None) -> dict[str, float]:
+def caption_consistency(
+    reader: AttributeReader,
+    images: Float[Tensor, "n 3 h w"],
+    data: CaptionedImages,
+    attributes: Iterable[str],
+    *,
+    level: int | None = None,
+) -> dict[str, float]:
     """The share of pictures on which each attribute is read back as the caption states it.
 
     Args:
@@ -62,8 +67,12 @@ def joint(values: dict, names: Iterable[str]) -> np.ndarray:
     return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
 
 
-def diversity(reader: AttributeReader, images: Float[Tensor, "captions n 3 h w"],
-              data: CaptionedImages, attributes: Iterable[str] = ("setting", "side")) -> float:
+def diversity(
+    reader: AttributeReader,
+    images: Float[Tensor, "captions n 3 h w"],
+    data: CaptionedImages,
+    attributes: Iterable[str] = ("setting", "side"),
+) -> float:
     """Entropy of style at fixed caption, as a share of the real pictures' entropy.
 
     Args:

@@ -10,7 +10,7 @@ from t2ilab.errors import UsageError
 from t2ilab.metrics.consistency import caption_consistency, diversity
 from t2ilab.metrics.scores import inception_score, scores
 from t2ilab.models.reader import AttributeReader
-from t2ilab.text_to_image import TextToImage
+from t2ilab.systems.text_to_image import TextToImage
 
 
 def style_of(world: paperworld.World) -> list[str]:
@@ -18,8 +18,15 @@ def style_of(world: paperworld.World) -> list[str]:
     return [name for name in world.style if name != "tone"]
 
 
-def evaluate(system: TextToImage, world: paperworld.World, reader: AttributeReader, *,
-             n: int = 1000, seed: int = 1, noises: int = 100) -> dict[str, float | str | int]:
+def evaluate(
+    system: TextToImage,
+    world: paperworld.World,
+    reader: AttributeReader,
+    *,
+    n: int = 1000,
+    seed: int = 1,
+    noises: int = 100,
+) -> dict[str, float | str | int]:
     """Draw for the complete captions of the test split and measure the pictures.
 
     Args:
@@ -46,10 +53,16 @@ def evaluate(system: TextToImage, world: paperworld.World, reader: AttributeRead
     fake = system(system.noise(n, seed), phi)
     counted = world.definition["class"]
     unseen = world.unseen[test.classes]
-    found = {f"consistency_{name}": share for name, share in
-             caption_consistency(reader, fake, test, counted).items()}
-    found |= {f"consistency_{name}_unseen": share for name, share in caption_consistency(
-        reader, fake[torch.from_numpy(unseen)], test.subset(unseen), counted).items()}
+    found = {
+        f"consistency_{name}": share
+        for name, share in caption_consistency(reader, fake, test, counted).items()
+    }
+    found |= {
+        f"consistency_{name}_unseen": share
+        for name, share in caption_consistency(
+            reader, fake[torch.from_numpy(unseen)], test.subset(unseen), counted
+        ).items()
+    }
     found["diversity"] = _diversity(system, world, reader, phi, noises, seed)
     return found | picture_scores(world, reader, to_float(test.images), fake)
 
@@ -62,9 +75,12 @@ def _diversity(system, world, reader, phi, noises, seed) -> float:
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 
-def picture_scores(world: paperworld.World, reader: AttributeReader,
-                   real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]
-                   ) -> dict[str, float | str | int]:
+def picture_scores(
+    world: paperworld.World,
+    reader: AttributeReader,
+    real: Float[Tensor, "n 3 h w"],
+    fake: Float[Tensor, "m 3 h w"],
+) -> dict[str, float | str | int]:
     """FID, KID and Inception score of pictures in [-1, 1], with the reader as extractor.
 
     Returns:
@@ -75,10 +91,20 @@ def picture_scores(world: paperworld.World, reader: AttributeReader,
         UsageError: fewer than 50 pictures of a kind.
     """
     names = world.definition["class"]
-    classes = [{name: world.content[name].index(value) for name, value in
-                zip(names, combination, strict=True)} for combination in world.classes]
+    classes = [
+        {
+            name: world.content[name].index(value)
+            for name, value in zip(names, combination, strict=True)
+        }
+        for combination in world.classes
+    ]
     of_fake = scores(real, fake, reader, classes, world=world.name)
     share = of_fake.inception_score / inception_score(real, reader, classes)
-    return {"extractor": of_fake.extractor, "fid": of_fake.fid, "kid": of_fake.kid,
-            "inception_score": of_fake.inception_score, "inception_score_share": share,
-            "pictures": len(fake)}
+    return {
+        "extractor": of_fake.extractor,
+        "fid": of_fake.fid,
+        "kid": of_fake.kid,
+        "inception_score": of_fake.inception_score,
+        "inception_score_share": share,
+        "pictures": len(fake),
+    }

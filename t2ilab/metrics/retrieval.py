@@ -22,9 +22,14 @@ def unseen(data: CaptionedImages, world: World) -> np.ndarray:
     return world.unseen[data.classes]
 
 
-def class_retrieval(matcher: Matcher, features: Float[Tensor, "n features"],
-                    data: CaptionedImages, *, level: int | None = None, k: int = 50
-                    ) -> dict[str, float]:
+def class_retrieval(
+    matcher: Matcher,
+    features: Float[Tensor, "n features"],
+    data: CaptionedImages,
+    *,
+    level: int | None = None,
+    k: int = 50,
+) -> dict[str, float]:
     """Top-1 and AP@k of the classes in `data`.
 
     Args:
@@ -46,20 +51,24 @@ def class_retrieval(matcher: Matcher, features: Float[Tensor, "n features"],
     if len(classes) < 2:
         raise UsageError(f"{data.name} has {len(classes)} class: retrieval takes at least two.")
     if len(features) != len(data):
-        raise UsageError(f"features of {len(features)} pictures for the {len(data)} of "
-                         f"{data.name}.")
+        raise UsageError(
+            f"features of {len(features)} pictures for the {len(data)} of {data.name}."
+        )
     said = [list(c) if level is None else [c[level]] for c in data.captions]
     owner = torch.from_numpy(np.repeat(labels, [len(c) for c in said]))
     phi = _means(matcher.captions([c for captions in said for c in captions]), owner, len(classes))
     scores = (matcher.pictures(features) @ phi.T).cpu()  # [pictures, classes]
     truth = torch.from_numpy(labels)
-    return {"top1": (scores.argmax(1) == truth).double().mean().item(),
-            "map": _precision(scores, truth, k), "chance": 1 / len(classes),
-            "classes": len(classes), "pictures": len(data)}
+    return {
+        "top1": (scores.argmax(1) == truth).double().mean().item(),
+        "map": _precision(scores, truth, k),
+        "chance": 1 / len(classes),
+        "classes": len(classes),
+        "pictures": len(data),
+    }
 
 
-def _means(x: Float[Tensor, "m text"], owner: Int[Tensor, " m"], n: int
-           ) -> Float[Tensor, "n text"]:
+def _means(x: Float[Tensor, "m text"], owner: Int[Tensor, " m"], n: int) -> Float[Tensor, "n text"]:
     """The mean of the rows of each owner."""
     total = torch.zeros(n, x.shape[1], device=x.device).index_add_(0, owner.to(x.device), x)
     return total / torch.bincount(owner, minlength=n).to(x.device)[:, None]

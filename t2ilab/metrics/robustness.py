@@ -53,8 +53,10 @@ def robust_accuracy(
             `attacks.pgd`.
     """
     if restarts < 1 or (restarts > 1 and generator is None):
-        raise UsageError(f"{restarts} restarts: at least 1 is needed, and more than 1 only with a "
-                         "generator, or all would begin at the same place.")
+        raise UsageError(
+            f"{restarts} restarts: at least 1 is needed, and more than 1 only with a "
+            "generator, or all would begin at the same place."
+        )
     labels = _checked(pictures, labels, epsilons)
     right = _right(network, pictures, labels, batch)
     found = {0.0: _share(right)}
@@ -63,8 +65,16 @@ def robust_accuracy(
             left = right.nonzero().flatten()
             if not len(left):
                 break
-            moved = pgd(network, pictures[left], epsilon=epsilon, labels=labels[left], steps=steps,
-                        generator=generator, box=box, batch=batch).pictures
+            moved = pgd(
+                network,
+                pictures[left],
+                epsilon=epsilon,
+                labels=labels[left],
+                steps=steps,
+                generator=generator,
+                box=box,
+                batch=batch,
+            ).pictures
             right[left] = predict(network, moved, batch=batch)[0] == labels[left]
         found[epsilon] = _share(right)
     return {float(epsilon): found[float(epsilon)] for epsilon in epsilons}
@@ -96,16 +106,18 @@ def transfer(
         right &= _right(network, pictures, labels, batch)
     x, y = pictures[right], labels[right]
     if not len(x):
-        raise UsageError("there is no picture that all of these networks classify right: what an "
-                         "attack does to them cannot be counted.")
+        raise UsageError(
+            "there is no picture that all of these networks classify right: what an "
+            "attack does to them cannot be counted."
+        )
     shares: dict = {source: {target: {} for target in networks} for source in networks}
     for source, attacked in networks.items():
         for epsilon in map(float, epsilons):
-            moved = pgd(attacked, x, epsilon=epsilon, labels=y, steps=steps, box=box,
-                        batch=batch).pictures
+            moved = pgd(
+                attacked, x, epsilon=epsilon, labels=y, steps=steps, box=box, batch=batch
+            ).pictures
             for target, shown in networks.items():
-                shares[source][target][epsilon] = _share(
-                    predict(shown, moved, batch=batch)[0] != y)
+                shares[source][target][epsilon] = _share(predict(shown, moved, batch=batch)[0] != y)
     return shares
 
 
@@ -129,8 +141,10 @@ def _right(network: Network, pictures: Tensor, labels: Tensor, batch: int) -> Bo
 def _checked(pictures: Tensor, labels: Tensor, epsilons: Sequence[float]) -> Int[Tensor, " n"]:
     """The labels, on the pictures' device."""
     if not len(pictures) or not len(epsilons):
-        raise UsageError(f"{len(pictures)} pictures and {len(epsilons)} epsilons: at least one of "
-                         "each is needed.")
+        raise UsageError(
+            f"{len(pictures)} pictures and {len(epsilons)} epsilons: at least one of "
+            "each is needed."
+        )
     for epsilon in epsilons:
         checked_epsilon(epsilon)
     return as_classes(labels, pictures)

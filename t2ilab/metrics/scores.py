@@ -32,8 +32,9 @@ class ClassLogits(nn.Module):
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b classes"]:
         logits = self.reader(images)
-        return sum(logits[name].log_softmax(1)[:, columns]
-                   for name, columns in self.columns.items())
+        return sum(
+            logits[name].log_softmax(1)[:, columns] for name, columns in self.columns.items()
+        )
 
 
 class Features(nn.Module):
@@ -68,8 +69,14 @@ class Scores:
     n_fake: int
 
 
-def scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"],
-           reader: AttributeReader, classes: list[dict[str, int]], *, world: str) -> Scores:
+def scores(
+    real: Float[Tensor, "n 3 h w"],
+    fake: Float[Tensor, "m 3 h w"],
+    reader: AttributeReader,
+    classes: list[dict[str, int]],
+    *,
+    world: str,
+) -> Scores:
     """The scores with a world's reader as extractor.
 
     Args:
@@ -81,13 +88,12 @@ def scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"],
         UsageError: fewer than 50 pictures of a kind.
     """
     features = Features(reader).eval()
-    return _compute(real, fake, features, ClassLogits(reader, classes).eval(),
-                    name=f"PaperWorld {world} reader")
+    return _compute(
+        real, fake, features, ClassLogits(reader, classes).eval(), name=f"PaperWorld {world} reader"
+    )
 
 
-def imagenet_scores(
-    real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]
-) -> Scores:
+def imagenet_scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w"]) -> Scores:
     """The scores with the ImageNet Inception network of the literature.
 
     Args:
@@ -98,8 +104,9 @@ def imagenet_scores(
         DataError: its weights are not on this machine and cannot be had.
     """
     try:
-        return _compute(_bytes(real), _bytes(fake), 2048, "logits_unbiased",
-                        name="ImageNet Inception-v3")
+        return _compute(
+            _bytes(real), _bytes(fake), 2048, "logits_unbiased", name="ImageNet Inception-v3"
+        )
     except (ImportError, OSError) as error:
         raise DataError(
             "The ImageNet scores need torch-fidelity (pip install torch-fidelity) and, at the "
@@ -120,8 +127,9 @@ def _bytes(images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _compute(real: Tensor, fake: Tensor, features: nn.Module | int, logits: nn.Module | str, *,
-             name: str) -> Scores:
+def _compute(
+    real: Tensor, fake: Tensor, features: nn.Module | int, logits: nn.Module | str, *, name: str
+) -> Scores:
     from torchmetrics.image.fid import FrechetInceptionDistance
     from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -136,8 +144,15 @@ def _compute(real: Tensor, fake: Tensor, features: nn.Module | int, logits: nn.M
                 fid.update(part, real=is_real)
                 kid.update(part, real=is_real)
         kid_mean, kid_std = kid.compute()
-    return Scores(name, _inception_score(fake, logits), float(fid.compute()), float(kid_mean),
-                  float(kid_std), len(real), len(fake))
+    return Scores(
+        name,
+        _inception_score(fake, logits),
+        float(fid.compute()),
+        float(kid_mean),
+        float(kid_std),
+        len(real),
+        len(fake),
+    )
 
 
 @torch.inference_mode()

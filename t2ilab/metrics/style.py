@@ -40,8 +40,13 @@ class Roc(NamedTuple):
     true_positive: Float[np.ndarray, " thresholds"]
 
 
-def style_pairs(labels: Int[np.ndarray, " n"], *, pairs: int = 4000, seed: int = 0,
-                held: Int[np.ndarray, " n"] | None = None) -> Pairs:
+def style_pairs(
+    labels: Int[np.ndarray, " n"],
+    *,
+    pairs: int = 4000,
+    seed: int = 0,
+    held: Int[np.ndarray, " n"] | None = None,
+) -> Pairs:
     """Random pairs of pictures, half of them of the same label and half of different ones.
 
     Args:
@@ -109,8 +114,9 @@ def roc(scores: Float[Tensor, " pairs"], same: Bool[np.ndarray, " pairs"]) -> Ro
     return Roc(float(binary_auroc(ranks, truth)), fpr.numpy(), tpr.numpy())
 
 
-def verification(vectors: Float[Tensor, "n d"], pairs: Pairs,
-                 score: Callable[[Tensor, Tensor], Tensor] = cosine) -> Roc:
+def verification(
+    vectors: Float[Tensor, "n d"], pairs: Pairs, score: Callable[[Tensor, Tensor], Tensor] = cosine
+) -> Roc:
     """ROC of the score of pairs of vectors (predicted styles, or pixels) for "the same style"."""
     first, second = (torch.from_numpy(index) for index in (pairs.first, pairs.second))
     return roc(score(vectors[first], vectors[second]), pairs.same)
@@ -140,8 +146,9 @@ class Discriminant:
         return (vectors - self.centre) @ self.basis
 
 
-def discriminant(vectors: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *,
-                 shrink: float = 0.05) -> Discriminant:
+def discriminant(
+    vectors: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *, shrink: float = 0.05
+) -> Discriminant:
     """Learn which directions of predicted styles (or of pixels) tell labels apart.
 
     A departure from Reed et al., who compare all of z: it is told what is asked about. It needs no
@@ -158,8 +165,10 @@ def discriminant(vectors: Float[Tensor, "n d"], labels: Int[Tensor, " n"], *,
     labels = torch.as_tensor(labels).long()
     count = torch.bincount(labels)
     if len(count) < 2 or int(count.min()) < 2:
-        raise UsageError("a discriminant needs two labels or more, each at least twice; found: "
-                         f"{count.tolist()}.")
+        raise UsageError(
+            "a discriminant needs two labels or more, each at least twice; found: "
+            f"{count.tolist()}."
+        )
     means = torch.stack([vectors[labels == k].mean(0) for k in range(len(count))])
     within = vectors - means[labels]
     cov = within.T @ within / len(within)
@@ -176,8 +185,9 @@ def agreement(p: Float[Tensor, "n values"], q: Float[Tensor, "n values"]) -> Flo
     return (p * q).sum(1)
 
 
-def background_groups(images: np.ndarray, *, groups: int = 10, seed: int = 0
-                      ) -> Int[np.ndarray, " n"]:
+def background_groups(
+    images: np.ndarray, *, groups: int = 10, seed: int = 0
+) -> Int[np.ndarray, " n"]:
     """Groups of like background: k-means of the mean colour of each of the picture's four edges.
 
     For pictures of which nothing is known: Reed et al. group by the mean colour of the background,
@@ -197,9 +207,14 @@ def background_groups(images: np.ndarray, *, groups: int = 10, seed: int = 0
     return KMeans(groups, n_init=3, random_state=seed).fit_predict(colours).astype(np.int64)
 
 
-def transfer_success(reader: AttributeReader, drawn: Float[Tensor, "n 3 h w"],
-                     captions: CaptionedImages, queries: CaptionedImages,
-                     content: Iterable[str], style: Iterable[str]) -> dict[str, float]:
+def transfer_success(
+    reader: AttributeReader,
+    drawn: Float[Tensor, "n 3 h w"],
+    captions: CaptionedImages,
+    queries: CaptionedImages,
+    content: Iterable[str],
+    style: Iterable[str],
+) -> dict[str, float]:
     """Share of transferred pictures that obey the caption, and that have the query's style.
 
     Args:
@@ -216,11 +231,15 @@ def transfer_success(reader: AttributeReader, drawn: Float[Tensor, "n 3 h w"],
         UsageError: not as many captions and queries as pictures, or an unknown attribute.
     """
     if not len(drawn) == len(captions) == len(queries):
-        raise UsageError(f"{len(drawn)} pictures of {len(captions)} captions and {len(queries)} "
-                         "queries: there must be as many of each.")
+        raise UsageError(
+            f"{len(drawn)} pictures of {len(captions)} captions and {len(queries)} "
+            "queries: there must be as many of each."
+        )
     read, right = reader.read(drawn), {}
     of: Mapping[str, CaptionedImages] = {
-        **dict.fromkeys(content, captions), **dict.fromkeys(style, queries)}
+        **dict.fromkeys(content, captions),
+        **dict.fromkeys(style, queries),
+    }
     for name, data in of.items():
         choose("attribute", name, read)
         right[name] = read[name].cpu().numpy() == data.attributes[name]

@@ -29,8 +29,9 @@ def bumps(per_side: int, *, dimensions: int = 1, width: float = 1.0) -> Features
     if per_side < 2:
         raise UsageError(f"{per_side} bumps a side: give at least 2.")
     one = torch.linspace(-1, 1, per_side, dtype=torch.float64)
-    middles = torch.tensor(list(itertools.product(one.tolist(), repeat=dimensions)),
-                           dtype=torch.float64)  # [k, d]
+    middles = torch.tensor(
+        list(itertools.product(one.tolist(), repeat=dimensions)), dtype=torch.float64
+    )  # [k, d]
     scale = width * 2 / (per_side - 1)
     lengths = (middles**2).sum(1)
 
@@ -61,6 +62,7 @@ def products(order: int, *, pixels: int = 9) -> Features:
     """
     if not 1 <= order <= pixels:
         raise UsageError(f"products of {order} pixels: give 1 to {pixels}.")
-    sets = [chosen for k in range(1, order + 1)
-            for chosen in itertools.combinations(range(pixels), k)]
+    sets = [
+        chosen for k in range(1, order + 1) for chosen in itertools.combinations(range(pixels), k)
+    ]
     return lambda x: torch.stack([x[:, list(chosen)].prod(dim=1) for chosen in sets], dim=1)

@@ -68,8 +68,10 @@ def class_number(name: str) -> int:
         return CLASSES.index(name)
     alike = [one for one in CLASSES if str(name).lower() in one.lower()]
     hint = f" Do you mean one of: {', '.join(alike[:6])}?" if alike else ""
-    raise UsageError(f"ImageNet has no class '{name}'.{hint} All 1000 names are in "
-                     "t2ilab.models.imagenet.CLASSES.")
+    raise UsageError(
+        f"ImageNet has no class '{name}'.{hint} All 1000 names are in "
+        "t2ilab.models.imagenet.CLASSES."
+    )
 
 
 def available(name: str = "squeezenet1_0") -> bool:
@@ -101,7 +103,8 @@ def load(name: str = "squeezenet1_0", *, path: str | Path = "", download: bool =
     if file is None:
         raise WeightsError(
             f"no weights of {name} were found. Let torchvision fetch them (download=True; in a "
-            f"notebook DOWNLOAD = True), or name a file with {VARIABLE}=/path/to/{name}.pth.")
+            f"notebook DOWNLOAD = True), or name a file with {VARIABLE}=/path/to/{name}.pth."
+        )
     return ImageNet(_filled(get_model(name, weights=None), _read(file), file.name), name)
 
 
@@ -120,9 +123,10 @@ def _fetched(name: str) -> dict[str, Tensor]:
     try:
         return get_model_weights(name).DEFAULT.get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # no network, a proxy, a full disk, a file that came damaged
-        raise WeightsError(f"the weights of {name} could not be fetched ({error}). Without a "
-                           f"network, put them on this machine and name them with {VARIABLE}."
-                           ) from error
+        raise WeightsError(
+            f"the weights of {name} could not be fetched ({error}). Without a "
+            f"network, put them on this machine and name them with {VARIABLE}."
+        ) from error
 
 
 def _read(file: Path) -> dict[str, Tensor]:
@@ -136,8 +140,9 @@ def _read(file: Path) -> dict[str, Tensor]:
             return load_file(file)
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds: pickle, zip, safetensors' own
-        raise WeightsError(f"{file} is damaged, or no file of weights ({error}). Fetch it again."
-                           ) from error
+        raise WeightsError(
+            f"{file} is damaged, or no file of weights ({error}). Fetch it again."
+        ) from error
 
 
 def _filled(network: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.Module:
@@ -146,6 +151,8 @@ def _filled(network: nn.Module, tensors: dict[str, Tensor], source: str) -> nn.M
         network.load_state_dict(tensors)
     except (RuntimeError, TypeError, AttributeError) as error:
         said = " ".join(str(error).split())[:200]
-        raise WeightsError(f"the weights in {source} are of another network than this "
-                           f"{type(network).__name__}: {said} ...") from error
+        raise WeightsError(
+            f"the weights in {source} are of another network than this "
+            f"{type(network).__name__}: {said} ..."
+        ) from error
     return network

@@ -35,16 +35,20 @@ class Critic(nn.Module):
     def __init__(self, *, size: int = 32, channels: int = 3, width: int = 48, classes: int = 0):
         super().__init__()
         if size not in SIZES:
-            raise UsageError(f"the critic comes for {', '.join(map(str, SIZES))} pixels, "
-                             f"not {size}: resize the pictures.")
+            raise UsageError(
+                f"the critic comes for {', '.join(map(str, SIZES))} pixels, "
+                f"not {size}: resize the pictures."
+            )
         self.arguments = dict(size=size, channels=channels, width=width, classes=classes)
         self.size, self.channels, self.classes = size, channels, classes
         c = [channels, *(width * 2**i for i in range(int(log2(size // 4))))]  # 32 px: w, 2w, 4w
         layers = [nn.Conv2d(c[0], c[1], 5, stride=2, padding=2), nn.SiLU()]
         for before, after in zip(c[1:], c[2:], strict=False):
-            layers += [nn.Conv2d(before, after, 5, stride=2, padding=2),
-                       nn.GroupNorm(1, after),  # one group: layer norm over channels and places
-                       nn.SiLU()]
+            layers += [
+                nn.Conv2d(before, after, 5, stride=2, padding=2),
+                nn.GroupNorm(1, after),  # one group: layer norm over channels and places
+                nn.SiLU(),
+            ]
         self.body = nn.Sequential(*layers, nn.Flatten())
         self.score = nn.Linear(c[-1] * 16, 1)
         self.of_class = nn.Linear(c[-1] * 16, classes) if classes else None
@@ -53,8 +57,9 @@ class Critic(nn.Module):
         """The score of each picture; `images` in [-1, 1]."""
         return self.score(self.body(images))[:, 0]
 
-    def judge(self, images: Float[Tensor, "b c size size"]
-              ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b classes"]]:
+    def judge(
+        self, images: Float[Tensor, "b c size size"]
+    ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b classes"]]:
         """The score and the class logits of each picture.
 
         Raises:

@@ -28,11 +28,15 @@ class AttributeReader(nn.Module):
         w = width
         layers = []
         for before, after in ((3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 4 * w)):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
-                       nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [
+                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
         self.convolutions = nn.Sequential(*layers)
-        self.to_features = nn.Sequential(nn.Flatten(), nn.Linear(4 * w * 4 * 4, features),
-                                         nn.ReLU())
+        self.to_features = nn.Sequential(
+            nn.Flatten(), nn.Linear(4 * w * 4 * 4, features), nn.ReLU()
+        )
         self.heads = nn.Linear(features, sum(attributes.values()))
 
     def features(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b features"]:

@@ -21,8 +21,9 @@ SIZES = (32, 64, 128)
 def _stages(size: int) -> int:
     """How many times the side is doubled between 4 and `size`."""
     if size not in SIZES:
-        raise UsageError(f"Reed's networks come for {', '.join(map(str, SIZES))} pixels, "
-                         f"not {size}.")
+        raise UsageError(
+            f"Reed's networks come for {', '.join(map(str, SIZES))} pixels, not {size}."
+        )
     return int(log2(size // 4))
 
 
@@ -53,9 +54,15 @@ class Bottleneck(nn.Module):
         super().__init__()
         c, q = channels, channels // 4
         self.f = nn.Sequential(
-            nn.Conv2d(c, q, 1, bias=False), nn.BatchNorm2d(q), nn.LeakyReLU(slope),
-            nn.Conv2d(q, q, 3, padding=1, bias=False), nn.BatchNorm2d(q), nn.LeakyReLU(slope),
-            nn.Conv2d(q, c, 3, padding=1, bias=False), nn.BatchNorm2d(c))
+            nn.Conv2d(c, q, 1, bias=False),
+            nn.BatchNorm2d(q),
+            nn.LeakyReLU(slope),
+            nn.Conv2d(q, q, 3, padding=1, bias=False),
+            nn.BatchNorm2d(q),
+            nn.LeakyReLU(slope),
+            nn.Conv2d(q, c, 3, padding=1, bias=False),
+            nn.BatchNorm2d(c),
+        )
         self.after = nn.LeakyReLU(slope)
 
     def forward(self, h: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -85,18 +92,37 @@ class Generator(nn.Module):
         UsageError: another size.
     """
 
-    def __init__(self, *, size: int = 64, text: int = 1024, z: int = 100, projected: int = 128,
-                 width: int = 64, residual: bool = False, resize: bool = False):
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        text: int = 1024,
+        z: int = 100,
+        projected: int = 128,
+        width: int = 64,
+        residual: bool = False,
+        resize: bool = False,
+    ):
         super().__init__()
         n = _stages(size)
         self.size, self.text, self.z = size, text, z
-        self.arguments = dict(size=size, text=text, z=z, projected=projected, width=width,
-                              residual=residual, resize=resize)
+        self.arguments = dict(
+            size=size,
+            text=text,
+            z=z,
+            projected=projected,
+            width=width,
+            residual=residual,
+            resize=resize,
+        )
         self.project = nn.Sequential(nn.Linear(text, projected), nn.LeakyReLU(0.2))
         c = [width * 2 ** (n - 1 - i) for i in range(n)]  # 64 px: 8w, 4w, 2w, w
         # A transposed 4x4 convolution of one pixel is a linear layer; as such it is faster.
-        layers = [nn.Linear(z + projected, c[0] * 16, bias=False), nn.Unflatten(1, (c[0], 4, 4)),
-                  nn.BatchNorm2d(c[0])]
+        layers = [
+            nn.Linear(z + projected, c[0] * 16, bias=False),
+            nn.Unflatten(1, (c[0], 4, 4)),
+            nn.BatchNorm2d(c[0]),
+        ]
         layers += [Bottleneck(c[0], slope=0.0)] if residual else [nn.ReLU()]
         for i in range(n - 1):
             layers += [*_up(c[i], c[i + 1], resize=resize), nn.BatchNorm2d(c[i + 1])]
@@ -104,8 +130,9 @@ class Generator(nn.Module):
         self.unfold = nn.Sequential(*layers, *_up(c[-1], 3, resize=resize), nn.Tanh())
         self.apply(init_dcgan)
 
-    def forward(self, z: Float[Tensor, "b z"], phi: Float[Tensor, "b text"]
-                ) -> Float[Tensor, "b 3 size size"]:
+    def forward(
+        self, z: Float[Tensor, "b z"], phi: Float[Tensor, "b text"]
+    ) -> Float[Tensor, "b 3 size size"]:
         h = torch.cat([z, self.project(phi)], dim=1)
         return self.unfold(h)
 
@@ -131,8 +158,17 @@ class Discriminator(nn.Module):
         UsageError: another size or norm.
     """
 
-    def __init__(self, *, size: int = 64, text: int = 1024, projected: int = 128, width: int = 64,
-                 residual: bool = False, norm: str = "batch", projection: bool = False):
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        text: int = 1024,
+        projected: int = 128,
+        width: int = 64,
+        residual: bool = False,
+        norm: str = "batch",
+        projection: bool = False,
+    ):
         super().__init__()
         n = _stages(size)
         self.size, self.text = size, text
@@ -142,8 +178,11 @@ class Discriminator(nn.Module):
         c = [width * 2**i for i in range(n)]  # 64 px: w, 2w, 4w, 8w
         layers = [bound(nn.Conv2d(3, c[0], 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
         for before, after in zip(c, c[1:], strict=False):
-            layers += [bound(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not batch)),
-                       *(b(after) for b in batch), nn.LeakyReLU(0.2)]
+            layers += [
+                bound(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not batch)),
+                *(b(after) for b in batch),
+                nn.LeakyReLU(0.2),
+            ]
         if residual:
             layers += [Bottleneck(c[-1], slope=0.2)]
         self.fold = nn.Sequential(*layers)
@@ -157,8 +196,9 @@ class Discriminator(nn.Module):
         self.of_caption = bound(nn.Linear(projected, 256)) if projection else None
         self.apply(init_dcgan)
 
-    def forward(self, images: Float[Tensor, "b 3 size size"], phi: Float[Tensor, "b *k text"]
-                ) -> Float[Tensor, "b *k"]:
+    def forward(
+        self, images: Float[Tensor, "b 3 size size"], phi: Float[Tensor, "b *k text"]
+    ) -> Float[Tensor, "b *k"]:
         """Logits of each picture with its caption, or with each of its k captions."""
         if phi.ndim == 2:
             return self(images, phi[:, None])[:, 0]

@@ -39,11 +39,18 @@ class StyleEncoder(nn.Module):
         w, side = width, size // 16
         layers = []
         for before, after in ((3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 4 * w)):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
-                       nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+            layers += [
+                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2),
+            ]
         self.convolutions = nn.Sequential(*layers)
-        self.to_z = nn.Sequential(nn.Flatten(), nn.Linear(4 * w * side * side, hidden),
-                                  nn.LeakyReLU(0.2), nn.Linear(hidden, z))
+        self.to_z = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(4 * w * side * side, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, z),
+        )
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b z"]:
         """Predicted noise. `images` in [-1, 1], square, of any size."""

@@ -17,13 +17,7 @@ from typing import Any
 from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.files import new_folder, read_json, runs_dir, write_json
 from t2ilab.lab import DEVICES, PROFILES
-from t2ilab.runs.notebook import (
-    code_cells,
-    find_notebook,
-    parameters_of,
-    strip_widgets,
-    unknown,
-)
+from t2ilab.runs.notebook import code_cells, find_notebook, parameters_of, strip_widgets, unknown
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from t2ilab.text.tokens import Vocabulary, tokenize
 # Short on purpose: articles, forms of "to be" and "to have", pointers, and small connectives.
 STOP_WORDS = frozenset(
     "a an the this that these those there it its is are was were be been being has have had having "
-    "of in on at to by for from with and or as one some very".split())
+    "of in on at to by for from with and or as one some very".split()
+)
 
 
 def content_words(caption: str, stop_words: frozenset[str] = STOP_WORDS) -> list[str]:
@@ -26,8 +27,9 @@ def content_words(caption: str, stop_words: frozenset[str] = STOP_WORDS) -> list
     return [word for word in tokenize(caption) if word not in stop_words]
 
 
-def counts(captions: Sequence[str], vocabulary: Vocabulary, *,
-           stop_words: frozenset[str] = frozenset()) -> Int[np.ndarray, "n words"]:
+def counts(
+    captions: Sequence[str], vocabulary: Vocabulary, *, stop_words: frozenset[str] = frozenset()
+) -> Int[np.ndarray, "n words"]:
     """f(t, d): how often word t of the vocabulary occurs in caption d.
 
     Args:

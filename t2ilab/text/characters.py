@@ -57,8 +57,10 @@ class Alphabet:
         """
         refuse_empty(caption)
         if len(caption) > LENGTH:
-            raise CaptionError(f"The caption has {len(caption)} characters; at most {LENGTH} can "
-                               "be read. Shorten it.")
+            raise CaptionError(
+                f"The caption has {len(caption)} characters; at most {LENGTH} can "
+                "be read. Shorten it."
+            )
         return caption
 
     def numbers(self, captions: Sequence[str]) -> Int[Tensor, "b 201"]:

@@ -35,18 +35,32 @@ def unseen_words() -> dict[str, str]:
     """Each single word that stands in the corpus only -> the value it means ("scarlet": "red")."""
     world = paperworld.world("birds")  # all worlds share one lexicon
     shown = {word for words in world.words("words").values() for word in words}
-    return {word: value for value, words in world.words("unseen").items() for word in words
-            if word not in shown and " " not in word}
+    return {
+        word: value
+        for value, words in world.words("unseen").items()
+        for word in words
+        if word not in shown and " " not in word
+    }
 
 
 def known_words() -> dict[str, str]:
     """Each single word that stands beside training pictures -> the value that it means."""
-    return {word: value for value, words in paperworld.world("birds").words("words").items()
-            for word in words if " " not in word}
+    return {
+        word: value
+        for value, words in paperworld.world("birds").words("words").items()
+        for word in words
+        if " " not in word
+    }
 
 
-def said(world: World, facts: dict[str, str], which: Literal["words", "unseen", "both"],
-         rng: np.random.Generator, *, levels: Iterable[int] | None = None) -> Group:
+def said(
+    world: World,
+    facts: dict[str, str],
+    which: Literal["words", "unseen", "both"],
+    rng: np.random.Generator,
+    *,
+    levels: Iterable[int] | None = None,
+) -> Group:
     """Sentences about one picture, one for each level of detail (0 complete ... 4 bare)."""
     chosen = range(len(world.templates)) if levels is None else levels
     words = lexicon(world, which)
@@ -63,8 +77,9 @@ def training_captions(n: int, *, worlds: Sequence[str] = paperworld.WORLDS) -> l
     return [paperworld.world(name).captions("train", i) for name in worlds for i in range(n)]
 
 
-def paperworld_corpus(n: int, *, seed: int = 0, worlds: Sequence[str] = paperworld.WORLDS,
-                      ) -> list[Group]:
+def paperworld_corpus(
+    n: int, *, seed: int = 0, worlds: Sequence[str] = paperworld.WORLDS
+) -> list[Group]:
     """Sentences about n undrawn pictures of each world, in all words of the lexicon.
 
     Raises:
@@ -74,13 +89,15 @@ def paperworld_corpus(n: int, *, seed: int = 0, worlds: Sequence[str] = paperwor
     groups = []
     for name in worlds:
         world, rng = paperworld.world(name), np.random.default_rng((seed, crc32(name.encode())))
-        groups += [said(world, world.facts("train", SPLITS["train"] + i), "both", rng)
-                   for i in range(n)]
+        groups += [
+            said(world, world.facts("train", SPLITS["train"] + i), "both", rng) for i in range(n)
+        ]
     return groups
 
 
-def load_corpus(data: str = "", root: str | Path = "", *, n: int = 1000, seed: int = 0,
-                ) -> list[Group]:
+def load_corpus(
+    data: str = "", root: str | Path = "", *, n: int = 1000, seed: int = 0
+) -> list[Group]:
     """The corpus by name: "" is PaperWorld (n pictures a world), "flickr8k" all its captions.
 
     Raises:
@@ -91,13 +108,15 @@ def load_corpus(data: str = "", root: str | Path = "", *, n: int = 1000, seed: i
         return paperworld_corpus(n, seed=seed)
     choose("corpus", data, ("flickr8k",))
     if not str(root):
-        raise DataError("Flickr8k: say in which folder its files are (ROOT).\n"
-                        f"{flickr8k.SOURCE.help()}")
+        raise DataError(
+            f"Flickr8k: say in which folder its files are (ROOT).\n{flickr8k.SOURCE.help()}"
+        )
     return list(flickr8k.captions(root).values())
 
 
-def sentences(groups: Sequence[Group], *, context: Literal["caption", "picture"] = "caption",
-              ) -> list[list[str]]:
+def sentences(
+    groups: Sequence[Group], *, context: Literal["caption", "picture"] = "caption"
+) -> list[list[str]]:
     """Token lists for word2vec: one for each caption, or one for all captions of a picture.
 
     With "picture" words become neighbours that different sentences say of the same thing.

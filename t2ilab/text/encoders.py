@@ -58,8 +58,10 @@ class _Encoder(nn.Module):
         was_training, device = self.training, next(self.parameters()).device
         self.eval()
         n = self.together
-        parts = [self(self.vocabulary.numbers(captions[i : i + n]).to(device))
-                 for i in range(0, len(captions), n)]
+        parts = [
+            self(self.vocabulary.numbers(captions[i : i + n]).to(device))
+            for i in range(0, len(captions), n)
+        ]
         self.train(was_training)
         return torch.cat(parts) if parts else torch.zeros(0, self.text, device=device)
 
@@ -97,8 +99,9 @@ class _RecurrentEncoder(_Encoder):
 
     cell: str  # of torch.nn in small letters, and the name of its weights in files
 
-    def __init__(self, vocabulary: Vocabulary, *, text: int = 256, word: int = 96,
-                 hidden: int = 128):
+    def __init__(
+        self, vocabulary: Vocabulary, *, text: int = 256, word: int = 96, hidden: int = 128
+    ):
         super().__init__(vocabulary, text)
         self.arguments = dict(text=text, word=word, hidden=hidden)
         self.words = nn.Embedding(len(vocabulary), word, padding_idx=0)
@@ -109,8 +112,9 @@ class _RecurrentEncoder(_Encoder):
     def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
         """The mean over the words of a caption of the states in both directions, times W."""
         lengths = (numbers > 0).sum(1).clamp(min=1)
-        packed = nn.utils.rnn.pack_padded_sequence(self.words(numbers), lengths.cpu(),
-                                                   batch_first=True, enforce_sorted=False)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.words(numbers), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
         states = self.get_submodule(self.cell)(packed)[0]
         h, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True)  # [b, L, 2 hidden]
         return self._finish(self.out(h.sum(1) / lengths.unsqueeze(1)))  # padded states are 0
@@ -152,17 +156,31 @@ class CharCNNRNNEncoder(_Encoder):
     reads = Alphabet
     together = 128
 
-    def __init__(self, alphabet: Alphabet, *, text: int = 1024,
-                 channels: Sequence[int] = (384, 512, 512), cell: str = "gru",
-                 pool: bool = False):
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        *,
+        text: int = 1024,
+        channels: Sequence[int] = (384, 512, 512),
+        cell: str = "gru",
+        pool: bool = False,
+    ):
         super().__init__(alphabet, text)
-        self.arguments = dict(text=text, channels=list(channels), cell=choose("cell", cell, CELLS),
-                              pool=pool)
+        self.arguments = dict(
+            text=text, channels=list(channels), cell=choose("cell", cell, CELLS), pool=pool
+        )
         c1, c2, c3 = channels
         self.convolutions = nn.Sequential(
-            nn.Conv1d(len(alphabet) - 1, c1, 4), nn.ReLU(), nn.MaxPool1d(3),
-            nn.Conv1d(c1, c2, 4), nn.ReLU(), nn.MaxPool1d(3),
-            nn.Conv1d(c2, c3, 4), nn.ReLU(), *([nn.MaxPool1d(3, stride=2)] if pool else []))
+            nn.Conv1d(len(alphabet) - 1, c1, 4),
+            nn.ReLU(),
+            nn.MaxPool1d(3),
+            nn.Conv1d(c1, c2, 4),
+            nn.ReLU(),
+            nn.MaxPool1d(3),
+            nn.Conv1d(c2, c3, 4),
+            nn.ReLU(),
+            *([nn.MaxPool1d(3, stride=2)] if pool else []),
+        )
         self.rnn = CELLS[cell](c3, c3)
         self.out = nn.Linear(c3, text)
         self._initialise()
@@ -182,18 +200,27 @@ class CharCNNRNNEncoder(_Encoder):
 
     def forward(self, numbers: Int[Tensor, "b 201"]) -> Float[Tensor, "b text"]:
         x = F.one_hot(numbers, len(self.vocabulary))[..., 1:].float()  # [b, 201, 70]; padding is 0
-        h, _ = self.rnn(rearrange(self.convolutions(rearrange(x, "b t a -> b a t")),
-                                  "b c t -> b t c"))
+        h, _ = self.rnn(
+            rearrange(self.convolutions(rearrange(x, "b t a -> b a t")), "b c t -> b t c")
+        )
         return self._finish(self.out(h.mean(1)))
 
 
-CELLS = {"gru": partial(nn.GRU, batch_first=True),
-         "rnn": partial(nn.RNN, nonlinearity="relu", batch_first=True)}
+CELLS = {
+    "gru": partial(nn.GRU, batch_first=True),
+    "rnn": partial(nn.RNN, nonlinearity="relu", batch_first=True),
+}
 
 # The three that were published, all with text=1024.
-PAPERS = {"cvpr2016": dict(channels=(384, 512, 256), cell="rnn", pool=True),
-          "icml2016-flowers": dict(channels=(384, 512, 512), cell="rnn", pool=True),
-          "icml2016-birds": dict(channels=(384, 512, 512), cell="gru", pool=False)}
+PAPERS = {
+    "cvpr2016": dict(channels=(384, 512, 256), cell="rnn", pool=True),
+    "icml2016-flowers": dict(channels=(384, 512, 512), cell="rnn", pool=True),
+    "icml2016-birds": dict(channels=(384, 512, 512), cell="gru", pool=False),
+}
 
-ENCODERS = {"mean": MeanVectorEncoder, "gru": GRUEncoder, "lstm": LSTMEncoder,
-            "char": CharCNNRNNEncoder}
+ENCODERS = {
+    "mean": MeanVectorEncoder,
+    "gru": GRUEncoder,
+    "lstm": LSTMEncoder,
+    "char": CharCNNRNNEncoder,
+}

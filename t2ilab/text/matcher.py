@@ -45,14 +45,16 @@ class Matcher(nn.Module):
     def _unit(self, x: Float[Tensor, "b text"]) -> Float[Tensor, "b text"]:
         return x if self.log_scale is None else F.normalize(x, dim=1)
 
-    def score(self, theta: Float[Tensor, "n text"], phi: Float[Tensor, "m text"]
-              ) -> Float[Tensor, "n m"]:
+    def score(
+        self, theta: Float[Tensor, "n text"], phi: Float[Tensor, "m text"]
+    ) -> Float[Tensor, "n m"]:
         """s_ij of picture i and caption j."""
         scale = 1.0 if self.log_scale is None else self.log_scale.exp().clamp(max=50)
         return scale * theta @ phi.T
 
-    def forward(self, v: Float[Tensor, "n features"], numbers: Int[Tensor, "m words"]
-                ) -> Float[Tensor, "n m"]:
+    def forward(
+        self, v: Float[Tensor, "n features"], numbers: Int[Tensor, "m words"]
+    ) -> Float[Tensor, "n m"]:
         return self.score(self.theta(v), self.phi(numbers))
 
     @torch.no_grad()
@@ -64,8 +66,10 @@ class Matcher(nn.Module):
         """
         size = self.arguments["features"]
         if size is None or v.shape[1] != size:
-            raise UsageError(f"features of {v.shape[1]} numbers a picture; this matcher takes "
-                             + (f"{size}." if size else "none: it matched captions alone."))
+            raise UsageError(
+                f"features of {v.shape[1]} numbers a picture; this matcher takes "
+                + (f"{size}." if size else "none: it matched captions alone.")
+            )
         return self.theta(v)
 
     @torch.no_grad()

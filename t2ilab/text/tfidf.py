@@ -26,8 +26,9 @@ def idf(f: Int[np.ndarray, "n words"]) -> Float[np.ndarray, " words"]:
     return np.where(n_t > 0, np.log(len(f) / np.maximum(n_t, 1)), 0.0)
 
 
-def tfidf(f: Int[np.ndarray, "n words"], *, per: Literal["term", "document"] = "term",
-          ) -> Float[np.ndarray, "n words"]:
+def tfidf(
+    f: Int[np.ndarray, "n words"], *, per: Literal["term", "document"] = "term"
+) -> Float[np.ndarray, "n words"]:
     """Eq. 2.8 for every document and every term.
 
     Args:
@@ -75,8 +76,13 @@ class TfIdf:
     A word that these captions lack has no column: it leaves no trace in any vector.
     """
 
-    def __init__(self, captions: Sequence[str], *, stop_words: Iterable[str] = (),
-                 per: Literal["term", "document"] = "term"):
+    def __init__(
+        self,
+        captions: Sequence[str],
+        *,
+        stop_words: Iterable[str] = (),
+        per: Literal["term", "document"] = "term",
+    ):
         self.stop_words = frozenset(stop_words)
         every = Vocabulary.of(captions).words
         self.vocabulary = Vocabulary([word for word in every if word not in self.stop_words])

@@ -33,8 +33,10 @@ def refuse_empty(caption: str) -> list[str]:
     if words := tokenize(caption):
         return words
     wrong = f"'{caption[:40]}' has no word" if caption.strip() else "The caption is empty"
-    raise CaptionError(f"{wrong}: type a sentence in letters from a to z, such as "
-                       "'a small red bird with blue wings'.")
+    raise CaptionError(
+        f"{wrong}: type a sentence in letters from a to z, such as "
+        "'a small red bird with blue wings'."
+    )
 
 
 class Vocabulary:
@@ -70,13 +72,16 @@ class Vocabulary:
         """
         words = refuse_empty(caption)
         if len(words) > MAX_WORDS:
-            raise CaptionError(f"The caption has {len(words)} words; at most {MAX_WORDS} can be "
-                               "read. Shorten it.")
+            raise CaptionError(
+                f"The caption has {len(words)} words; at most {MAX_WORDS} can be read. Shorten it."
+            )
         if all(w not in self.index for w in words):
             listed = ", ".join(f"'{w}'" for w in self.unknown(caption))
             known = ", ".join(self.words[:12])
-            raise CaptionError(f"None of these words is known: {listed}. "
-                               f"Known are {len(self.words)} words, among them: {known}.")
+            raise CaptionError(
+                f"None of these words is known: {listed}. "
+                f"Known are {len(self.words)} words, among them: {known}."
+            )
         return caption
 
     def numbers(self, captions: Sequence[str]) -> Int[Tensor, "b words"]:

@@ -27,8 +27,13 @@ class _Row(NamedTuple):
     vector: np.ndarray
 
 
-def load_vectors(path: str | Path, *, format: str = "auto", words: Sequence[str] | None = None,
-                 dimension: int | None = None) -> WordVectors:
+def load_vectors(
+    path: str | Path,
+    *,
+    format: str = "auto",
+    words: Sequence[str] | None = None,
+    dimension: int | None = None,
+) -> WordVectors:
     """The word vectors in a file; the whole file is checked, whatever is kept of it.
 
     Args:
@@ -54,25 +59,39 @@ def load_vectors(path: str | Path, *, format: str = "auto", words: Sequence[str]
     kept: list[_Row] = []
     for row in rows(path, data):
         if dimension is not None and len(row.vector) != dimension:
-            raise DataError(f"{path}, {row.place}: vectors of {len(row.vector)} numbers; "
-                            f"{dimension} are needed here.")
+            raise DataError(
+                f"{path}, {row.place}: vectors of {len(row.vector)} numbers; "
+                f"{dimension} are needed here."
+            )
         if row.word in seen:
-            raise DataError(f"{path}, {row.place}: '{row.word}' has a vector already, in "
-                            f"{seen[row.word]}. Remove one of the two.")
+            raise DataError(
+                f"{path}, {row.place}: '{row.word}' has a vector already, in "
+                f"{seen[row.word]}. Remove one of the two."
+            )
         if not np.isfinite(row.vector).all():
-            raise DataError(f"{path}, {row.place}: the vector of '{row.word}' holds a number that "
-                            "is not finite (nan or inf). Remove the row, or get the file again.")
+            raise DataError(
+                f"{path}, {row.place}: the vector of '{row.word}' holds a number that "
+                "is not finite (nan or inf). Remove the row, or get the file again."
+            )
         seen[row.word] = row.place
         if wanted is None or row.word in wanted:
             kept.append(row)
     if not kept:
-        raise DataError(f"{path}: none of the {len(words or ())} words asked for is among the "
-                        f"{len(seen):,} words of this file." if seen else _no_vectors(path))
+        raise DataError(
+            f"{path}: none of the {len(words or ())} words asked for is among the "
+            f"{len(seen):,} words of this file."
+            if seen
+            else _no_vectors(path)
+        )
     return WordVectors([row.word for row in kept], np.stack([row.vector for row in kept]))
 
 
-def save_vectors(path: str | Path, vectors: WordVectors, *,
-                 format: Literal["word2vec", "word2vec-binary", "glove"] = "word2vec") -> None:
+def save_vectors(
+    path: str | Path,
+    vectors: WordVectors,
+    *,
+    format: Literal["word2vec", "word2vec-binary", "glove"] = "word2vec",
+) -> None:
     """Write word vectors in one of the formats; gensim and others read them.
 
     Raises:
@@ -84,11 +103,15 @@ def save_vectors(path: str | Path, vectors: WordVectors, *,
         raise UsageError(f"{bad[0]!r} cannot be written: a word of such a file holds no space.")
     head = f"{len(vectors)} {vectors.dimension}\n".encode()
     if format == "word2vec-binary":
-        body = b"".join(word.encode() + b" " + row.astype("<f4").tobytes() + b"\n"
-                        for word, row in zip(vectors.words, vectors.matrix, strict=True))
+        body = b"".join(
+            word.encode() + b" " + row.astype("<f4").tobytes() + b"\n"
+            for word, row in zip(vectors.words, vectors.matrix, strict=True)
+        )
     else:
-        body = "".join(f"{word} {' '.join(f'{x:.9g}' for x in row.tolist())}\n"
-                       for word, row in zip(vectors.words, vectors.matrix, strict=True)).encode()
+        body = "".join(
+            f"{word} {' '.join(f'{x:.9g}' for x in row.tolist())}\n"
+            for word, row in zip(vectors.words, vectors.matrix, strict=True)
+        ).encode()
     write_atomically(Path(path), body if format == "glove" else head + body)
 
 
@@ -99,8 +122,10 @@ def _bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file of word vectors.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: it cannot be unpacked ({error}); the file is cut short or "
-                        "damaged. Get it again.") from error
+        raise DataError(
+            f"{path}: it cannot be unpacked ({error}); the file is cut short or "
+            "damaged. Get it again."
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read ({error}).") from error
 
@@ -121,8 +146,10 @@ def _guess(path: Path, data: bytes) -> str:
 
 
 def _no_vectors(path: Path) -> str:
-    return (f"{path}, line 1: this is no file of word vectors. Expected word2vec's first line "
-            "'<words> <dimension>', or a word and its numbers (GloVe), separated by spaces.")
+    return (
+        f"{path}, line 1: this is no file of word vectors. Expected word2vec's first line "
+        "'<words> <dimension>', or a word and its numbers (GloVe), separated by spaces."
+    )
 
 
 def _head(line: bytes) -> tuple[int, int] | None:
@@ -140,12 +167,16 @@ def _word2vec_text(path: Path, data: bytes) -> Iterator[_Row]:
     k = 0
     for k, row in enumerate(_lines(path, rest, d, first_line=2), 1):
         if k > n:
-            raise DataError(f"{path}, {row.place}: line 1 promises {n:,} words, and here is one "
-                            "more. The file is damaged.")
+            raise DataError(
+                f"{path}, {row.place}: line 1 promises {n:,} words, and here is one "
+                "more. The file is damaged."
+            )
         yield row
     if k < n:
-        raise DataError(f"{path}: it ends after line {k + 1}, with {k:,} of the {n:,} words that "
-                        "line 1 promises. The file is cut short: get it again.")
+        raise DataError(
+            f"{path}: it ends after line {k + 1}, with {k:,} of the {n:,} words that "
+            "line 1 promises. The file is cut short: get it again."
+        )
 
 
 def _glove(path: Path, data: bytes) -> Iterator[_Row]:
@@ -162,8 +193,10 @@ def _lines(path: Path, data: bytes, d: int, *, first_line: int) -> Iterator[_Row
         vector = _numbers(fields[-d:]) if len(fields) > d else None
         extra = fields[1:-d] if vector is not None else []
         if vector is None or any(_numbers([one]) is not None for one in extra):
-            raise DataError(f"{path}, line {number}: expected a word and {d} numbers, got "
-                            f"{_got(fields)}. A row of another dimension, or a file cut short.")
+            raise DataError(
+                f"{path}, line {number}: expected a word and {d} numbers, got "
+                f"{_got(fields)}. A row of another dimension, or a file cut short."
+            )
         word = _decoded(path, f"line {number}", b" ".join(fields[:-d]))
         yield _Row(f"line {number}", word, vector)
 
@@ -181,25 +214,33 @@ def _word2vec_binary(path: Path, data: bytes) -> Iterator[_Row]:
     for row in range(1, n + 1):
         space = data.find(b" ", place, place + LONGEST_WORD)
         if space < 0 and len(data) - place > LONGEST_WORD:
-            raise DataError(f"{path}, row {row}: no word where one should begin. Line 1 names "
-                            "another dimension than the rows have, or the file is damaged.")
+            raise DataError(
+                f"{path}, row {row}: no word where one should begin. Line 1 names "
+                "another dimension than the rows have, or the file is damaged."
+            )
         if space < 0 or space + 1 + 4 * d > len(data):
-            raise DataError(f"{path}: it ends within row {row} of the {n:,} that line 1 promises. "
-                            "The file is cut short: get it again.")
+            raise DataError(
+                f"{path}: it ends within row {row} of the {n:,} that line 1 promises. "
+                "The file is cut short: get it again."
+            )
         word = _decoded(path, f"row {row}", data[place:space].lstrip(b"\n"))
         vector = np.frombuffer(data, "<f4", d, space + 1).astype(np.float32)
         yield _Row(f"row {row}", word, vector)
         place = space + 1 + 4 * d
     if data[place:].strip(b"\n"):
-        raise DataError(f"{path}: {len(data) - place:,} bytes follow the {n:,} rows of {d} numbers "
-                        "that line 1 promises. The file is damaged, or line 1 is.")
+        raise DataError(
+            f"{path}: {len(data) - place:,} bytes follow the {n:,} rows of {d} numbers "
+            "that line 1 promises. The file is damaged, or line 1 is."
+        )
 
 
 def _headed(path: Path, first: bytes) -> tuple[int, int]:
     head = _head(first)
     if head is None:
-        raise DataError(f"{path}, line 1: expected '<words> <dimension>', got {first[:60]!r}. "
-                        "A GloVe file has no such line: it is format='glove'.")
+        raise DataError(
+            f"{path}, line 1: expected '<words> <dimension>', got {first[:60]!r}. "
+            "A GloVe file has no such line: it is format='glove'."
+        )
     return head
 
 
@@ -215,10 +256,11 @@ def _decoded(path: Path, place: str, word: bytes) -> str:
     try:
         text = word.decode("utf-8")
     except UnicodeDecodeError:
-        raise DataError(f"{path}, {place}: the word is not text in UTF-8 ({word[:30]!r}). The "
-                        "file is damaged, or its rows have another dimension than line 1 "
-                        "says.") from None
+        raise DataError(
+            f"{path}, {place}: the word is not text in UTF-8 ({word[:30]!r}). The "
+            "file is damaged, or its rows have another dimension than line 1 "
+            "says."
+        ) from None
     if not text:
         raise DataError(f"{path}, {place}: a row without a word.")
     return text
-

@@ -38,15 +38,20 @@ class WordVectors:
     def __post_init__(self):
         matrix = np.asarray(self.matrix, dtype=np.float32)
         if matrix.ndim != 2 or len(matrix) != len(self.words) or not len(self.words):
-            raise UsageError(f"{len(self.words)} words and vectors of shape {list(matrix.shape)}: "
-                             "give one row for each word, and at least one word.")
+            raise UsageError(
+                f"{len(self.words)} words and vectors of shape {list(matrix.shape)}: "
+                "give one row for each word, and at least one word."
+            )
         if len(set(self.words)) != len(self.words):
             raise UsageError("A word stands twice among the words: give each its one vector.")
         if not np.isfinite(matrix).all():
             row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
             raise UsageError(f"The vector of '{self.words[row]}' (row {row}) is not finite.")
-        for name, value in (("matrix", matrix), ("unit", unit_rows(matrix)),
-                            ("index", {word: k for k, word in enumerate(self.words)})):
+        for name, value in (
+            ("matrix", matrix),
+            ("unit", unit_rows(matrix)),
+            ("index", {word: k for k, word in enumerate(self.words)}),
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -72,8 +77,9 @@ class WordVectors:
         """The cosine of two words, from -1 to 1."""
         return float(self.unit[self._row(a)] @ self.unit[self._row(b)])
 
-    def nearest(self, word: str, n: int = 5, *, among: Sequence[str] | None = None,
-                ) -> list[tuple[str, float]]:
+    def nearest(
+        self, word: str, n: int = 5, *, among: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
         """The n words of the largest cosine, the word itself left out.
 
         Args:
@@ -96,16 +102,20 @@ class WordVectors:
         target = unit_rows((vb - va + vc)[None])[0]
         return self._best(target, n, {a, b, c}, None)
 
-    def mean(self, captions: Sequence[str], *, stop_words: frozenset[str] = frozenset(),
-             ) -> Float[np.ndarray, "n d"]:
+    def mean(
+        self, captions: Sequence[str], *, stop_words: frozenset[str] = frozenset()
+    ) -> Float[np.ndarray, "n d"]:
         """For each caption the mean of the unit vectors of its words, at length 1.
 
         Words without a vector are left out; a caption of such words only is a row of 0.
         """
         rows = np.zeros((len(captions), self.dimension), dtype=np.float32)
         for k, caption in enumerate(captions):
-            known = [self.index[word] for word in tokenize(caption)
-                     if word in self.index and word not in stop_words]
+            known = [
+                self.index[word]
+                for word in tokenize(caption)
+                if word in self.index and word not in stop_words
+            ]
             if known:
                 rows[k] = self.unit[known].mean(axis=0)
         return unit_rows(rows)
@@ -119,9 +129,11 @@ class WordVectors:
         cosines = self.unit @ target
         order = np.argsort(-cosines, kind="stable")
         allowed = None if among is None else set(among)
-        found = ((self.words[k], float(cosines[k])) for k in order
-                 if self.words[k] not in without
-                 and (allowed is None or self.words[k] in allowed))
+        found = (
+            (self.words[k], float(cosines[k]))
+            for k in order
+            if self.words[k] not in without and (allowed is None or self.words[k] in allowed)
+        )
         return [pair for pair, _ in zip(found, range(n), strict=False)]
 
     def _row(self, word: str) -> int:

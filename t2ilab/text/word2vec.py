@@ -27,13 +27,26 @@ def pairs(words: Sequence[str], window: int) -> list[tuple[str, str]]:
     >>> pairs(["a", "red", "bird"], 1)
     [('a', 'red'), ('red', 'a'), ('red', 'bird'), ('bird', 'red')]
     """
-    return [(centre, words[j]) for i, centre in enumerate(words)
-            for j in range(max(0, i - window), min(len(words), i + window + 1)) if j != i]
+    return [
+        (centre, words[j])
+        for i, centre in enumerate(words)
+        for j in range(max(0, i - window), min(len(words), i + window + 1))
+        if j != i
+    ]
 
 
-def train(sentences: Sequence[Sequence[str]], *, dimension: int = 48, window: int = 10,
-          skip_gram: bool = True, negative: int = 5, epochs: int = 5, at_least: int = 2,
-          subsample: float = 0.0, seed: int = 0) -> WordVectors:
+def train(
+    sentences: Sequence[Sequence[str]],
+    *,
+    dimension: int = 48,
+    window: int = 10,
+    skip_gram: bool = True,
+    negative: int = 5,
+    epochs: int = 5,
+    at_least: int = 2,
+    subsample: float = 0.0,
+    seed: int = 0,
+) -> WordVectors:
     """Word vectors of a corpus, a function of (sentences, settings, seed) alone.
 
     Args:
@@ -56,18 +69,30 @@ def train(sentences: Sequence[Sequence[str]], *, dimension: int = 48, window: in
     """
     from gensim.models import Word2Vec
 
-    for name, value in dict(dimension=dimension, window=window, epochs=epochs,
-                            at_least=at_least, negative=negative).items():
+    for name, value in dict(
+        dimension=dimension, window=window, epochs=epochs, at_least=at_least, negative=negative
+    ).items():
         if value < 1:
             raise UsageError(f"{name}={value}: give a whole number, at least 1.")
-    settings = dict(vector_size=dimension, window=window, sg=int(skip_gram), negative=negative,
-                    epochs=epochs, min_count=at_least, sample=subsample, seed=seed, workers=1,
-                    hashfxn=_hash)
+    settings = dict(
+        vector_size=dimension,
+        window=window,
+        sg=int(skip_gram),
+        negative=negative,
+        epochs=epochs,
+        min_count=at_least,
+        sample=subsample,
+        seed=seed,
+        workers=1,
+        hashfxn=_hash,
+    )
     try:
         vectors = Word2Vec([list(words) for words in sentences], **settings).wv
     except RuntimeError as error:  # gensim: "you must first build vocabulary before training"
-        raise UsageError(f"No word occurs {at_least} times in these {len(sentences)} sentences: "
-                         "give more text, or a smaller at_least.") from error
+        raise UsageError(
+            f"No word occurs {at_least} times in these {len(sentences)} sentences: "
+            "give more text, or a smaller at_least."
+        ) from error
     return WordVectors(list(vectors.index_to_key), np.array(vectors.vectors, dtype=np.float32))
 
 

@@ -37,8 +37,9 @@ class Score(NamedTuple):
     error: float
 
 
-def rounds(world: World, split: str, *, n: int = 20, candidates: int = 20, level: int = 0,
-           seed: int = 0) -> list[Round]:
+def rounds(
+    world: World, split: str, *, n: int = 20, candidates: int = 20, level: int = 0, seed: int = 0
+) -> list[Round]:
     """n galleries from the pictures of a split; in each all pictures are of different classes.
 
     Args:
@@ -56,14 +57,21 @@ def rounds(world: World, split: str, *, n: int = 20, candidates: int = 20, level
         chosen: dict[tuple, dict[str, str]] = {}
         while len(chosen) < candidates:
             if i == SPLITS[split]:
-                raise UsageError(f"{world.name}/{split} has too few pictures or classes for {n} "
-                                 f"rounds of {candidates}: ask for fewer.")
+                raise UsageError(
+                    f"{world.name}/{split} has too few pictures or classes for {n} "
+                    f"rounds of {candidates}: ask for fewer."
+                )
             facts = world.facts(split, i)
             chosen.setdefault(tuple(facts[a] for a in world.definition["class"]), facts)
             i += 1
-        made.append(Round(*([said(world, facts, which, rng, levels=[level])[0]
-                             for facts in chosen.values()]
-                            for which in ("words", "words", "unseen"))))
+        made.append(
+            Round(
+                *(
+                    [said(world, facts, which, rng, levels=[level])[0] for facts in chosen.values()]
+                    for which in ("words", "words", "unseen")
+                )
+            )
+        )
     return made
 
 
@@ -80,8 +88,10 @@ def top1(queries: Float[np.ndarray, "n d"], candidates: Float[np.ndarray, "n d"]
 
 def score(encode: Encode, galleries: Sequence[Round], *, unseen: bool) -> Score:
     """How well captions in known or in unseen words find the caption of the same picture."""
-    found = [top1(encode(one.unseen if unseen else one.known), encode(one.candidates))
-             for one in galleries]
+    found = [
+        top1(encode(one.unseen if unseen else one.known), encode(one.candidates))
+        for one in galleries
+    ]
     return Score(float(np.mean(found)), float(np.std(found) / np.sqrt(len(found))))
 
 
@@ -100,8 +110,9 @@ class WordScore(NamedTuple):
         return len(self.right) / tried if tried else 0.0
 
 
-def nearest_meanings(vectors: WordVectors, unseen: Mapping[str, str], known: Mapping[str, str],
-                     ) -> WordScore:
+def nearest_meanings(
+    vectors: WordVectors, unseen: Mapping[str, str], known: Mapping[str, str]
+) -> WordScore:
     """Is the known word nearest to each unseen word one of the same meaning?
 
     Args:

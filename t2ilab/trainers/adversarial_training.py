@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from t2ilab.errors import UsageError
 from t2ilab.inputs.attacks import pgd
 from t2ilab.inputs.constraints import checked_epsilon
-from t2ilab.trainers.engine.schedule import one_cycle
+from t2ilab.trainers.parts import one_cycle
 
 
 class AdversarialTraining:
@@ -37,8 +37,16 @@ class AdversarialTraining:
         UsageError: epsilon or ramp is not in 0..1, or fewer than 1 step.
     """
 
-    def __init__(self, network: nn.Module, *, epsilon: float, steps: int = 5, ramp: float = 1 / 3,
-                 lr: float = 2e-3, seed: int = 0):
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        epsilon: float,
+        steps: int = 5,
+        ramp: float = 1 / 3,
+        lr: float = 2e-3,
+        seed: int = 0,
+    ):
         if steps < 1:
             raise UsageError(f"{steps} steps of PGD for each update: at least 1 is needed.")
         if not 0 <= ramp <= 1:
@@ -60,8 +68,9 @@ class AdversarialTraining:
             return self.epsilon
         return math.floor(255 * self.epsilon * self.progress / self.ramp) / 255
 
-    def worst(self, x: Float[Tensor, "b c h w"], labels: Int[Tensor, " b"]
-              ) -> Float[Tensor, "b c h w"]:
+    def worst(
+        self, x: Float[Tensor, "b c h w"], labels: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b c h w"]:
         """The inner maximum: pictures in the balls, moved uphill; `x` itself where ε is 0.
 
         The network is attacked in `eval` mode, so that batch norm does not learn from the climb,
@@ -70,8 +79,15 @@ class AdversarialTraining:
         if self.radius == 0:
             return x
         self.network.eval()
-        found = pgd(self.network, x, epsilon=self.radius, labels=labels, steps=self.steps,
-                    generator=self.generator, batch=len(x)).pictures
+        found = pgd(
+            self.network,
+            x,
+            epsilon=self.radius,
+            labels=labels,
+            steps=self.steps,
+            generator=self.generator,
+            batch=len(x),
+        ).pictures
         self.network.train()
         return found
 
@@ -91,8 +107,11 @@ class AdversarialTraining:
         return {"cross_entropy": loss.detach(), "accuracy": right}
 
     def state_dict(self) -> dict:
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "generator": self.generator.get_state()}
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.network.load_state_dict(state["network"])

@@ -31,8 +31,14 @@ class CaptionEncoderTrainer:
             Reed et al. 2016, of inner products. (They train with RMSprop, 7e-4, batches of 40.)
     """
 
-    def __init__(self, encoder: CaptionEncoder, *, features: int | None, lr: float = 2e-3,
-                 objective: str = "cross_entropy"):
+    def __init__(
+        self,
+        encoder: CaptionEncoder,
+        *,
+        features: int | None,
+        lr: float = 2e-3,
+        objective: str = "cross_entropy",
+    ):
         self.loss = OBJECTIVES[choose("objective", objective, OBJECTIVES)]
         self.matcher = Matcher(encoder, features=features, cosine=objective == "cross_entropy")
         self.lr, self.progress = lr, 0.0
@@ -78,8 +84,16 @@ class CaptionBatches:
         asides: sentence ends that say nothing of the content ("sits on a branch").
     """
 
-    def __init__(self, data: CaptionedImages, encoder: CaptionEncoder, features: Tensor | None, *,
-                 batch_size: int = 256, seed: int = 0, asides: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        data: CaptionedImages,
+        encoder: CaptionEncoder,
+        features: Tensor | None,
+        *,
+        batch_size: int = 256,
+        seed: int = 0,
+        asides: tuple[str, ...] = (),
+    ):
         self.data, self.encoder, self.features, self.asides = data, encoder, features, asides
         self.truth = Truth(data)
         self.order = Order(data, min(batch_size, len(data)), seed, (0.3, 0.3, 0.2, 0.15, 0.05))
@@ -87,17 +101,28 @@ class CaptionBatches:
     def __call__(self, step: int) -> dict[str, Tensor]:
         chosen, levels, rng = self.order(step)
         numbers = self.encoder.vocabulary.numbers
-        said = [self._vary(self.data.captions[i][k], rng)
-                for i, k in zip(chosen, levels, strict=True)]
-        batch = {"numbers": numbers(said),
-                 "fits": torch.from_numpy(self.truth.fits(chosen, chosen, levels))}
+        said = [
+            self._vary(self.data.captions[i][k], rng) for i, k in zip(chosen, levels, strict=True)
+        ]
+        batch = {
+            "numbers": numbers(said),
+            "fits": torch.from_numpy(self.truth.fits(chosen, chosen, levels)),
+        }
         if self.features is not None:
             return batch | {"features": self.features[torch.from_numpy(chosen)]}
         count = [len(self.data.captions[i]) for i in chosen]
-        other = [(k + 1 + int(rng.integers(max(1, n - 1)))) % n
-                 for k, n in zip(levels, count, strict=True)]
-        return batch | {"others": numbers([self._vary(self.data.captions[i][k], rng)
-                                           for i, k in zip(chosen, other, strict=True)])}
+        other = [
+            (k + 1 + int(rng.integers(max(1, n - 1)))) % n
+            for k, n in zip(levels, count, strict=True)
+        ]
+        return batch | {
+            "others": numbers(
+                [
+                    self._vary(self.data.captions[i][k], rng)
+                    for i, k in zip(chosen, other, strict=True)
+                ]
+            )
+        }
 
     def _vary(self, caption: str, rng: np.random.Generator) -> str:
         u = rng.random(2)

@@ -19,8 +19,7 @@ from t2ilab.losses.adversarial import discriminator_bce, generator_hinge, genera
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Critic
-from t2ilab.trainers.engine.average import follow
-from t2ilab.trainers.engine.schedule import linear_end
+from t2ilab.trainers.parts import follow, linear_end
 
 OBJECTIVES = ("logistic", "wasserstein")
 
@@ -41,9 +40,19 @@ class GAN:
         UsageError: an unknown objective.
     """
 
-    def __init__(self, generator: Generator, critic: Critic, *, objective: str = "wasserstein",
-                 lr: float = 5e-4, betas: tuple[float, float] = (0.0, 0.9), penalty: float = 10.0,
-                 average: float = 0.995, decay: float = 0.4, seed: int = 0):
+    def __init__(
+        self,
+        generator: Generator,
+        critic: Critic,
+        *,
+        objective: str = "wasserstein",
+        lr: float = 5e-4,
+        betas: tuple[float, float] = (0.0, 0.9),
+        penalty: float = 10.0,
+        average: float = 0.995,
+        decay: float = 0.4,
+        seed: int = 0,
+    ):
         choose("objective", objective, OBJECTIVES)
         self.G, self.critic, self.objective = generator, critic, objective
         self.lr, self.penalty, self.decay, self.keep = lr, penalty, decay, average
@@ -101,9 +110,14 @@ class GAN:
         return to_uint8(self.sample(self.shown).expand(-1, 3, -1, -1))
 
     def state_dict(self) -> dict:
-        return {"G": self.bare.state_dict(), "f": self.critic.state_dict(),
-                "average": self.average.state_dict(), "opt_G": self.opt_G.state_dict(),
-                "opt_f": self.opt_f.state_dict(), "rng": self.rng.get_state()}
+        return {
+            "G": self.bare.state_dict(),
+            "f": self.critic.state_dict(),
+            "average": self.average.state_dict(),
+            "opt_G": self.opt_G.state_dict(),
+            "opt_f": self.opt_f.state_dict(),
+            "rng": self.rng.get_state(),
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.bare.load_state_dict(state["G"])

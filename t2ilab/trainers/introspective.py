@@ -30,8 +30,7 @@ from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.losses.adversarial import discriminator_bce
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.introspective import Critic
-from t2ilab.trainers.engine.average import follow
-from t2ilab.trainers.engine.schedule import linear_end
+from t2ilab.trainers.parts import follow, linear_end
 
 OBJECTIVES = ("logistic", "wasserstein")
 
@@ -76,13 +75,16 @@ class Recipe:
             if not 0 <= share <= 1:
                 raise UsageError(f"{name} {share}: a share lies from 0 to 1.")
         if self.past == 1:
-            raise UsageError("past 1: then nothing that was just made would be learned from; "
-                             "a share below 1 is needed.")
+            raise UsageError(
+                "past 1: then nothing that was just made would be learned from; "
+                "a share below 1 is needed."
+            )
         if min(self.pool, self.remembered) < 1 or not 0 < self.lr < math.inf:
             raise UsageError("pool, remembered and lr must all be above 0.")
         if not 0 <= self.average < math.inf:
-            raise UsageError(f"average {self.average}: a number from 0 is needed; 0 weighs all "
-                             "steps alike.")
+            raise UsageError(
+                f"average {self.average}: a number from 0 is needed; 0 weighs all steps alike."
+            )
 
 
 class Introspective:
@@ -128,13 +130,20 @@ class Introspective:
         start = self.pool[rows]
         anew = torch.rand(len(start), generator=self.rng) < self.recipe.fresh
         start[anew] = self._noise(int(anew.sum()))
-        made = synthesise(self.f, start.to(self.device), self.positives, self.recipe.sampler,
-                          progress=min(1.0, self.progress), generator=self.rng)
+        made = synthesise(
+            self.f,
+            start.to(self.device),
+            self.positives,
+            self.recipe.sampler,
+            progress=min(1.0, self.progress),
+            generator=self.rng,
+        )
         self.pool[rows] = made.pictures.cpu()
         return made.pictures, made.steps.float().mean()
 
-    def _classification_step(self, x: Tensor, x_m: Tensor, labels: Tensor | None
-                             ) -> dict[str, Tensor]:
+    def _classification_step(
+        self, x: Tensor, x_m: Tensor, labels: Tensor | None
+    ) -> dict[str, Tensor]:
         """Teach f that x is data and x_m is not, whatever it said of x_m a moment ago."""
         x_m = self._with_past(x_m)
         if labels is None:
@@ -184,10 +193,16 @@ class Introspective:
         return to_uint8(self.pool[:16].expand(-1, 3, -1, -1))
 
     def state_dict(self) -> dict:
-        return {"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "average": self.average.state_dict(), "steps": self.steps,
-                "pool": self.pool, "positives": self.positives, "rng": self.rng.get_state(),
-                "past": None if self.past is None else self.past.state_dict()}
+        return {
+            "critic": self.critic.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+            "steps": self.steps,
+            "pool": self.pool,
+            "positives": self.positives,
+            "rng": self.rng.get_state(),
+            "past": None if self.past is None else self.past.state_dict(),
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.critic.load_state_dict(state["critic"])

@@ -1,6 +1,5 @@
 """Train the AttributeReader of a world: cross-entropy for every attribute, at 32 and 64 pixels."""
 
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.models.reader import AttributeReader
-from t2ilab.trainers.engine.schedule import one_cycle
+from t2ilab.trainers.parts import one_cycle
 
 
 class ReaderTrainer:
@@ -22,8 +21,9 @@ class ReaderTrainer:
         seed: of that noise.
     """
 
-    def __init__(self, reader: AttributeReader, *, lr: float = 2e-3, noise: float = 0.05,
-                 seed: int = 0):
+    def __init__(
+        self, reader: AttributeReader, *, lr: float = 2e-3, noise: float = 0.05, seed: int = 0
+    ):
         self.reader, self.lr, self.noise, self.progress = reader, lr, noise, 0.0
         self.optimizer = torch.optim.AdamW(reader.parameters(), lr=lr, weight_decay=1e-4)
         self.generator = torch.Generator().manual_seed(seed)
@@ -47,8 +47,11 @@ class ReaderTrainer:
         return {"cross_entropy": loss.detach()}
 
     def state_dict(self) -> dict:
-        return {"reader": self.reader.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "generator": self.generator.get_state()}
+        return {
+            "reader": self.reader.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.reader.load_state_dict(state["reader"])

@@ -10,7 +10,6 @@ noise found. Many z make nearly the same picture, and their mean, which equation
 not be one of them; this term asks for a z that is.
 """
 
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -19,7 +18,7 @@ from torch import Tensor
 from t2ilab.errors import UsageError
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
-from t2ilab.trainers.engine.schedule import one_cycle
+from t2ilab.trainers.parts import one_cycle
 
 
 def style_loss(z: Float[Tensor, "b z"], predicted: Float[Tensor, "b z"]) -> Float[Tensor, ""]:
@@ -27,8 +26,9 @@ def style_loss(z: Float[Tensor, "b z"], predicted: Float[Tensor, "b z"]) -> Floa
     return (z - predicted).square().mean()
 
 
-def roughened(images: Float[Tensor, "b 3 h w"], noise: float, rng: torch.Generator
-              ) -> Float[Tensor, "b 3 h w"]:
+def roughened(
+    images: Float[Tensor, "b 3 h w"], noise: float, rng: torch.Generator
+) -> Float[Tensor, "b 3 h w"]:
     """Pictures with a random share of blur, of contrast and brightness, and of pixel noise.
 
     S learns from drawn-by-G pictures alone and is used on others, which have another grain; what
@@ -64,11 +64,21 @@ class StyleTrainer:
         UsageError: S gives vectors of another size than G takes.
     """
 
-    def __init__(self, style: StyleEncoder, generator: Generator, *, lr: float = 2e-3,
-                 noise: float = 0.1, redraw: float = 5.0, seed: int = 0):
+    def __init__(
+        self,
+        style: StyleEncoder,
+        generator: Generator,
+        *,
+        lr: float = 2e-3,
+        noise: float = 0.1,
+        redraw: float = 5.0,
+        seed: int = 0,
+    ):
         if style.z != generator.z:
-            raise UsageError(f"S gives {style.z} numbers, but this generator's z has "
-                             f"{generator.z}: make it with z={generator.z}.")
+            raise UsageError(
+                f"S gives {style.z} numbers, but this generator's z has "
+                f"{generator.z}: make it with z={generator.z}."
+            )
         self.style, self.generator = style, generator
         self.lr, self.noise, self.redraw, self.progress = lr, noise, redraw, 0.0
         self.optimizer = torch.optim.AdamW(style.parameters(), lr=lr, weight_decay=1e-4)
@@ -97,8 +107,11 @@ class StyleTrainer:
         return {name: loss.detach() for name, loss in losses.items()}
 
     def state_dict(self) -> dict:
-        return {"style": self.style.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "rng": self.rng.get_state()}
+        return {
+            "style": self.style.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.get_state(),
+        }
 
     def load_state_dict(self, state: dict) -> None:
         self.style.load_state_dict(state["style"])
@@ -119,8 +132,9 @@ class StyleBatches:
         UsageError: no captions.
     """
 
-    def __init__(self, phi: Float[Tensor, "n text"], *, z: int, batch_size: int = 32,
-                 seed: int = 0):
+    def __init__(
+        self, phi: Float[Tensor, "n text"], *, z: int, batch_size: int = 32, seed: int = 0
+    ):
         if not len(phi):
             raise UsageError("the style encoder needs captions to draw for; there are none.")
         self.phi, self.z, self.batch_size, self.seed = phi, z, batch_size, seed

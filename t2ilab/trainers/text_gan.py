@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from t2ilab.data.captioned import to_uint8
 from t2ilab.losses import adversarial as loss
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.trainers.engine.average import follow
-from t2ilab.trainers.engine.schedule import linear_end
+from t2ilab.trainers.parts import follow, linear_end
 
 SYSTEMS = {
     "gan": dict(cls=False, interpolate=False),
@@ -79,15 +78,24 @@ class TextGAN:
         shown: caption vectors [n, text] whose pictures, from fixed noise, make the strips.
     """
 
-    def __init__(self, generator: Generator, discriminator: Discriminator, *, cls: bool = True,
-                 interpolate: bool = True, recipe: Recipe, seed: int = 0,
-                 shown: Float[Tensor, "n text"] | None = None):
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        *,
+        cls: bool = True,
+        interpolate: bool = True,
+        recipe: Recipe,
+        seed: int = 0,
+        shown: Float[Tensor, "n text"] | None = None,
+    ):
         self.G, self.D, self.recipe = generator, discriminator, recipe
         self.cls, self.interpolate = cls, interpolate
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas, fused=True)
-        self.opt_D = torch.optim.Adam(discriminator.parameters(), recipe.lr_d, recipe.betas,
-                                      fused=True)
+        self.opt_D = torch.optim.Adam(
+            discriminator.parameters(), recipe.lr_d, recipe.betas, fused=True
+        )
         self.noise = torch.Generator().manual_seed(seed)
         self.shown = torch.zeros(0, generator.text) if shown is None else shown
         self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.noise)
@@ -131,8 +139,9 @@ class TextGAN:
             some = len(phi) // 2
             z_other = self.draw_noise(some)
             others = self.G(z_other, phi[:some])
-            loss_g = loss_g + self.recipe.varied * loss.sameness(fakes[:some], others,
-                                                                 z[:some], z_other)
+            loss_g = loss_g + self.recipe.varied * loss.sameness(
+                fakes[:some], others, z[:some], z_other
+            )
         self.opt_G.zero_grad()
         loss_g.backward()
         self.opt_G.step()
@@ -162,8 +171,9 @@ class TextGAN:
                 group["lr"] = lr * left
 
     @torch.inference_mode()
-    def sample(self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
-               ) -> Float[Tensor, "b 3 size size"]:
+    def sample(
+        self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
+    ) -> Float[Tensor, "b 3 size size"]:
         """Pictures in [-1, 1] from the averaged generator."""
         return self.average(z.to(self.device), phi.to(self.device))
 
@@ -172,9 +182,14 @@ class TextGAN:
         return to_uint8(self.sample(self.shown, self.shown_z))
 
     def state_dict(self) -> dict:
-        return {"G": _bare(self.G).state_dict(), "D": _bare(self.D).state_dict(),
-                "average": self.average.state_dict(), "opt_G": self.opt_G.state_dict(),
-                "opt_D": self.opt_D.state_dict(), "noise": self.noise.get_state()}
+        return {
+            "G": _bare(self.G).state_dict(),
+            "D": _bare(self.D).state_dict(),
+            "average": self.average.state_dict(),
+            "opt_G": self.opt_G.state_dict(),
+            "opt_D": self.opt_D.state_dict(),
+            "noise": self.noise.get_state(),
+        }
 
     def load_state_dict(self, state: dict) -> None:
         _bare(self.G).load_state_dict(state["G"])

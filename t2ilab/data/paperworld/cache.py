@@ -28,8 +28,10 @@ def fingerprint(world: str) -> str:
     code, data = Path(__file__).parent, DATA / "paperworld"
     drawn_with = ("places", world) if world == "birds" else ("places", "cutouts", "settings", world)
     digest = hashlib.sha256()
-    for path in [*(code / f"{name}.py" for name in ("paper", "captions", "world", *drawn_with)),
-                 *(data / f"{name}.json" for name in ("paint", "lexicon", world))]:
+    for path in [
+        *(code / f"{name}.py" for name in ("paper", "captions", "world", *drawn_with)),
+        *(data / f"{name}.json" for name in ("paint", "lexicon", world)),
+    ]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:8]
 
@@ -101,10 +103,18 @@ def _draw_in_processes(path: Path, world, split: str, size: int, n: int) -> None
     count = os.cpu_count() or 1
     bounds = np.linspace(0, n, count + 1).astype(int).tolist()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    jobs = [subprocess.Popen([sys.executable, "-m", "t2ilab.data.paperworld.worker",
-                              json.dumps([str(path), world.name, split, size, start, stop])],
-                             env=environment)
-            for start, stop in zip(bounds, bounds[1:], strict=False)]
+    jobs = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "t2ilab.data.paperworld.worker",
+                json.dumps([str(path), world.name, split, size, start, stop]),
+            ],
+            env=environment,
+        )
+        for start, stop in zip(bounds, bounds[1:], strict=False)
+    ]
     try:
         failed = [job.returncode for job in jobs if job.wait() != 0]
     finally:
@@ -115,8 +125,10 @@ def _draw_in_processes(path: Path, world, split: str, size: int, n: int) -> None
 
 
 def _describe(world, split: str, n: int) -> dict[str, np.ndarray]:
-    index = {name: {value: k for k, value in enumerate(values)}
-             for name, values in world.attributes.items()}
+    index = {
+        name: {value: k for k, value in enumerate(values)}
+        for name, values in world.attributes.items()
+    }
     content, classes = list(world.content), {c: k for k, c in enumerate(world.classes)}
     values, stated, numbers, lines = [], [], [], []
     for i in range(n):
@@ -126,6 +138,9 @@ def _describe(world, split: str, n: int) -> dict[str, np.ndarray]:
         stated.append([[name in names for name in content] for _, names in said])
         numbers.append(classes[tuple(facts[a] for a in world.definition["class"])])
         lines.extend(text for text, _ in said)
-    return {"values": np.array(values, np.uint8), "stated": np.array(stated, bool),
-            "classes": np.array(numbers, np.int64),
-            "captions": np.frombuffer("\n".join(lines).encode(), np.uint8)}
+    return {
+        "values": np.array(values, np.uint8),
+        "stated": np.array(stated, bool),
+        "classes": np.array(numbers, np.int64),
+        "captions": np.frombuffer("\n".join(lines).encode(), np.uint8),
+    }

@@ -56,8 +56,13 @@ def caption(templates: list[Template], facts: dict, words: dict, rng) -> tuple[s
     return chosen.fill(facts, words, rng), chosen.states
 
 
-def read(text: str, meanings: dict[str, str], kinds: dict[str, list[str]],
-         heads: dict[str, list[str]], plain: dict[str, str] | None = None) -> dict[str, str]:
+def read(
+    text: str,
+    meanings: dict[str, str],
+    kinds: dict[str, list[str]],
+    heads: dict[str, list[str]],
+    plain: dict[str, str] | None = None,
+) -> dict[str, str]:
     """What a free sentence states: attribute -> value.
 
     Adjectives are given to the noun after them ("blue wings"), to the subject of "is" ("its wings

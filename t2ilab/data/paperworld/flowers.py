@@ -17,15 +17,22 @@ WIDTHS = {  # half the width of a petal, as a share of its length
     "round": {"three": 0.46, "five": 0.34, "many": 0.155},
     "pointed": {"three": 0.36, "five": 0.25, "many": 0.135},
 }
-LENGTHS = {"round": {"three": 0.94, "five": 0.94, "many": 0.98},
-           "pointed": {"three": 1.12, "five": 1.12, "many": 1.12}}
+LENGTHS = {
+    "round": {"three": 0.94, "five": 0.94, "many": 0.98},
+    "pointed": {"three": 1.12, "five": 1.12, "many": 1.12},
+}
 DISC, ALONG = circle(0, 0, 1, n=24), np.linspace(0, 1, 8)
 SPINE = np.stack([ALONG**2 - 0.2 * ALONG * (1 - ALONG), ALONG], 1)  # foot (0, 0), head (1, 1)
 SPINE = np.concatenate([SPINE, SPINE[::-1]])
 HALF_WIDTH = np.repeat([(-0.022, 0.0), (0.022, 0.0)], len(ALONG), axis=0)
 STEM, LEAF_COLOUR = (84, 120, 66), (104, 152, 78)
-LEAF = np.concatenate([smooth([(0, 0), (0.25, -0.24), (0.6, -0.26), (0.88, -0.10)], 4)[:13],
-                       [(1.0, 0.0)], smooth([(0.85, 0.10), (0.55, 0.22), (0.2, 0.18)], 4)[:9]])
+LEAF = np.concatenate(
+    [
+        smooth([(0, 0), (0.25, -0.24), (0.6, -0.26), (0.88, -0.10)], 4)[:13],
+        [(1.0, 0.0)],
+        smooth([(0.85, 0.10), (0.55, 0.22), (0.2, 0.18)], 4)[:9],
+    ]
+)
 
 
 def _petal(shape: str, width: float, length: float) -> np.ndarray:
@@ -45,7 +52,6 @@ def _around(outline: np.ndarray, count: int) -> np.ndarray:
     cos, sin = np.cos(angles), np.sin(angles)
     turns = np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], 1)
     return outline @ turns
-
 
 
 @lru_cache

@@ -6,8 +6,20 @@ import numpy as np
 
 from t2ilab.data.paperworld.paper import Page, Sheet, smooth
 
-CLOUD = smooth([(-1.0, 0.25), (-0.85, -0.10), (-0.45, -0.18), (-0.20, -0.50), (0.25, -0.48),
-                (0.45, -0.15), (0.85, -0.10), (1.0, 0.25), (0.0, 0.32)], 4)
+CLOUD = smooth(
+    [
+        (-1.0, 0.25),
+        (-0.85, -0.10),
+        (-0.45, -0.18),
+        (-0.20, -0.50),
+        (0.25, -0.48),
+        (0.45, -0.15),
+        (0.85, -0.10),
+        (1.0, 0.25),
+        (0.0, 0.32),
+    ],
+    4,
+)
 LEAF = smooth([(0, 0), (0.35, -0.28), (0.8, -0.22), (1.0, 0), (0.7, 0.2), (0.3, 0.18)], 3)
 CLOUD_COLOUR, BRANCH, LEAF_COLOUR = (250, 248, 243), (124, 88, 58), (108, 142, 84)
 GRASS, GRASS_DARK = (126, 168, 92), (98, 142, 76)
@@ -44,8 +56,17 @@ def _branch(page: Page, feet: float, rng: np.random.Generator) -> None:
     sheet = Sheet(page.size)
     slope, thick = rng.uniform(-0.06, 0.06), rng.uniform(0.030, 0.042)
     left, right = feet - slope, feet + slope
-    sheet.cut(np.array([(-0.02, left - thick * 0.6), (1.02, right - thick * 0.35),
-                        (1.02, right + thick * 0.9), (-0.02, left + thick * 1.4)]), BRANCH)
+    sheet.cut(
+        np.array(
+            [
+                (-0.02, left - thick * 0.6),
+                (1.02, right - thick * 0.35),
+                (1.02, right + thick * 0.9),
+                (-0.02, left + thick * 1.4),
+            ]
+        ),
+        BRANCH,
+    )
     leaves = int(rng.integers(2, 5))
     for x, length, up in rng.uniform((0.02, 0.09, 0), (0.98, 0.15, 1), (leaves, 3)):
         y = left + (right - left) * x
@@ -58,11 +79,22 @@ def _branch(page: Page, feet: float, rng: np.random.Generator) -> None:
 def _grass(page: Page, feet: float, rng: np.random.Generator) -> None:
     sheet = Sheet(page.size)
     top = feet - 0.02
-    sheet.cut(np.array([(-0.02, top + 0.02), (0.3, top), (0.7, top + 0.015), (1.02, top - 0.01),
-                        (1.02, 1.02), (-0.02, 1.02)]), GRASS)
+    sheet.cut(
+        np.array(
+            [
+                (-0.02, top + 0.02),
+                (0.3, top),
+                (0.7, top + 0.015),
+                (1.02, top - 0.01),
+                (1.02, 1.02),
+                (-0.02, 1.02),
+            ]
+        ),
+        GRASS,
+    )
     for x, h, lean in rng.uniform((0, 0.05, -0.03), (1, 0.12, 0.03), (9, 3)):
-        sheet.cut(np.array([(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]),
-                  GRASS_DARK)
+        sheet.cut(
+            np.array([(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]),
+            GRASS_DARK,
+        )
     page.lay(sheet, height=0.02)
-
-

@@ -15,8 +15,14 @@ FENCE, FENCE_DARK = (226, 204, 170), (192, 166, 130)
 POT, POT_RIM = (196, 104, 70), (214, 124, 86)
 
 
-def clouds(page: Page, rng: np.random.Generator, *, low: float = 0.25, most: int = 3,
-           colour: Colour = CLOUD_COLOUR) -> None:
+def clouds(
+    page: Page,
+    rng: np.random.Generator,
+    *,
+    low: float = 0.25,
+    most: int = 3,
+    colour: Colour = CLOUD_COLOUR,
+) -> None:
     """Lay up to `most` clouds above the height `low`."""
     count = int(rng.integers(0, most + 1))
     if not count:
@@ -27,18 +33,32 @@ def clouds(page: Page, rng: np.random.Generator, *, low: float = 0.25, most: int
     page.lay(sheet, height=0.012, depth=0.25)
 
 
-def blades(sheet: Sheet, top: float, count: int, rng: np.random.Generator,
-           colour: Colour = GRASS_DARK) -> None:
+def blades(
+    sheet: Sheet, top: float, count: int, rng: np.random.Generator, colour: Colour = GRASS_DARK
+) -> None:
     """Cut blades of grass that stand at the height `top`."""
     for x, h, lean in rng.uniform((0, 0.05, -0.03), (1, 0.11, 0.03), (count, 3)):
-        sheet.cut(np.array([(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]),
-                  colour)
+        sheet.cut(
+            np.array([(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]),
+            colour,
+        )
 
 
 def ground(sheet: Sheet, top: float, colour: Colour, slope: float = 0.02) -> None:
     """Cut a ground with a gently uneven edge at the height `top`."""
-    sheet.cut(np.array([(-0.02, top + slope), (0.3, top), (0.7, top + 0.7 * slope),
-                        (1.02, top - 0.5 * slope), (1.02, 1.02), (-0.02, 1.02)]), colour)
+    sheet.cut(
+        np.array(
+            [
+                (-0.02, top + slope),
+                (0.3, top),
+                (0.7, top + 0.7 * slope),
+                (1.02, top - 0.5 * slope),
+                (1.02, 1.02),
+                (-0.02, 1.02),
+            ]
+        ),
+        colour,
+    )
 
 
 # ------------------------------------------------------------------------------------- for flowers
@@ -63,8 +83,18 @@ def garden(page: Page, top: float, rng: np.random.Generator) -> None:
         sheet.cut(box(-0.02, rail, 1.02, rail + 0.035), FENCE_DARK)
     for k in range(8):
         x = first + k * gap
-        sheet.cut(np.array([(x, top + 0.03), (x, high + 0.03), (x + 0.05, high - 0.02),
-                            (x + 0.10, high + 0.03), (x + 0.10, top + 0.03)]), FENCE)
+        sheet.cut(
+            np.array(
+                [
+                    (x, top + 0.03),
+                    (x, high + 0.03),
+                    (x + 0.05, high - 0.02),
+                    (x + 0.10, high + 0.03),
+                    (x + 0.10, top + 0.03),
+                ]
+            ),
+            FENCE,
+        )
     sheet.cut(box(-0.02, top - 0.015, 1.02, top + 0.05), shade(EARTH, -0.25))
     ground(sheet, top, EARTH)
     for x, y in rng.uniform((0, top + 0.06), (1, 0.96), (6, 2)):
@@ -79,8 +109,17 @@ def pot(page: Page, x: float, top: float, rng: np.random.Generator) -> None:
     sheet.cut(box(-0.02, edge, 1.02, 1.02), WOOD)
     sheet.cut(box(-0.02, edge + 0.05, 1.02, edge + 0.062), WOOD_DARK)
     sheet.cut(circle(x + 0.02, edge + 0.05, 0.15, 0.022), WOOD_DARK)
-    sheet.cut(np.array([(x - 0.15, top + 0.03), (x + 0.15, top + 0.03), (x + 0.11, edge + 0.045),
-                        (x - 0.11, edge + 0.045)]), POT)
+    sheet.cut(
+        np.array(
+            [
+                (x - 0.15, top + 0.03),
+                (x + 0.15, top + 0.03),
+                (x + 0.11, edge + 0.045),
+                (x - 0.11, edge + 0.045),
+            ]
+        ),
+        POT,
+    )
     sheet.cut(box(x - 0.145, top + 0.07, x + 0.145, top + 0.095), shade(POT, -0.2))
     sheet.cut(box(x - 0.175, top, x + 0.175, top + 0.075), POT_RIM)
     page.lay(sheet, height=0.02)
@@ -113,8 +152,9 @@ def town(page: Page, top: float, rng: np.random.Generator) -> None:
         roof = [(x - 0.02, high), (x + wide / 2, high - 0.10), (x + wide + 0.02, high)]
         sheet.cut(np.array(roof), shade(wall, -0.25))
         for k in (0.25, 0.62):
-            sheet.cut(box(x + k * wide, high + 0.05, x + (k + 0.2) * wide, high + 0.12),
-                      (250, 238, 196))
+            sheet.cut(
+                box(x + k * wide, high + 0.05, x + (k + 0.2) * wide, high + 0.12), (250, 238, 196)
+            )
         x += wide
     ground(sheet, top, (168, 166, 170), slope=0.0)
     sheet.cut(box(-0.02, top, 1.02, top + 0.025), (206, 202, 198))
@@ -144,8 +184,23 @@ def room(page: Page, top: float, rng: np.random.Generator) -> None:
 SKY, SEA, SEA_DARK = (122, 182, 226), (72, 150, 182), (48, 122, 160)
 SAND, SNOW, ROAD = (228, 188, 116), (240, 244, 248), (104, 104, 114)
 PINE, CACTUS, SUN = (74, 120, 96), (96, 148, 92), (250, 224, 130)
-BANK = smooth([(-0.1, 0.86), (0.02, 0.80), (0.14, 0.84), (0.24, 0.77), (0.40, 0.80), (0.52, 0.86),
-               (0.64, 0.80), (0.80, 0.76), (0.92, 0.83), (1.1, 0.80), (1.1, 1.1), (-0.1, 1.1)], 4)
+BANK = smooth(
+    [
+        (-0.1, 0.86),
+        (0.02, 0.80),
+        (0.14, 0.84),
+        (0.24, 0.77),
+        (0.40, 0.80),
+        (0.52, 0.86),
+        (0.64, 0.80),
+        (0.80, 0.76),
+        (0.92, 0.83),
+        (1.1, 0.80),
+        (1.1, 1.1),
+        (-0.1, 1.1),
+    ],
+    4,
+)
 
 
 def sky(page: Page, feet: float, rng: np.random.Generator) -> None:

@@ -48,18 +48,22 @@ class World:
 
     def __init__(self, name: str):
         self.name = name
-        self.colours = {kind: {k: tuple(v) for k, v in named.items()}
-                        for kind, named in _json("paint").items()}
+        self.colours = {
+            kind: {k: tuple(v) for k, v in named.items()} for kind, named in _json("paint").items()
+        }
         self.definition = definition = _json(name)
-        self.colours |= {kind: {k: tuple(v) for k, v in named.items()}
-                         for kind, named in definition.get("colours", {}).items()}
+        self.colours |= {
+            kind: {k: tuple(v) for k, v in named.items()}
+            for kind, named in definition.get("colours", {}).items()
+        }
         self.content = {k: self._values(v) for k, v in definition["content"].items()}
         self.style = {k: self._values(v) for k, v in definition["style"].items()}
         self.copies = definition.get("copies", {})
         self.templates = [[Template.parse(t) for t in level] for level in definition["captions"]]
         self.classes = list(product(*(self.content[a] for a in definition["class"])))
-        self.classes = [c for c in self.classes
-                        if self._agree(dict(zip(definition["class"], c, strict=True)))]
+        self.classes = [
+            c for c in self.classes if self._agree(dict(zip(definition["class"], c, strict=True)))
+        ]
         self.class_names = [" ".join(v for v in c if v != "none") for c in self.classes]
         self.unseen = self._choose_unseen(definition["unseen"])
 
@@ -68,9 +72,13 @@ class World:
 
     def _agree(self, facts: dict[str, str]) -> bool:
         """Does the definition's "only" admit these facts together? (A dog wears no shirt, say.)"""
-        return all(facts[a] in allowed for condition in self.definition.get("only", [])
-                   if all(facts.get(k) in v for k, v in condition["when"].items())
-                   for a, allowed in condition["then"].items() if a in facts)
+        return all(
+            facts[a] in allowed
+            for condition in self.definition.get("only", [])
+            if all(facts.get(k) in v for k, v in condition["when"].items())
+            for a, allowed in condition["then"].items()
+            if a in facts
+        )
 
     def _choose_unseen(self, unseen: int | list) -> np.ndarray:
         mask = np.zeros(len(self.classes), dtype=bool)
@@ -112,8 +120,11 @@ class World:
 
     @cached_property
     def _pools(self) -> dict[str, np.ndarray]:
-        return {"seen": np.flatnonzero(~self.unseen), "unseen": np.flatnonzero(self.unseen),
-                "all": np.arange(len(self.classes))}
+        return {
+            "seen": np.flatnonzero(~self.unseen),
+            "unseen": np.flatnonzero(self.unseen),
+            "all": np.arange(len(self.classes)),
+        }
 
     def captions(self, split: str, i: int, *, unseen_words: bool = False) -> list[str]:
         """The five captions of picture i, from complete to bare.
@@ -147,8 +158,12 @@ class World:
                 kinds.setdefault(value, []).append(name)
         meanings = dict(self.definition.get("also", {})) | {value: value for value in kinds}
         for which in ("unseen", "words"):
-            meanings |= {word: value for value, words in self.words(which).items()
-                         if value in kinds for word in words}
+            meanings |= {
+                word: value
+                for value, words in self.words(which).items()
+                if value in kinds
+                for word in words
+            }
         plain = {v: name for name in self.definition.get("plain", []) for v in self.content[name]}
         return meanings, kinds, self.definition["heads"], plain
 
@@ -161,13 +176,18 @@ class World:
         """A picture of exactly these facts (content and style), uint8 [size, size, 3]."""
         missing = sorted(set(self.attributes) - set(facts))
         if missing:
-            raise UsageError(f"{self.name}: facts without {', '.join(missing)}; "
-                             f"give a value to each of {', '.join(self.attributes)}.")
+            raise UsageError(
+                f"{self.name}: facts without {', '.join(missing)}; "
+                f"give a value to each of {', '.join(self.attributes)}."
+            )
         for name in self.attributes:
             choose(f"value of {name}", facts[name], self.attributes[name])
         if not self._agree(facts):
-            raise UsageError(f"{self.name}: these facts do not go together: "
-                             + ", ".join(f"{k} {facts[k]}" for k in self.content) + ".")
+            raise UsageError(
+                f"{self.name}: these facts do not go together: "
+                + ", ".join(f"{k} {facts[k]}" for k in self.content)
+                + "."
+            )
         draw = import_module(f"t2ilab.data.paperworld.{self.name}").draw
         return draw(facts, self.colours, size, np.random.default_rng(seed))
 
@@ -186,17 +206,23 @@ class World:
         """
         n = SPLITS[choose("split", split, SPLITS)] if n is None else n
         if size not in SIZES:
-            raise UsageError(f"PaperWorld is drawn at {', '.join(map(str, SIZES))} pixels, "
-                             f"not {size}.")
+            raise UsageError(
+                f"PaperWorld is drawn at {', '.join(map(str, SIZES))} pixels, not {size}."
+            )
         if not isinstance(n, int) or n < 1:
             raise UsageError(f"n must be a whole number of pictures, at least 1; got {n!r}.")
         words = cache.words(self, split, n)
         names = list(self.content) + list(self.style)
         attributes = dict(zip(names, words["values"].T.astype(np.int64), strict=True))
         return CaptionedImages(
-            name=f"{self.name}/{split}/{size}", images=cache.pictures(self, split, size, n),
-            captions=words["captions"], classes=words["classes"], class_names=self.class_names,
-            attributes=attributes, stated=words["stated"])
+            name=f"{self.name}/{split}/{size}",
+            images=cache.pictures(self, split, size, n),
+            captions=words["captions"],
+            classes=words["classes"],
+            class_names=self.class_names,
+            attributes=attributes,
+            stated=words["stated"],
+        )
 
 
 def _json(name: str) -> dict:

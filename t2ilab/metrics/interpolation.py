@@ -15,8 +15,9 @@ from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 
 
-def straight(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int
-             ) -> Float[Tensor, "steps d"]:
+def straight(
+    a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int
+) -> Float[Tensor, "steps d"]:
     """(1 - s) a + s b for s from 0 to 1: the segment on which GAN-INT asks for pictures.
 
     Between two independent Gaussian vectors of d numbers the middle has the norm sqrt(d / 2), where
@@ -29,8 +30,9 @@ def straight(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int
     return (1 - s) * a + s * b
 
 
-def spherical(a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int
-              ) -> Float[Tensor, "steps d"]:
+def spherical(
+    a: Float[Tensor, " d"], b: Float[Tensor, " d"], steps: int
+) -> Float[Tensor, "steps d"]:
     """(sin((1-s) w) a + sin(s w) b) / sin w, with w the angle between a and b (Shoemake 1985).
 
     Vectors of equal norm keep it all the way. Where w is next to 0 or to pi, where the formula has
@@ -54,14 +56,17 @@ def _shares(a: Tensor, steps: int) -> Float[Tensor, "steps 1"]:
 
 
 @torch.inference_mode()
-def probabilities(reader: AttributeReader, images: Float[Tensor, "steps 3 h w"]
-                  ) -> dict[str, Float[Tensor, "steps values"]]:
+def probabilities(
+    reader: AttributeReader, images: Float[Tensor, "steps 3 h w"]
+) -> dict[str, Float[Tensor, "steps values"]]:
     """attribute -> the reader's probability of each of its values on each picture of the path."""
     was_training = reader.training
     parts = [reader.eval()(part) for part in images.split(256)]
     reader.train(was_training)
-    return {name: torch.cat([part[name] for part in parts]).float().softmax(1)
-            for name in reader.attributes}
+    return {
+        name: torch.cat([part[name] for part in parts]).float().softmax(1)
+        for name in reader.attributes
+    }
 
 
 def crossing(p: Float[Tensor, "steps values"]) -> float | None:
@@ -109,8 +114,9 @@ def passage(p: Mapping[str, Float[Tensor, "steps values"]], kept: Iterable[str] 
     for name in kept:
         values = p[choose("attribute", name, p)].argmax(1)
         stay[name] = float((values == values[0]).float().mean())
-    crossings = {name: place for name in p if name not in stay
-                 and (place := crossing(p[name])) is not None}
+    crossings = {
+        name: place for name in p if name not in stay and (place := crossing(p[name])) is not None
+    }
     width = {name: _undecided(p[name]) for name in crossings}
     return Passage(crossings, width, stay)
 

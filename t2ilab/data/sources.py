@@ -74,8 +74,10 @@ class Source:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             number = data[: error.start].count(b"\n") + 1
-            raise DataError(f"{path}, line {number}: this is not text in UTF-8 ({error.reason}). "
-                            "Copy the file again from its source.") from error
+            raise DataError(
+                f"{path}, line {number}: this is not text in UTF-8 ({error.reason}). "
+                "Copy the file again from its source."
+            ) from error
 
     def numbered(self, path: Path) -> dict[int, str]:
         """Lines of the form "<number> <text>", as CUB's lists are written."""
@@ -89,8 +91,9 @@ class Source:
             found[int(number)] = text.strip()
         return found
 
-    def class_lists(self, folder: Path, names: Sequence[str], place: Callable[[str], int | None],
-                    ) -> dict[str, list[int]]:
+    def class_lists(
+        self, folder: Path, names: Sequence[str], place: Callable[[str], int | None]
+    ) -> dict[str, list[int]]:
         """trainclasses.txt, valclasses.txt, testclasses.txt: split -> classes; none in two splits.
 
         `place` turns a line into the number of its class, or None when there is no such class.
@@ -105,11 +108,14 @@ class Source:
                     continue
                 number = place(line.strip())
                 if number is None:
-                    raise DataError(f"{path}, line {k}: there is no class {line.strip()!r} in "
-                                    f"{self.title}.")
+                    raise DataError(
+                        f"{path}, line {k}: there is no class {line.strip()!r} in {self.title}."
+                    )
                 if number in seen:
-                    raise DataError(f"{path}, line {k}: class {names[number]!r} is also in "
-                                    f"{seen[number]}; the splits must share no class.")
+                    raise DataError(
+                        f"{path}, line {k}: class {names[number]!r} is also in "
+                        f"{seen[number]}; the splits must share no class."
+                    )
                 seen[number] = f"{path.name}, line {k}"
                 splits[split].append(number)
         return splits | {"trainval": splits["train"] + splits["val"]}
@@ -132,8 +138,10 @@ def ten_captions(source: Source, path: Path, expected: int | None) -> list[str]:
     captions = [text for line in source.lines(path) if (text := tidy(line))]
     if not captions or (expected is not None and len(captions) != expected):
         wanted = "at least one" if expected is None else f"{expected}, a line each"
-        raise DataError(f"{path}: the file has {len(captions)} captions; expected {wanted}. Copy "
-                        "it again from its source, or set captions_each (None takes any number).")
+        raise DataError(
+            f"{path}: the file has {len(captions)} captions; expected {wanted}. Copy "
+            "it again from its source, or set captions_each (None takes any number)."
+        )
     return captions
 
 
@@ -144,17 +152,33 @@ def first(n: int | None, items: list) -> list:
     return items[:n]
 
 
-def gather(name: str, paths: Sequence[Path], captions: list[list[str]], size: int, *,
-           classes: Sequence[int] | None, class_names: list[str] | None, boxes=None, crop: str,
-           skip: bool, cache: bool, report: Report) -> CaptionedImages:
+def gather(
+    name: str,
+    paths: Sequence[Path],
+    captions: list[list[str]],
+    size: int,
+    *,
+    classes: Sequence[int] | None,
+    class_names: list[str] | None,
+    boxes=None,
+    crop: str,
+    skip: bool,
+    cache: bool,
+    report: Report,
+) -> CaptionedImages:
     """Read the pictures and put everything together; `classes` None gives each its own class."""
-    read = read_many(paths, size, crop=crop, boxes=boxes, cache=cache, skip=skip, label=name,
-                     report=report)
+    read = read_many(
+        paths, size, crop=crop, boxes=boxes, cache=cache, skip=skip, label=name, report=report
+    )
     if classes is None:
         class_names = [paths[i].stem for i in read.kept]
         numbers = np.arange(len(read.kept), dtype=np.int64)
     else:
         numbers = np.asarray(classes, dtype=np.int64)[read.kept]
-    return CaptionedImages(name=f"{name}/{size}", images=read.images,
-                           captions=[captions[i] for i in read.kept], classes=numbers,
-                           class_names=class_names)
+    return CaptionedImages(
+        name=f"{name}/{size}",
+        images=read.images,
+        captions=[captions[i] for i in read.kept],
+        classes=numbers,
+        class_names=class_names,
+    )

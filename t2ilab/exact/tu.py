@@ -17,23 +17,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from t2ilab.data.spaces import Space
 from t2ilab.errors import UsageError
-from t2ilab.losses.divergences import kl
+from t2ilab.exact.divergences import kl
+from t2ilab.exact.spaces import Space
 
 Fit = Callable[[Space, Tensor, Tensor], nn.Module]  # (space, p_data, p) -> x [b, d] to logits [b]
 
 
-def update(p: Float[Tensor, " n"], h: Float[Tensor, " n"], alpha: float = 1.0
-           ) -> tuple[Float[Tensor, " n"], Float[Tensor, ""]]:
+def update(
+    p: Float[Tensor, " n"], h: Float[Tensor, " n"], alpha: float = 1.0
+) -> tuple[Float[Tensor, " n"], Float[Tensor, ""]]:
     """One correction of the model: p_{t+1} and log Z_t. A state of probability 0 stays at 0."""
     unnormalised = p.log() + alpha * h
     log_z = unnormalised.logsumexp(0)
     return (unnormalised - log_z).exp(), log_z
 
 
-def fall(p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], h: Float[Tensor, " n"],
-         alpha: float = 1.0) -> Float[Tensor, ""]:
+def fall(
+    p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], h: Float[Tensor, " n"], alpha: float = 1.0
+) -> Float[Tensor, ""]:
     """By how much the divergence falls: D[data||p_t] - D[data||p_{t+1}] = alpha E_data h - log Z.
 
     The thesis's last line. Concave in alpha, 0 at alpha = 0, and never more than D[data||p_t]
@@ -43,8 +45,13 @@ def fall(p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], h: Float[Tensor, "
     return alpha * (p_data[there] * h[there]).sum() - (p.log() + alpha * h).logsumexp(0)
 
 
-def best_alpha(p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], h: Float[Tensor, " n"], *,
-               most: float = 16.0) -> float:
+def best_alpha(
+    p_data: Float[Tensor, " n"],
+    p: Float[Tensor, " n"],
+    h: Float[Tensor, " n"],
+    *,
+    most: float = 16.0,
+) -> float:
     """The alpha in [0, most] with the largest fall, by bisection on its slope.
 
     The slope is E_data h - E_{p_{t+1}} h: at the best alpha, data and model agree on the mean h.
@@ -97,8 +104,15 @@ class Rounds:
         return total
 
 
-def rounds(space: Space, p_data: Float[Tensor, " n"], fit: Fit, n: int, *,
-           p0: Float[Tensor, " n"] | None = None, alpha: float | None = 1.0) -> Rounds:
+def rounds(
+    space: Space,
+    p_data: Float[Tensor, " n"],
+    fit: Fit,
+    n: int,
+    *,
+    p0: Float[Tensor, " n"] | None = None,
+    alpha: float | None = 1.0,
+) -> Rounds:
     """`n` rounds of Tu 2007.
 
     Args:
@@ -123,13 +137,25 @@ def rounds(space: Space, p_data: Float[Tensor, " n"], fit: Fit, n: int, *,
             h = classifier(space.states)
         step = best_alpha(p_data, p, h) if alpha is None else alpha
         p, log_z = update(p, h, step)
-        for kept, one in ((models, p), (logits, h), (log_zs, log_z), (alphas, step),
-                          (classifiers, classifier)):
+        for kept, one in (
+            (models, p),
+            (logits, h),
+            (log_zs, log_z),
+            (alphas, step),
+            (classifiers, classifier),
+        ):
             kept.append(one)
     p_all = torch.stack(models)
-    return Rounds(space, p_data, p_all, torch.stack(logits) if n else p_all[:0],
-                  kl(p_data.expand_as(p_all), p_all), torch.tensor(log_zs, dtype=p.dtype), alphas,
-                  classifiers)
+    return Rounds(
+        space,
+        p_data,
+        p_all,
+        torch.stack(logits) if n else p_all[:0],
+        kl(p_data.expand_as(p_all), p_all),
+        torch.tensor(log_zs, dtype=p.dtype),
+        alphas,
+        classifiers,
+    )
 
 
 def from_samples(fit: Fit, n: int, *, seed: int = 0) -> Fit:
@@ -159,5 +185,7 @@ def sampled(p: Float[Tensor, " n"], number: int, rng: torch.Generator) -> Float[
 
 def _check(name: str, p: Tensor, n: int) -> None:
     if p.shape != (n,) or (p < 0).any() or abs(float(p.sum()) - 1) > 1e-6:
-        raise UsageError(f"{name}: expected {n} probabilities that sum to 1; these are "
-                         f"{list(p.shape)} with the sum {float(p.sum()):g}.")
+        raise UsageError(
+            f"{name}: expected {n} probabilities that sum to 1; these are "
+            f"{list(p.shape)} with the sum {float(p.sum()):g}."
+        )

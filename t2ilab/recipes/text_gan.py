@@ -4,31 +4,45 @@ from pathlib import Path
 
 import torch
 
-from t2ilab import weights
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import TextImageBatches
 from t2ilab.errors import TrainingError, WeightsError, choose
+from t2ilab.fit import fit
+from t2ilab.fit.checkpoint import NAME as CHECKPOINT
+from t2ilab.fit.folder import PREPARED, Folder
 from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.reed import Discriminator, Generator
+from t2ilab.recipes.data import encode_all, load_data
+from t2ilab.recipes.encoder import train_encoder
+from t2ilab.recipes.plans import PROFILES, RECIPES, Trained, about
+from t2ilab.systems import weights
+from t2ilab.systems.text_to_image import TextToImage, load_encoder, load_reader
 from t2ilab.text.encoders import CaptionEncoder
-from t2ilab.text_to_image import TextToImage, load_encoder, load_reader
-from t2ilab.trainers.engine.checkpoint import NAME as CHECKPOINT
-from t2ilab.trainers.engine.folder import PREPARED, Folder
-from t2ilab.trainers.fit import fit
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
-from t2ilab.training.data import encode_all, load_data
-from t2ilab.training.encoders import train_encoder
-from t2ilab.training.plans import PROFILES, RECIPES, Trained, about
 
 
-def train_text_gan(system: str, *, world: str | None = None, data: str | None = None,
-                   root: str | None = None, size: int | None = None, profile: str = "laptop",
-                   recipe: str | Recipe = "stable", minutes: float | None = None,
-                   steps: int | None = None, width: int | None = None,
-                   batch_size: int | None = None, out: str | None = None, resume: bool = False,
-                   seed: int = 0, device: str = "auto", command: str = "",
-                   encoder: CaptionEncoder | None = None, show: bool = True) -> Trained:
+def train_text_gan(
+    system: str,
+    *,
+    world: str | None = None,
+    data: str | None = None,
+    root: str | None = None,
+    size: int | None = None,
+    profile: str = "laptop",
+    recipe: str | Recipe = "stable",
+    minutes: float | None = None,
+    steps: int | None = None,
+    width: int | None = None,
+    batch_size: int | None = None,
+    out: str | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    command: str = "",
+    encoder: CaptionEncoder | None = None,
+    show: bool = True,
+) -> Trained:
     """Train one of the four GANs and, where there is none yet, the caption encoder it needs.
 
     Args:
@@ -52,25 +66,49 @@ def train_text_gan(system: str, *, world: str | None = None, data: str | None = 
     torch.manual_seed(seed)
     shown = phi[: 16 * 7 : 7, 0].float()
     trainer = TextGAN(
-        Generator(size=size, text=encoder.text, width=width, resize=recipe.resize,
-                  residual=recipe.residual),
-        Discriminator(size=size, text=encoder.text, width=width, norm=recipe.norm,
-                      residual=recipe.residual, projection=recipe.projection),
-        recipe=recipe, seed=seed, shown=shown, **switches)
+        Generator(
+            size=size,
+            text=encoder.text,
+            width=width,
+            resize=recipe.resize,
+            residual=recipe.residual,
+        ),
+        Discriminator(
+            size=size,
+            text=encoder.text,
+            width=width,
+            norm=recipe.norm,
+            residual=recipe.residual,
+            projection=recipe.projection,
+        ),
+        recipe=recipe,
+        seed=seed,
+        shown=shown,
+        **switches,
+    )
     batch_size = min(batch_size or plan.batch_size, len(captioned))
-    batches = TextImageBatches(captioned, phi, batch_size=batch_size,
-                               seed=seed, wrong=recipe.wrong,
-                               near=recipe.near if captioned.stated is not None else 1)
+    batches = TextImageBatches(
+        captioned,
+        phi,
+        batch_size=batch_size,
+        seed=seed,
+        wrong=recipe.wrong,
+        near=recipe.near if captioned.stated is not None else 1,
+    )
     budget = {"steps": steps, "minutes": minutes if minutes or steps else plan.minutes}
-    fitted = fit(trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed,
-                 show=show)
+    fitted = fit(
+        trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed, show=show
+    )
     trained = TextToImage(encoder, trainer.average.cpu())
     path = None
     if out is not None:
         measured = {} if fitted.stopped == "signal" else measure(trained, world, profile=profile)
-        path = trained.save(out, f"{system}-{world or data}-{size}",
-                            **about(command, captioned.name, fitted, measured),
-                            recipe=vars(recipe))
+        path = trained.save(
+            out,
+            f"{system}-{world or data}-{size}",
+            **about(command, captioned.name, fitted, measured),
+            recipe=vars(recipe),
+        )
     return Trained(trained, fitted, path)
 
 
@@ -90,8 +128,9 @@ def _see_that_free(out: str | None, resume: bool) -> None:
     folder.release()
 
 
-def _encoder(data: CaptionedImages, world: str | None, profile: str, out: str | None, seed: int,
-             show: bool) -> CaptionEncoder:
+def _encoder(
+    data: CaptionedImages, world: str | None, profile: str, out: str | None, seed: int, show: bool
+) -> CaptionEncoder:
     """The world's bundled encoder, the one that an earlier part of this run made, or a new one."""
     if world is not None and f"encoder-{world}" in weights.bundled():
         return load_encoder(f"encoder-{world}")
@@ -103,9 +142,18 @@ def _encoder(data: CaptionedImages, world: str | None, profile: str, out: str | 
         except WeightsError as error:
             raise WeightsError(f"{error} Remove {folder} to train it again.") from error
     begun = folder is not None and (folder / CHECKPOINT).exists()
-    trained = train_encoder(data, world=world, profile=profile, seed=seed, show=show, resume=begun,
-                            out=None if folder is None else str(folder))
+    trained = train_encoder(
+        data,
+        world=world,
+        profile=profile,
+        seed=seed,
+        show=show,
+        resume=begun,
+        out=None if folder is None else str(folder),
+    )
     if trained.fitted.stopped == "signal":
-        raise TrainingError("stopped while the caption encoder was trained, before the GAN. To go "
-                            "on, make the same call" + (" with resume=True." if out else "."))
+        raise TrainingError(
+            "stopped while the caption encoder was trained, before the GAN. To go "
+            "on, make the same call" + (" with resume=True." if out else ".")
+        )
     return trained.system

@@ -15,7 +15,8 @@ def kl(p: Float[Tensor, "*batch n"], q: Float[Tensor, "*batch n"]) -> Float[Tens
     return torch.where(p > 0, p * (p.log() - q.log()), torch.zeros_like(p)).sum(-1)
 
 
-def total_variation(p: Float[Tensor, "*batch n"], q: Float[Tensor, "*batch n"]
-                    ) -> Float[Tensor, "*batch"]:
+def total_variation(
+    p: Float[Tensor, "*batch n"], q: Float[Tensor, "*batch n"]
+) -> Float[Tensor, "*batch"]:
     """Half the sum of |p(x) - q(x)|: the largest difference in the probability of any event."""
     return (p - q).abs().sum(-1) / 2

@@ -1,7 +1,7 @@
 """A trained introspective system as one thing: a critic, and how pictures are drawn by it.
 
-    system = IntrospectiveSystem.load("winn-birds-32")
-    pictures = system.draw(16, seed=0)      # from noise, by nothing but the critic's gradient
+system = IntrospectiveSystem.load("winn-birds-32")
+pictures = system.draw(16, seed=0)      # from noise, by nothing but the critic's gradient
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from t2ilab import weights
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.inputs.ascent import Ascended
 from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.models.introspective import Critic
+from t2ilab.systems import weights
 
 MOST = 1024  # pictures in one call
 RETRIES = 3  # how often a picture that nobody would take for data begins again
@@ -52,13 +52,15 @@ class IntrospectiveSystem(nn.Module):
         shape = (self.critic.channels, self.size, self.size)
         return STARTS[self.sampler.start](n, shape, generator=generator)
 
-    def visits(self, start: Float[Tensor, "n c size size"], generator: torch.Generator
-               ) -> Iterator[Ascended]:
+    def visits(
+        self, start: Float[Tensor, "n c size size"], generator: torch.Generator
+    ) -> Iterator[Ascended]:
         """The ascent of each visit, with the step size of training's end."""
         x = start
         for _ in range(self.sampler.visits):
-            made = synthesise(self.critic, x, self.positives, self.sampler, progress=1.0,
-                              generator=generator)
+            made = synthesise(
+                self.critic, x, self.positives, self.sampler, progress=1.0, generator=generator
+            )
             x = made.pictures
             yield made
 
@@ -94,12 +96,17 @@ class IntrospectiveSystem(nn.Module):
 
     def save(self, folder: str | Path, name: str, **about) -> Path:
         """Write NAME.safetensors and NAME.json into a folder. `about`: see `weights.save`."""
-        architecture = {"class": "t2ilab.introspective.IntrospectiveSystem",
-                        "arguments": {"critic": self.critic.arguments,
-                                      "sampler": asdict(self.sampler),
-                                      "positives": len(self.positives)}}
-        return weights.save(folder, self.state_dict(), {"architecture": architecture, **about},
-                            name=name, half=True)
+        architecture = {
+            "class": "t2ilab.systems.introspective.IntrospectiveSystem",
+            "arguments": {
+                "critic": self.critic.arguments,
+                "sampler": asdict(self.sampler),
+                "positives": len(self.positives),
+            },
+        }
+        return weights.save(
+            folder, self.state_dict(), {"architecture": architecture, **about}, name=name, half=True
+        )
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "IntrospectiveSystem":
@@ -110,8 +117,11 @@ class IntrospectiveSystem(nn.Module):
         """
         loaded = weights.load(name_or_path)
         arguments = loaded.arguments_of(cls)
-        system = cls(Critic(**arguments["critic"]), Sampler(**arguments["sampler"]),
-                     torch.zeros(arguments["positives"]))
+        system = cls(
+            Critic(**arguments["critic"]),
+            Sampler(**arguments["sampler"]),
+            torch.zeros(arguments["positives"]),
+        )
         weights.into(system, loaded)
         system.about = loaded.about
         return system

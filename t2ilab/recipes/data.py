@@ -11,23 +11,35 @@ from t2ilab.models.reader import AttributeReader
 from t2ilab.text.encoders import CaptionEncoder
 
 
-def load_data(*, world: str | None = None, data: str | None = None, root: str | None = None,
-              size: int, split: str = "train", n: int | None = None) -> CaptionedImages:
+def load_data(
+    *,
+    world: str | None = None,
+    data: str | None = None,
+    root: str | None = None,
+    size: int,
+    split: str = "train",
+    n: int | None = None,
+) -> CaptionedImages:
     """Captioned pictures of a world of PaperWorld or of a public data set under `root`.
 
     Raises:
         UsageError: both or neither of `world` and `data`, or a data set without its folder.
     """
     if (world is None) == (data is None):
-        raise UsageError("give either a world of PaperWorld (--world birds) or a data set "
-                         "(--data flickr8k --root FOLDER).")
+        raise UsageError(
+            "give either a world of PaperWorld (--world birds) or a data set "
+            "(--data flickr8k --root FOLDER)."
+        )
     if world is not None:
         return paperworld.world(world).load(split, size, n)
     choose("data set", data, public.DATASETS)
     if not root:
-        raise UsageError(f"{data} lies in a folder of yours: say which with --root FOLDER. "
-                         f"Its layout:\n{public.DATASETS[data].layout}")
+        raise UsageError(
+            f"{data} lies in a folder of yours: say which with --root FOLDER. "
+            f"Its layout:\n{public.DATASETS[data].layout}"
+        )
     return public.load(data, root, split, size, n=n)
+
 
 def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, "n k text"]:
     """phi of every caption, as half floats; pictures with fewer captions repeat their own.
@@ -53,6 +65,7 @@ def _unusable(encoder: CaptionEncoder, caption: str) -> bool:
     except UsageError:
         return True
     return False
+
 
 @torch.inference_mode()
 def reader_features(reader: AttributeReader, data: CaptionedImages) -> Float[Tensor, "n features"]:

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import DataError, UsageError, WeightsError, choose
+from t2ilab.fit import fit
 from t2ilab.metrics.binding import AFTER, FORMS, binding, swapped
 from t2ilab.metrics.retrieval import class_retrieval, unseen
+from t2ilab.recipes.data import reader_features
+from t2ilab.recipes.plans import PROFILES, Trained, about
+from t2ilab.systems.text_to_image import load_reader, save_encoder
 from t2ilab.text.encoders import ENCODERS
 from t2ilab.text.matcher import Matcher
-from t2ilab.text_to_image import load_reader, save_encoder
 from t2ilab.trainers.caption_encoder import CaptionBatches, CaptionEncoderTrainer
-from t2ilab.trainers.fit import fit
-from t2ilab.training.data import reader_features
-from t2ilab.training.plans import PROFILES, Trained, about
 
 # By kind and profile, where the encoder's own default is too wide for a laptop; "gpu": the paper's.
 WIDTHS = {"char": {"smoke": {"channels": (8, 16, 16)}, "laptop": {"channels": (48, 64, 96)}}}
@@ -27,11 +27,23 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BATCH_SIZES = {"char": 96}  # three times the work a caption; others 256
 
 
-def train_encoder(data: CaptionedImages, *, kind: str = "gru", world: str | None = None,
-                  profile: str = "laptop", text: int | None = None, out: str | None = None,
-                  seed: int = 0, steps: int | None = None, device: str = "cpu", command: str = "",
-                  resume: bool = False, show: bool = True, objective: str = "cross_entropy",
-                  features: Float[Tensor, "n features"] | None = None) -> Trained:
+def train_encoder(
+    data: CaptionedImages,
+    *,
+    kind: str = "gru",
+    world: str | None = None,
+    profile: str = "laptop",
+    text: int | None = None,
+    out: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    device: str = "cpu",
+    command: str = "",
+    resume: bool = False,
+    show: bool = True,
+    objective: str = "cross_entropy",
+    features: Float[Tensor, "n features"] | None = None,
+) -> Trained:
     """Train a caption encoder by matching.
 
     Args:
@@ -44,34 +56,72 @@ def train_encoder(data: CaptionedImages, *, kind: str = "gru", world: str | None
         features: of the pictures, instead of the reader's; with neither these nor a world captions
             are matched with other captions of the same picture.
     """
-    trained = train_matcher(data, kind=kind, world=world, profile=profile, text=text, out=out,
-                            seed=seed, steps=steps, device=device, command=command, resume=resume,
-                            show=show, objective=objective, features=features)
+    trained = train_matcher(
+        data,
+        kind=kind,
+        world=world,
+        profile=profile,
+        text=text,
+        out=out,
+        seed=seed,
+        steps=steps,
+        device=device,
+        command=command,
+        resume=resume,
+        show=show,
+        objective=objective,
+        features=features,
+    )
     return trained._replace(system=trained.system.encoder)
 
 
-def train_matcher(data: CaptionedImages, *, kind: str = "gru", world: str | None = None,
-                  profile: str = "laptop", text: int | None = None, out: str | None = None,
-                  seed: int = 0, steps: int | None = None, device: str = "cpu", command: str = "",
-                  resume: bool = False, show: bool = True, objective: str = "cross_entropy",
-                  features: Float[Tensor, "n features"] | None = None) -> Trained:
+def train_matcher(
+    data: CaptionedImages,
+    *,
+    kind: str = "gru",
+    world: str | None = None,
+    profile: str = "laptop",
+    text: int | None = None,
+    out: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    device: str = "cpu",
+    command: str = "",
+    resume: bool = False,
+    show: bool = True,
+    objective: str = "cross_entropy",
+    features: Float[Tensor, "n features"] | None = None,
+) -> Trained:
     """As `train_encoder`; gives the encoder with its head for pictures, a `Matcher`."""
     plan = PROFILES[choose("profile", profile, PROFILES)]
     make = ENCODERS[choose("caption encoder", kind, ENCODERS)]
     torch.manual_seed(seed)
     asides = tuple(paperworld.world(world).definition.get("asides", ())) if world else ()
     corpus = [c for captions in data.captions for c in captions] + list(asides)
-    encoder = make(make.reads.of(corpus, at_least=1 if world else 3), text=text or plan.text,
-                   **WIDTHS.get(kind, {}).get(profile, {}))
+    encoder = make(
+        make.reads.of(corpus, at_least=1 if world else 3),
+        text=text or plan.text,
+        **WIDTHS.get(kind, {}).get(profile, {}),
+    )
     trained_on_reader = features is None
     features = _features(features, data, world)
     size = None if features is None else features.shape[1]
     trainer = CaptionEncoderTrainer(encoder, features=size, objective=objective)
-    batches = CaptionBatches(data, encoder, features, seed=seed, asides=asides,
-                             batch_size=BATCH_SIZES.get(kind, 256))
+    batches = CaptionBatches(
+        data, encoder, features, seed=seed, asides=asides, batch_size=BATCH_SIZES.get(kind, 256)
+    )
     steps = steps or min(plan.encoder_steps, 100 * len(data) // batches.order.batch_size + 50)
-    fitted = fit(trainer, batches, steps=steps, out=out, resume=resume,
-                 device=device, precision="32-true", seed=seed, show=show)
+    fitted = fit(
+        trainer,
+        batches,
+        steps=steps,
+        out=out,
+        resume=resume,
+        device=device,
+        precision="32-true",
+        seed=seed,
+        show=show,
+    )
     matcher = trainer.matcher.cpu().eval()
     path = None
     if out is not None and fitted.stopped != "signal":
@@ -80,14 +130,20 @@ def train_matcher(data: CaptionedImages, *, kind: str = "gru", world: str | None
         if world and trained_on_reader:
             measured |= measure_matcher(matcher, world, size=data.size, n=plan.pictures)
         name = "encoder" + f"_{kind}" * (kind != "gru") + "_sje" * (objective == "sje")
-        path = save_encoder(encoder, out, f"{name}-{world or data.name.split('/')[0]}",
-                            matcher=None if size is None else matcher,
-                            objective=objective, **about(command, data.name, fitted, measured))
+        path = save_encoder(
+            encoder,
+            out,
+            f"{name}-{world or data.name.split('/')[0]}",
+            matcher=None if size is None else matcher,
+            objective=objective,
+            **about(command, data.name, fitted, measured),
+        )
     return Trained(matcher, fitted, path)
 
 
-def measure_matcher(matcher: Matcher, world: str, *, size: int = 32, n: int | None = None
-                    ) -> dict[str, float]:
+def measure_matcher(
+    matcher: Matcher, world: str, *, size: int = 32, n: int | None = None
+) -> dict[str, float]:
     """What it can do on classes kept out of training: `class_retrieval` and `binding`, rounded.
 
     "binding_unseen" is of sentences like the training captions, "binding_after" of others.
@@ -143,8 +199,9 @@ def load_classifier(name: str, path: str | Path) -> nn.Module:
 
 
 @torch.inference_mode()
-def classifier_features(network: nn.Module, data: CaptionedImages, *, side: int = 224,
-                        batch_size: int = 32) -> Float[Tensor, "n features"]:
+def classifier_features(
+    network: nn.Module, data: CaptionedImages, *, side: int = 224, batch_size: int = 32
+) -> Float[Tensor, "n features"]:
     """What a classifier's last linear layer is given, for every picture: Reed et al.'s v.
 
     Args:

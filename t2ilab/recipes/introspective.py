@@ -8,20 +8,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab import weights
 from t2ilab.data import digits, paperworld
 from t2ilab.data.batches import PictureBatches
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
+from t2ilab.fit import fit
 from t2ilab.inputs.synthesis import Sampler, synthesise
-from t2ilab.introspective import IntrospectiveSystem
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.introspective import Critic
-from t2ilab.text_to_image import load_reader
-from t2ilab.trainers.fit import fit
+from t2ilab.recipes.data import load_data
+from t2ilab.recipes.plans import Trained, about
+from t2ilab.systems import weights
+from t2ilab.systems.introspective import IntrospectiveSystem
+from t2ilab.systems.text_to_image import load_reader
 from t2ilab.trainers.introspective import Introspective, Recipe
-from t2ilab.training.data import load_data
-from t2ilab.training.plans import Trained, about
 
 # Of both: what scored best in trials of one seed and five minutes each. INNg keeps Adam on pixels
 # and a memory of all earlier rounds, as its papers have them, although without the memory it scored
@@ -29,10 +29,16 @@ from t2ilab.training.plans import Trained, about
 # near 1 by its penalty, so it can be followed as it is; an lr of 2 then moves each value of a
 # picture of 32 x 32 x 3 by 0.036, and `_scaled` keeps that for other sizes.
 INTROSPECTIVE = {
-    "inng": Recipe(objective="logistic", betas=(0.9, 0.999), past=0.25,
-                   sampler=Sampler(rule="adam", lr=0.02, last_lr=0.01, until="drawn")),
-    "winn": Recipe(objective="wasserstein",
-                   sampler=Sampler(rule="gradient", lr=2.0, last_lr=0.5, until="drawn")),
+    "inng": Recipe(
+        objective="logistic",
+        betas=(0.9, 0.999),
+        past=0.25,
+        sampler=Sampler(rule="adam", lr=0.02, last_lr=0.01, until="drawn"),
+    ),
+    "winn": Recipe(
+        objective="wasserstein",
+        sampler=Sampler(rule="gradient", lr=2.0, last_lr=0.5, until="drawn"),
+    ),
 }
 KEPT = 512  # scores of positives that go into the weight file
 MEASURED = 2000  # pictures from noise that are scored
@@ -57,8 +63,15 @@ PLANS = {
 }
 
 
-def load_pictures(*, world: str | None = None, data: str | None = None, root: str | None = None,
-                  size: int, split: str = "train", n: int | None = None) -> CaptionedImages:
+def load_pictures(
+    *,
+    world: str | None = None,
+    data: str | None = None,
+    root: str | None = None,
+    size: int,
+    split: str = "train",
+    n: int | None = None,
+) -> CaptionedImages:
     """As `load_data`, and besides "digits" (scikit-learn's) and "mnist" (under `root`)."""
     if data == "digits":
         return digits.load_digits(split, size)
@@ -71,14 +84,28 @@ def load_pictures(*, world: str | None = None, data: str | None = None, root: st
     return load_data(world=world, data=data, root=root, size=size, split=split, n=n)
 
 
-def train_introspective(system: str, *, world: str | None = None, data: str | None = None,
-                        root: str | None = None, size: int | None = None, profile: str = "laptop",
-                        recipe: Recipe | None = None, minutes: float | None = None,
-                        steps: int | None = None, width: int | None = None,
-                        batch_size: int | None = None, label: str | None = None,
-                        start: str | Path | None = None,
-                        out: str | None = None, resume: bool = False, seed: int = 0,
-                        device: str = "auto", command: str = "", show: bool = True) -> Trained:
+def train_introspective(
+    system: str,
+    *,
+    world: str | None = None,
+    data: str | None = None,
+    root: str | None = None,
+    size: int | None = None,
+    profile: str = "laptop",
+    recipe: Recipe | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    width: int | None = None,
+    batch_size: int | None = None,
+    label: str | None = None,
+    start: str | Path | None = None,
+    out: str | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    command: str = "",
+    show: bool = True,
+) -> Trained:
     """Train INNg or WINN from a set of positives.
 
     Args:
@@ -105,26 +132,42 @@ def train_introspective(system: str, *, world: str | None = None, data: str | No
     size = size or own.get("size") or {"digits": 16, "mnist": 32}.get(data, plan.size)
     pictures = load_pictures(world=world, data=data, root=root, size=size, n=plan.pictures)
     channels = 1 if data in ("digits", "mnist") else 3
-    recipe = replace(recipe, pool=min(recipe.pool, plan.pool),
-                     sampler=_scaled(recipe.sampler, channels * size * size))
+    recipe = replace(
+        recipe,
+        pool=min(recipe.pool, plan.pool),
+        sampler=_scaled(recipe.sampler, channels * size * size),
+    )
     torch.manual_seed(seed)
-    critic = Critic(size=size, channels=channels, width=width or own.get("width", plan.width),
-                    classes=_classes(pictures, label))
+    critic = Critic(
+        size=size,
+        channels=channels,
+        width=width or own.get("width", plan.width),
+        classes=_classes(pictures, label),
+    )
     trainer = Introspective(critic, recipe=recipe, seed=seed)
     earlier = {} if begun is None else {"start": _take_over(trainer, begun, seed)}
-    batches = PictureBatches(pictures, channels=channels, seed=seed,
-                             batch_size=min(batch_size or plan.batch_size, len(pictures)),
-                             label=None if label in (None, "class") else label)
+    batches = PictureBatches(
+        pictures,
+        channels=channels,
+        seed=seed,
+        batch_size=min(batch_size or plan.batch_size, len(pictures)),
+        label=None if label in (None, "class") else label,
+    )
     budget = {"steps": steps, "minutes": minutes if minutes or steps else plan.minutes}
-    fitted = fit(trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed,
-                 show=show)
+    fitted = fit(
+        trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed, show=show
+    )
     trained = finished(trainer.average.cpu(), recipe.sampler, pictures, channels)
     path = None
     if out is not None:
         measured = {} if fitted.stopped == "signal" else measure(trained, world, profile=profile)
-        path = trained.save(out, f"{system}-{world or data}-{size}",
-                            **about(command, pictures.name, fitted, measured),
-                            objective=recipe.objective, **earlier)
+        path = trained.save(
+            out,
+            f"{system}-{world or data}-{size}",
+            **about(command, pictures.name, fitted, measured),
+            objective=recipe.objective,
+            **earlier,
+        )
     return Trained(trained, fitted, path)
 
 
@@ -146,22 +189,31 @@ def _take_over(trainer: Introspective, begun: IntrospectiveSystem, seed: int) ->
     """
     of, wanted = begun.critic.arguments, trainer.critic.arguments
     if of != wanted:
-        raise UsageError(f"the weights to start from are of a critic with {of}, and this run makes "
-                         f"one with {wanted}: give the same size, width and label, and pictures "
-                         "with as many channels.")
+        raise UsageError(
+            f"the weights to start from are of a critic with {of}, and this run makes "
+            f"one with {wanted}: give the same size, width and label, and pictures "
+            "with as many channels."
+        )
     trainer.critic.load_state_dict(begun.critic.state_dict())
     ages = torch.arange(len(trainer.pool)) % begun.sampler.visits
     generator = torch.Generator().manual_seed(seed)
     for visit in range(1, begun.sampler.visits):
         old = ages >= visit
-        made = synthesise(begun.critic, trainer.pool[old], begun.positives, begun.sampler,
-                          progress=1.0, generator=generator)
+        made = synthesise(
+            begun.critic,
+            trainer.pool[old],
+            begun.positives,
+            begun.sampler,
+            progress=1.0,
+            generator=generator,
+        )
         trainer.pool[old] = made.pictures
     return {name: begun.about.get(name) for name in ("command", "steps", "seconds", "sha256")}
 
 
-def finished(critic: Critic, sampler: Sampler, pictures: CaptionedImages, channels: int
-             ) -> IntrospectiveSystem:
+def finished(
+    critic: Critic, sampler: Sampler, pictures: CaptionedImages, channels: int
+) -> IntrospectiveSystem:
     """The system, with the scores that some of its positives have at the end of training."""
     some = to_float(pictures.images[:KEPT])[:, :channels]
     with torch.inference_mode():
@@ -169,20 +221,31 @@ def finished(critic: Critic, sampler: Sampler, pictures: CaptionedImages, channe
     return IntrospectiveSystem(critic, sampler, scores.clone())
 
 
-def measure(system: IntrospectiveSystem, world: str | None, *, profile: str = "laptop",
-            n: int = MEASURED, seed: int = 1) -> dict:
+def measure(
+    system: IntrospectiveSystem,
+    world: str | None,
+    *,
+    profile: str = "laptop",
+    n: int = MEASURED,
+    seed: int = 1,
+) -> dict:
     """Scores of pictures from noise against the test split; nothing without a world's reader."""
     if world is None or f"reader-{world}" not in weights.bundled():
         return {}
     n = 64 if profile == "smoke" else n
     test = paperworld.world(world).load("test", system.size)
-    found = picture_scores(paperworld.world(world), load_reader(world), to_float(test.images[:n]),
-                           from_noise(system, n, seed=seed))
+    found = picture_scores(
+        paperworld.world(world),
+        load_reader(world),
+        to_float(test.images[:n]),
+        from_noise(system, n, seed=seed),
+    )
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}
 
 
-def from_noise(system: IntrospectiveSystem, n: int, *, seed: int = 1, batch: int = 250
-               ) -> Float[Tensor, "n c size size"]:
+def from_noise(
+    system: IntrospectiveSystem, n: int, *, seed: int = 1, batch: int = 250
+) -> Float[Tensor, "n c size size"]:
     """Many pictures, some at a time, each batch with a seed of its own."""
     counts = [min(batch, n - done) for done in range(0, n, batch)]
     return torch.cat([system.synthesise(count, seed * 1000 + i) for i, count in enumerate(counts)])

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from t2ilab.data.spaces import Space
 from t2ilab.errors import UsageError
+from t2ilab.exact.spaces import Space
 from t2ilab.models.features import Features
 
 # ------------------------------------------------------------------------------- the exact one
@@ -51,8 +51,15 @@ class Linear(nn.Module):
         return self.features(x) @ self.weight + self.bias
 
 
-def logistic(space: Space, p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], *,
-             features: Features, ridge: float = 1e-4, steps: int = 50) -> Linear:
+def logistic(
+    space: Space,
+    p_data: Float[Tensor, " n"],
+    p: Float[Tensor, " n"],
+    *,
+    features: Features,
+    ridge: float = 1e-4,
+    steps: int = 50,
+) -> Linear:
     """Logistic regression by Newton's method on the exact expectations.
 
     Minimises E_data softplus(-h) / 2 + E_p softplus(h) / 2 + ridge / 2 |w|^2; the bias is free.
@@ -117,8 +124,16 @@ class Stumps(nn.Module):
         return h
 
 
-def boosted(space: Space, p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], *,
-            features: Features, stumps: int = 4, ridge: float = 1e-3, rate: float = 1.0) -> Stumps:
+def boosted(
+    space: Space,
+    p_data: Float[Tensor, " n"],
+    p: Float[Tensor, " n"],
+    *,
+    features: Features,
+    stumps: int = 4,
+    ridge: float = 1e-3,
+    rate: float = 1.0,
+) -> Stumps:
     """Boosting by Newton steps on the logistic loss (LogitBoost, Friedman et al. 2000).
 
     Each stump is the best there is: over all features and thresholds, the one that lowers the
@@ -145,8 +160,9 @@ def boosted(space: Space, p_data: Float[Tensor, " n"], p: Float[Tensor, " n"], *
     return Stumps(features, chosen)
 
 
-def _best_stump(f: Tensor, order: Int[Tensor, "n k"], slope: Tensor, bend: Tensor, ridge: float,
-                rate: float) -> Stump:
+def _best_stump(
+    f: Tensor, order: Int[Tensor, "n k"], slope: Tensor, bend: Tensor, ridge: float, rate: float
+) -> Stump:
     """Side by side, G sums the slope and H the curvature: the best value is -G / (H + ridge)."""
     ranked = f.gather(0, order)
     g, h = slope[order].cumsum(0), bend[order].cumsum(0)  # [n, k], of all states up to here
@@ -156,16 +172,19 @@ def _best_stump(f: Tensor, order: Int[Tensor, "n k"], slope: Tensor, bend: Tenso
     at = int(torch.where(between, gain[:-1], torch.full_like(gain[:-1], -1)).argmax())
     row, column = divmod(at, f.shape[1])
     threshold = (ranked[row, column] + ranked[row + 1, column]) / 2
-    low, high = (-rate * float(one[row, column] / (other[row, column] + ridge))
-                 for one, other in ((g, h), (g_high, h_high)))
+    low, high = (
+        -rate * float(one[row, column] / (other[row, column] + ridge))
+        for one, other in ((g, h), (g_high, h_high))
+    )
     return Stump(column, float(threshold), low, high)
 
 
 # ------------------------------------------------------------------------------------- the loss
 
 
-def cross_entropy(h: Float[Tensor, " n"], p_data: Float[Tensor, " n"], p: Float[Tensor, " n"]
-                  ) -> Float[Tensor, ""]:
+def cross_entropy(
+    h: Float[Tensor, " n"], p_data: Float[Tensor, " n"], p: Float[Tensor, " n"]
+) -> Float[Tensor, ""]:
     """E_data softplus(-h) / 2 + E_p softplus(h) / 2: ln 2 for a classifier that only guesses."""
     softplus = nn.functional.softplus
     return ((p_data * softplus(-h)).sum() + (p * softplus(h)).sum()) / 2

@@ -7,10 +7,10 @@ import torch
 
 from t2ilab import __version__
 from t2ilab.errors import TrainingError
-from t2ilab.trainers.engine import checkpoint, randomness
-from t2ilab.trainers.engine.folder import Folder
-from t2ilab.trainers.engine.machine import gather, on_first
-from t2ilab.trainers.engine.run import Run
+from t2ilab.fit import checkpoint, randomness
+from t2ilab.fit.folder import Folder
+from t2ilab.fit.machine import gather, on_first
+from t2ilab.fit.run import Run
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

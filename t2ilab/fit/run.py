@@ -9,14 +9,14 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from t2ilab.errors import UsageError
-from t2ilab.trainers.engine.losses import Losses, NotFinite
-from t2ilab.trainers.engine.machine import gather
-from t2ilab.trainers.engine.strips import Strips
+from t2ilab.fit.losses import Losses, NotFinite
+from t2ilab.fit.machine import gather
+from t2ilab.fit.strips import Strips
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from t2ilab.trainers.engine.interrupts import Interrupts
+    from t2ilab.fit.interrupts import Interrupts
 
 CHECK_STEPS, CHECK_SECONDS = 50, 0.5  # losses are read at the latest after so many
 ROWS = 200  # the history has at least so many rows, where there are so many steps

@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from t2ilab.errors import TrainingError, UsageError
-from t2ilab.trainers.engine import randomness
-from t2ilab.trainers.engine.ahead import Ahead
-from t2ilab.trainers.engine.bar import Bar
-from t2ilab.trainers.engine.folder import Folder
-from t2ilab.trainers.engine.interrupts import Interrupts
-from t2ilab.trainers.engine.machine import (
+from t2ilab.fit import randomness
+from t2ilab.fit.ahead import Ahead
+from t2ilab.fit.bar import Bar
+from t2ilab.fit.folder import Folder
+from t2ilab.fit.interrupts import Interrupts
+from t2ilab.fit.machine import (
     make_fabric,
     on_first,
     pick_device,
     pick_precision,
     takes_plain_backward,
 )
-from t2ilab.trainers.engine.run import Budget, Run
-from t2ilab.trainers.engine.state import begin, last_good, save, take_strip
+from t2ilab.fit.run import Budget, Run
+from t2ilab.fit.state import begin, last_good, save, take_strip
 
 if TYPE_CHECKING:
     import numpy as np
@@ -195,7 +195,7 @@ def _set_up(trainer: Any, fabric: "Fabric | None", device: str, precision: str) 
     if not takes_plain_backward(fabric):
         raise UsageError(
             "this Fabric wants fabric.backward(loss), and trainers call loss.backward(): give one "
-            "made by t2ilab.trainers.engine.machine.make_fabric, or leave fabric= out"
+            "made by t2ilab.fit.machine.make_fabric, or leave fabric= out"
         )
     trainer.setup(fabric)
     if fabric.world_size > 1 and getattr(fabric, "_models_setup", 1) == 0:

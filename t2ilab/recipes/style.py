@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab import weights
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError, WeightsError, choose
+from t2ilab.fit import fit
 from t2ilab.metrics.style import (
     agreement,
     discriminant,
@@ -19,22 +19,34 @@ from t2ilab.metrics.style import (
 )
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
-from t2ilab.text_to_image import TextToImage, load_reader
-from t2ilab.trainers.fit import fit
+from t2ilab.recipes.data import load_data
+from t2ilab.recipes.plans import PROFILES, Trained, about
+from t2ilab.systems import weights
+from t2ilab.systems.text_to_image import TextToImage, load_reader
 from t2ilab.trainers.style import StyleBatches, StyleTrainer, style_loss
-from t2ilab.training.data import load_data
-from t2ilab.training.plans import PROFILES, Trained, about
 
 STEPS = {"smoke": 20, "laptop": 2500, "gpu": 20_000}
 WIDTH = {"smoke": 8, "laptop": 24, "gpu": 64}
 CAPTIONS = 1000  # pictures of the training split whose fullest captions are drawn for
 
 
-def train_style(*, world: str | None = None, data: str | None = None, root: str | None = None,
-                generator: str | Path | TextToImage | None = None, profile: str = "laptop",
-                redraw: float = 5.0, noise: float = 0.1, out: str | None = None,
-                seed: int = 0, steps: int | None = None, resume: bool = False, device: str = "auto",
-                command: str = "", show: bool = True) -> Trained:
+def train_style(
+    *,
+    world: str | None = None,
+    data: str | None = None,
+    root: str | None = None,
+    generator: str | Path | TextToImage | None = None,
+    profile: str = "laptop",
+    redraw: float = 5.0,
+    noise: float = 0.1,
+    out: str | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    command: str = "",
+    show: bool = True,
+) -> Trained:
     """Train S against a trained system, which stays as it is (Reed et al. 2016, eq. 4).
 
     The captions are the fullest of each picture: what they leave open is style. (With bare ones
@@ -52,15 +64,28 @@ def train_style(*, world: str | None = None, data: str | None = None, root: str 
     """
     choose("profile", profile, PROFILES)
     system = _system(generator, world, profile)
-    captioned = load_data(world=world, data=data, root=root, size=system.size,
-                          n=min(CAPTIONS, PROFILES[profile].pictures or CAPTIONS))
+    captioned = load_data(
+        world=world,
+        data=data,
+        root=root,
+        size=system.size,
+        n=min(CAPTIONS, PROFILES[profile].pictures or CAPTIONS),
+    )
     phi = encode_fullest(system, [max(c, key=len) if data else c[0] for c in captioned.captions])
     torch.manual_seed(seed)
     g = system.generator
     style = StyleEncoder(size=32, z=g.z, width=WIDTH[profile])
     trainer = StyleTrainer(style, g, redraw=redraw, noise=noise, seed=seed)
-    fitted = fit(trainer, StyleBatches(phi, z=g.z, seed=seed), steps=steps or STEPS[profile],
-                 out=out, resume=resume, device=device, seed=seed, show=show)
+    fitted = fit(
+        trainer,
+        StyleBatches(phi, z=g.z, seed=seed),
+        steps=steps or STEPS[profile],
+        out=out,
+        resume=resume,
+        device=device,
+        seed=seed,
+        show=show,
+    )
     style.cpu().eval()
     system.cpu()
     path = None
@@ -68,10 +93,21 @@ def train_style(*, world: str | None = None, data: str | None = None, root: str 
         measured = {"loss": round(float(held_out_loss(style, system, phi)), 4)}
         if world is not None and f"reader-{world}" in weights.bundled():
             measured |= measure_style(style, system, world, n=100 if profile == "smoke" else 2000)
-        made = about(command, f"pictures of {_name(system)} for captions of {captioned.name}",
-                     fitted, measured)
-        path = save_style(style, out, f"style-{world or data}-{system.size}", system, **made,
-                          redraw=redraw, noise=noise)
+        made = about(
+            command,
+            f"pictures of {_name(system)} for captions of {captioned.name}",
+            fitted,
+            measured,
+        )
+        path = save_style(
+            style,
+            out,
+            f"style-{world or data}-{system.size}",
+            system,
+            **made,
+            redraw=redraw,
+            noise=noise,
+        )
     return Trained(style, fitted, path)
 
 
@@ -82,9 +118,10 @@ def _system(generator, world: str | None, profile: str) -> TextToImage:
         return named(TextToImage.load(generator), Path(generator).stem)
     names = [name for name in weights.bundled() if name.startswith(f"gan_int_cls-{world}-")]
     if not names:
-        raise UsageError("the style encoder inverts one trained generator: say which with "
-                         "--generator NAME, FILE or DIR"
-                         + (f" (none ships for {world})." if world else "."))
+        raise UsageError(
+            "the style encoder inverts one trained generator: say which with "
+            "--generator NAME, FILE or DIR" + (f" (none ships for {world})." if world else ".")
+        )
     return named(TextToImage.load(names[-1]), names[-1])
 
 
@@ -107,17 +144,30 @@ def encode_fullest(system: TextToImage, captions: list[str]) -> Float[Tensor, "n
 
 
 @torch.inference_mode()
-def held_out_loss(style: StyleEncoder, system: TextToImage, phi: Float[Tensor, "n text"], *,
-                  n: int = 512, seed: int = 1234) -> float:
+def held_out_loss(
+    style: StyleEncoder,
+    system: TextToImage,
+    phi: Float[Tensor, "n text"],
+    *,
+    n: int = 512,
+    seed: int = 1234,
+) -> float:
     """Equation 4 (mean over z's numbers) on pictures from noise that training did not use."""
     z = system.noise(n, seed)
     chosen = torch.arange(n) % len(phi)
     return float(style_loss(z, style.style(system(z, phi[chosen]))))
 
 
-def measure_style(style: StyleEncoder, system: TextToImage, world_name: str, *, n: int = 2000,
-                  split: str = "test", seed: int = 0, reader: AttributeReader | None = None
-                  ) -> dict[str, float]:
+def measure_style(
+    style: StyleEncoder,
+    system: TextToImage,
+    world_name: str,
+    *,
+    n: int = 2000,
+    split: str = "test",
+    seed: int = 0,
+    reader: AttributeReader | None = None,
+) -> dict[str, float]:
     """What counts, on real pictures of a split: AUC of verification, and success of transfer.
 
     Returns:
@@ -149,14 +199,19 @@ def measure_style(style: StyleEncoder, system: TextToImage, world_name: str, *, 
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def save_style(style: StyleEncoder, folder: str | Path, name: str, system: TextToImage, **about
-               ) -> Path:
+def save_style(
+    style: StyleEncoder, folder: str | Path, name: str, system: TextToImage, **about
+) -> Path:
     """Write S alone, with the name and sha256 of the generator that it inverts."""
     architecture = {"class": "t2ilab.models.style.StyleEncoder", "arguments": style.arguments}
     of = {"name": _name(system), "sha256": system.about.get("sha256", "")}
-    return weights.save(folder, style.state_dict(),
-                        {"architecture": architecture, "generator": of, **about}, name=name,
-                        half=True)
+    return weights.save(
+        folder,
+        style.state_dict(),
+        {"architecture": architecture, "generator": of, **about},
+        name=name,
+        half=True,
+    )
 
 
 def load_style(name_or_path: str | Path, system: TextToImage) -> StyleEncoder:
@@ -174,7 +229,8 @@ def load_style(name_or_path: str | Path, system: TextToImage) -> StyleEncoder:
         raise WeightsError(
             f"style encoder '{loaded.name}' inverts the generator '{of.get('name')}' as it was "
             f"(sha256 {str(of.get('sha256'))[:8]}...), not this one "
-            f"({str(system.about.get('sha256'))[:8]}...). Train it anew: t2ilab train style.")
+            f"({str(system.about.get('sha256'))[:8]}...). Train it anew: t2ilab train style."
+        )
     return weights.into(StyleEncoder(**loaded.arguments), loaded).eval()
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from t2ilab.durable import remove_leftovers, replacing
 from t2ilab.errors import TrainingError, UsageError
-from t2ilab.trainers.engine import checkpoint, strips
-from t2ilab.trainers.engine.lock import NAME as LOCK
-from t2ilab.trainers.engine.lock import Lock
+from t2ilab.fit import checkpoint, strips
+from t2ilab.fit.lock import NAME as LOCK
+from t2ilab.fit.lock import Lock
 
 if TYPE_CHECKING:
     import pandas as pd

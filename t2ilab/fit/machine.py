@@ -99,7 +99,7 @@ def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
     from lightning_fabric.plugins.environments import LightningEnvironment
     from lightning_fabric.strategies import DDPStrategy
 
-    from t2ilab.trainers.engine.bf16 import Bfloat16
+    from t2ilab.fit.bf16 import Bfloat16
 
     device = pick_device(_command_line("ACCELERATOR", device))
     precision = pick_precision(_command_line("PRECISION", precision), device)

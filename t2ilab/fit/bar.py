@@ -1,6 +1,6 @@
 """The bar that shows a run, in a notebook and in a terminal."""
 
-from t2ilab.trainers.engine.run import Run
+from t2ilab.fit.run import Run
 
 
 class Bar:

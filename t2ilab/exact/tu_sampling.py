@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from t2ilab.data.spaces import Space
 from t2ilab.errors import UsageError
+from t2ilab.exact.spaces import Space
 
 
 class Weighted(NamedTuple):
@@ -29,8 +29,9 @@ class Weighted(NamedTuple):
     effective: float
 
 
-def importance(p0: Float[Tensor, " states"], log_ratio: Float[Tensor, " states"], n: int,
-               rng: torch.Generator) -> Weighted:
+def importance(
+    p0: Float[Tensor, " states"], log_ratio: Float[Tensor, " states"], n: int, rng: torch.Generator
+) -> Weighted:
     """Draw `n` states from p_0, weigh them by exp(log_ratio), and resample by weight.
 
     Args:
@@ -42,8 +43,13 @@ def importance(p0: Float[Tensor, " states"], log_ratio: Float[Tensor, " states"]
     return Weighted(drawn[again], float(1 / (weights**2).sum()))
 
 
-def gibbs(space: Space, log_p: Float[Tensor, " states"], start: Int[Tensor, " n"], sweeps: int,
-          rng: torch.Generator) -> Int[Tensor, " n"]:
+def gibbs(
+    space: Space,
+    log_p: Float[Tensor, " states"],
+    start: Int[Tensor, " n"],
+    sweeps: int,
+    rng: torch.Generator,
+) -> Int[Tensor, " n"]:
     """Gibbs sampling: each coordinate in turn is drawn anew, given all others.
 
     Args:
@@ -62,8 +68,15 @@ def gibbs(space: Space, log_p: Float[Tensor, " states"], start: Int[Tensor, " n"
     return index
 
 
-def langevin(log_density: Callable[[Tensor], Tensor], start: Float[Tensor, "n d"], *, steps: int,
-             size: float, rng: torch.Generator, noise: float = 1.0) -> Float[Tensor, "n d"]:
+def langevin(
+    log_density: Callable[[Tensor], Tensor],
+    start: Float[Tensor, "n d"],
+    *,
+    steps: int,
+    size: float,
+    rng: torch.Generator,
+    noise: float = 1.0,
+) -> Float[Tensor, "n d"]:
     """x + size^2 / 2 grad log p(x) + noise size N(0, 1), `steps` times; mirrored at [-1, 1]^d.
 
     With noise = 1 and small steps the points become samples of p; with noise = 0 it is gradient
@@ -80,8 +93,10 @@ def langevin(log_density: Callable[[Tensor], Tensor], start: Float[Tensor, "n d"
             x = x.requires_grad_(True)
             log_p = log_density(x).sum()
             if not log_p.requires_grad:
-                raise UsageError("this density is a staircase: it has no gradient to follow. Use "
-                                 "Gibbs sampling or importance weights.")
+                raise UsageError(
+                    "this density is a staircase: it has no gradient to follow. Use "
+                    "Gibbs sampling or importance weights."
+                )
             (slope,) = torch.autograd.grad(log_p, x)
         step = 0.5 * size**2 * slope.clamp(-1 / size, 1 / size)
         x = x.detach() + step + noise * size * torch.randn(x.shape, generator=rng, dtype=x.dtype)

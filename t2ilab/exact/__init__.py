@@ -1,0 +1,1 @@
+"""What is small enough to be summed or solved: finite spaces, divergences, Tu's update."""

@@ -1,0 +1,64 @@
+"""What several trainers need: ends of learning rates, running averages, pictures as numbers."""
+
+import math
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+
+def one_cycle(progress: float) -> float:
+    """Up in the first tenth, then down along a cosine; both ends near 0. A share of the largest.
+
+    Args:
+        progress: share of the budget that is used, from 0.
+    """
+    if progress < 0.1:
+        return 0.04 + 0.96 * progress / 0.1
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.1) / 0.9)))
+
+
+def cosine_end(progress: float) -> float:
+    """From 1 down to 0 along half a cosine over the budget."""
+    return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+def linear_end(progress: float, part: float) -> float:
+    """1, and over the last `part` of the budget (in [0, 1]; 0: never) down to 0 along a line."""
+    return max(0.0, min(1.0, (1.0 - progress) / part)) if part else 1.0
+
+
+def set_rate(lr: float, *optimizers: torch.optim.Optimizer) -> None:
+    """Give every parameter of these optimisers this learning rate from now on."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+
+def pictures(images: UInt8[Tensor, "b c h w"], device: torch.device) -> Float[Tensor, "b c h w"]:
+    """Bytes as they lie in a batch -> floats in [-1, 1] on the device."""
+    return images.to(device, non_blocking=True).float().div(127.5).sub(1)
+
+
+def bare(module: nn.Module) -> nn.Module:
+    """The network itself, whatever `fabric.setup` wrapped it in for precision or processes.
+
+    For weights, names and averages only: a training step calls the wrapped network, or several
+    processes do not learn from each other.
+    """
+    return getattr(module, "module", module)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """average = decay · average + (1 - decay) · network; what is no float, and decay 0, is copied.
+
+    Args:
+        average, network: of one architecture; the buffers of batch norm are averaged as well.
+    """
+    now_of = bare(network).state_dict()
+    for name, mean in average.state_dict().items():
+        if decay and mean.dtype.is_floating_point:
+            mean.lerp_(now_of[name], 1 - decay)
+        else:
+            mean.copy_(now_of[name])

@@ -23,6 +23,7 @@ lab: $(READY)  ## open the course in JupyterLab
 # One thread a process: two cores are busy with two processes.
 test: $(READY)  ## all that CI runs: ruff, the tests, every notebook in its smoke profile
 	.venv/bin/python -m ruff check
+	.venv/bin/python -m ruff format --check --quiet
 	@made=$$(mktemp -d) && trap 'rm -rf "$$made"' EXIT && \
 	export OMP_NUM_THREADS=1 T2ILAB_CACHE="$${T2ILAB_CACHE:-$$made/cache}" && \
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadscope && \

@@ -25,6 +25,7 @@ class AttributeReader(nn.Module):
     def __init__(self, *, attributes: dict[str, int], width: int = 32, features: int = 256):
         super().__init__()
         self.attributes = dict(attributes)
+        self.arguments = dict(attributes=self.attributes, width=width, features=features)
         w = width
         layers = []
         for before, after in ((3, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, 4 * w)):

@@ -6,25 +6,23 @@ pictures = system.draw(16, seed=0)      # from noise, by nothing but the critic'
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
-from t2ilab.errors import UsageError
 from t2ilab.inputs.ascent import Ascended
 from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.models.introspective import Critic
-from t2ilab.systems import weights
+from t2ilab.systems.system import System, checked_count
 
-MOST = 1024  # pictures in one call
 RETRIES = 3  # how often a picture that nobody would take for data begins again
 
 
-class IntrospectiveSystem(nn.Module):
+class IntrospectiveSystem(System):
     """f, the scores that positives have under it, and the sampler.
 
     Args:
@@ -33,9 +31,12 @@ class IntrospectiveSystem(nn.Module):
         positives: scores of some real pictures, from which thresholds are drawn.
     """
 
+    kind = "introspective"
+    draws = True
+
     def __init__(self, critic: Critic, sampler: Sampler, positives: Float[Tensor, " m"]):
         super().__init__()
-        self.critic, self.sampler, self.about = critic, sampler, {}
+        self.critic, self.sampler = critic, sampler
         self.register_buffer("positives", positives.detach().clone().float().sort().values)
         self.eval().requires_grad_(False)
 
@@ -90,38 +91,16 @@ class IntrospectiveSystem(nn.Module):
         Raises:
             UsageError: n is not between 1 and 1024.
         """
-        if not 1 <= n <= MOST:
-            raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
-        return to_uint8(self.synthesise(n, seed).expand(-1, 3, -1, -1))
+        return to_uint8(self.synthesise(checked_count(n), seed).expand(-1, 3, -1, -1))
 
-    def save(self, folder: str | Path, name: str, **about) -> Path:
-        """Write NAME.safetensors and NAME.json into a folder. `about`: see `weights.save`."""
-        architecture = {
-            "class": "t2ilab.systems.introspective.IntrospectiveSystem",
-            "arguments": {
-                "critic": self.critic.arguments,
-                "sampler": asdict(self.sampler),
-                "positives": len(self.positives),
-            },
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "critic": self.critic.arguments,
+            "sampler": asdict(self.sampler),
+            "positives": len(self.positives),
         }
-        return weights.save(
-            folder, self.state_dict(), {"architecture": architecture, **about}, name=name, half=True
-        )
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> "IntrospectiveSystem":
-        """The system of a weight file: a bundled name, a file, or the folder of a training run.
-
-        Raises:
-            WeightsError: missing, cut short, altered, or of another kind of system.
-        """
-        loaded = weights.load(name_or_path)
-        arguments = loaded.arguments_of(cls)
-        system = cls(
-            Critic(**arguments["critic"]),
-            Sampler(**arguments["sampler"]),
-            torch.zeros(arguments["positives"]),
-        )
-        weights.into(system, loaded)
-        system.about = loaded.about
-        return system
+    def build(cls, arguments: dict[str, Any]) -> "IntrospectiveSystem":
+        positives = torch.zeros(arguments["positives"])
+        return cls(Critic(**arguments["critic"]), Sampler(**arguments["sampler"]), positives)

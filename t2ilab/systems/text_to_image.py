@@ -5,27 +5,21 @@ pictures = system.draw("a small red bird with blue wings", n=8, seed=0)
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
-from t2ilab.errors import UsageError, WeightsError
-from t2ilab.models.reader import AttributeReader
 from t2ilab.models.reed import Generator
-from t2ilab.systems import weights
-from t2ilab.text.encoders import ENCODERS, CaptionEncoder
-from t2ilab.text.matcher import Matcher
-
-MOST = 1024  # pictures in one call
-MATCHER = "matcher"  # what belongs to an encoder's matcher begins so, in its file
+from t2ilab.systems.encoders import describe_encoder, make_encoder
+from t2ilab.systems.system import System, checked_count
+from t2ilab.text.encoders import CaptionEncoder
 
 
-class TextToImage(nn.Module):
+class TextToImage(System):
     """phi and G together: captions in, pictures out.
 
     Args:
@@ -33,10 +27,12 @@ class TextToImage(nn.Module):
         generator: G(z, phi(t)) -> [b, 3, size, size] in [-1, 1].
     """
 
+    kind = "text_to_image"
+    takes_captions = draws = True
+
     def __init__(self, encoder: CaptionEncoder, generator: Generator):
         super().__init__()
         self.encoder, self.generator = encoder, generator
-        self.about: dict = {}
         self.eval()
 
     @property
@@ -65,9 +61,7 @@ class TextToImage(nn.Module):
             CaptionError: a caption is empty, too long, or made of unknown words only.
             UsageError: n, or the number of captions, is not between 1 and 1024.
         """
-        n = n if isinstance(caption, str) else len(caption)
-        if not 1 <= n <= MOST:
-            raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
+        n = checked_count(n if isinstance(caption, str) else len(caption))
         phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
         return to_uint8(self(self.noise(n, seed).to(phi.device), phi))
 
@@ -75,124 +69,9 @@ class TextToImage(nn.Module):
         """The words of a caption that the encoder does not know; they are read as "something"."""
         return self.encoder.vocabulary.unknown(caption)
 
-    def save(self, folder: str | Path, name: str, **about) -> Path:
-        """Write NAME.safetensors and NAME.json into a folder. `about`: see `weights.save`."""
-        g, e = self.generator, self.encoder
-        architecture = {
-            "class": "t2ilab.systems.text_to_image.TextToImage",
-            "arguments": {"encoder": describe_encoder(e), "generator": g.arguments},
-        }
-        return weights.save(
-            folder, self.state_dict(), {"architecture": architecture, **about}, name=name, half=True
-        )
+    def arguments(self) -> dict[str, Any]:
+        return {"encoder": describe_encoder(self.encoder), "generator": self.generator.arguments}
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> "TextToImage":
-        """The system of a weight file: a bundled name, a file, or the folder of a training run.
-
-        Raises:
-            WeightsError: missing, cut short, altered, or of another kind of system.
-        """
-        path = Path(name_or_path).expanduser()
-        found = sorted(path.glob("*.safetensors")) if path.is_dir() else []
-        if path.is_dir() and len(found) != 1:
-            raise WeightsError(
-                f"{path} holds {len(found)} weight files (*.safetensors); expected "
-                "one. Give the file, or the folder of a finished training run."
-            )
-        loaded = weights.load(found[0] if found else name_or_path)
-        arguments = loaded.arguments_of(cls)
-        system = cls(make_encoder(arguments["encoder"]), Generator(**arguments["generator"]))
-        weights.into(system, loaded)
-        system.about = loaded.about
-        return system
-
-
-def describe_encoder(encoder: CaptionEncoder) -> dict:
-    """What `make_encoder` needs to build the same network."""
-    kind = next(name for name, cls in ENCODERS.items() if isinstance(encoder, cls))
-    return {"kind": kind, "words": encoder.vocabulary.words, **encoder.arguments}
-
-
-def make_encoder(description: dict) -> CaptionEncoder:
-    """An untrained encoder from its description."""
-    arguments = dict(description)
-    make, words = ENCODERS[arguments.pop("kind")], arguments.pop("words")
-    return make(make.reads(words), **arguments)
-
-
-def save_encoder(
-    encoder: CaptionEncoder,
-    folder: str | Path,
-    name: str,
-    *,
-    matcher: Matcher | None = None,
-    **about,
-) -> Path:
-    """Write a caption encoder and, where it has one, the rest of the matcher it was trained in."""
-    architecture = {
-        "class": f"{type(encoder).__module__}.{type(encoder).__qualname__}",
-        "arguments": describe_encoder(encoder),
-    }
-    tensors = dict(encoder.state_dict())
-    if matcher is not None:
-        beside = {k: v for k, v in matcher.state_dict().items() if not k.startswith("encoder.")}
-        tensors |= {f"{MATCHER}.{key}": value for key, value in beside.items()}
-        about = {MATCHER: matcher.arguments, **about}
-    return weights.save(
-        folder, tensors, {"architecture": architecture, **about}, name=name, half=True
-    )
-
-
-def load_encoder(name_or_path: str | Path) -> CaptionEncoder:
-    """A trained caption encoder, by name ("encoder-birds") or path.
-
-    Raises:
-        WeightsError: missing, cut short, altered, or no caption encoder.
-    """
-    return _encoder(weights.load(name_or_path))
-
-
-def load_matcher(name_or_path: str | Path) -> Matcher:
-    """A trained caption encoder with the head for pictures that it learned beside.
-
-    Raises:
-        WeightsError: missing, cut short, altered, no caption encoder, or saved without a head.
-    """
-    loaded = weights.load(name_or_path)
-    encoder = _encoder(loaded)
-    if MATCHER not in loaded.about:
-        raise WeightsError(
-            f"weights '{loaded.name}' are a caption encoder without the head for "
-            "pictures that matching needs: train one with 't2ilab train encoder'."
-        )
-    matcher = Matcher(encoder, **loaded.about[MATCHER])
-    own = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
-    beside = {
-        key.removeprefix(f"{MATCHER}."): value
-        for key, value in loaded.tensors.items()
-        if key.startswith(f"{MATCHER}.")
-    }
-    return weights.into(matcher, replace(loaded, tensors=own | beside)).eval()
-
-
-def _encoder(loaded: weights.Loaded) -> CaptionEncoder:
-    """The caption encoder alone, of a file that may hold the rest of its matcher too."""
-    if "kind" not in loaded.arguments:
-        raise WeightsError(
-            f"weights '{loaded.name}' are no caption encoder but "
-            f"{loaded.about['architecture']['class']}."
-        )
-    tensors = {k: v for k, v in loaded.tensors.items() if not k.startswith(f"{MATCHER}.")}
-    return weights.into(make_encoder(loaded.arguments), replace(loaded, tensors=tensors)).eval()
-
-
-def load_reader(world: str) -> AttributeReader:
-    """The trained AttributeReader of a world of PaperWorld.
-
-    Raises:
-        UsageError: none ships for this world.
-        WeightsError: its file is cut short or altered.
-    """
-    loaded = weights.load(f"reader-{world}")
-    return weights.into(AttributeReader(**loaded.arguments), loaded).eval()
+    def build(cls, arguments: dict[str, Any]) -> "TextToImage":
+        return cls(make_encoder(arguments["encoder"]), Generator(**arguments["generator"]))

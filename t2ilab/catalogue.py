@@ -1,0 +1,40 @@
+"""The systems of the course, a line each. Nobody else keeps a list of their names.
+
+To add one: write its model, loss, trainer and recipe (`recipes/train.py` says what a recipe
+offers), and add its line here.
+"""
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from t2ilab.errors import choose
+
+
+class Entry(NamedTuple):
+    """What a system is, in a sentence, and the module of its recipe."""
+
+    about: str
+    recipe: str
+
+
+CATALOGUE = {
+    "text_gan": Entry("text-conditional GAN, Reed et al. 2016's baseline", "text_gan"),
+    "gan_cls": Entry("text-conditional GAN, matching-aware discriminator", "text_gan"),
+    "gan_int": Entry("text-conditional GAN, interpolated captions", "text_gan"),
+    "gan_int_cls": Entry("both: matching-aware discriminator, interpolated captions", "text_gan"),
+    "encoder": Entry("captions to vectors", "encoder"),
+    "reader": Entry("attributes of a world from pictures", "reader"),
+    "style": Entry("the noise behind a picture, for one generator", "style"),
+    "inng": Entry("introspective network: a classifier that draws", "introspective"),
+    "winn": Entry("Wasserstein introspective network", "introspective"),
+}
+
+
+def recipe(system: str) -> Any:
+    """The recipe of a system (a module; see `recipes.train.Recipe`).
+
+    Raises:
+        UsageError: no such system; names the nearest and all.
+    """
+    where = CATALOGUE[choose("system", system, CATALOGUE)].recipe
+    return import_module(where if "." in where else f"t2ilab.recipes.{where}")

@@ -1,0 +1,102 @@
+"""What all trained systems share: they say what they are, and are saved and loaded in one way."""
+
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from t2ilab.errors import UsageError, WeightsError
+from t2ilab.systems import weights
+
+S = TypeVar("S", bound="System")
+MOST = 1024  # pictures in one call of `draw`
+
+
+def checked_count(n: int) -> int:
+    """n, if that many pictures can be drawn in one call (UsageError)."""
+    if not 1 <= n <= MOST:
+        raise UsageError(f"n = {n}: ask for 1 to {MOST} pictures at a time.")
+    return n
+
+
+class System(nn.Module):
+    """A trained system as one thing. A kind of system derives from it, and says:
+
+    - `kind`, its name in weight files; `takes_captions`, whether it draws from a caption; where it
+      draws, `draw(n=, seed=)` or, from captions, `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3];
+    - `arguments()`, plain data of which `build(arguments)` makes the same networks, untrained;
+    - `size`, the side of its pictures in pixels, or None.
+
+    Attributes:
+        about: what the weight file said of it (`schemas.weights.Description`), else empty.
+    """
+
+    kind: ClassVar[str]
+    takes_captions: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.about: dict[str, Any] = {}
+
+    @property
+    def size(self) -> int | None:
+        return None
+
+    def arguments(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @classmethod
+    def build(cls: type[S], arguments: dict[str, Any]) -> S:
+        raise NotImplementedError
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is saved; a system around one network saves that network's own names."""
+        return self.state_dict()
+
+    def take(self, loaded: weights.Loaded) -> None:
+        """Take over what `tensors` gave, as it came from a file."""
+        weights.into(self, loaded)
+
+    def save(self, folder: str | Path, name: str, **about: Any) -> Path:
+        """Write NAME.safetensors and NAME.json into a folder; `about`: see `weights.save`."""
+        about = {"kind": self.kind, "arguments": self.arguments(), "size": self.size} | about
+        return weights.save(folder, self.tensors(), about, name=name, half=True)
+
+    @classmethod
+    def load(cls: type[S], name_or_path: str | Path) -> S:
+        """The system of a weight file: a bundled name, a file, or the folder of a training run.
+
+        Raises:
+            UsageError: there is no such file.
+            WeightsError: cut short, altered, or of another kind of system.
+        """
+        loaded = weights.load(name_or_path)
+        if loaded.about["kind"] != cls.kind:
+            raise WeightsError(
+                f"weights '{loaded.name}' are of kind '{loaded.about['kind']}', not '{cls.kind}'."
+            )
+        system = cls._built(loaded)
+        system.take(loaded)
+        system.about = loaded.about | {"name": loaded.name}
+        return system.eval()
+
+    @classmethod
+    def _built(cls: type[S], loaded: weights.Loaded) -> S:
+        """The untrained system; first without memory, to see that it is as large as the file."""
+        try:
+            with torch.device("meta"):
+                cls.build(loaded.arguments).take_none(loaded)
+            return cls.build(loaded.arguments)
+        except WeightsError:
+            raise
+        except Exception as error:  # whatever wrong arguments do to the networks' constructors
+            raise WeightsError(
+                f"weights '{loaded.name}': no {cls.kind} can be made of the arguments in it "
+                f"({type(error).__name__}: {str(error)[:200]}). Nothing was used."
+            ) from error
+
+    def take_none(self, loaded: weights.Loaded) -> None:
+        """Only see that the tensors fit."""
+        weights.see_fit(self, loaded.tensors, loaded)

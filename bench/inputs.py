@@ -15,15 +15,14 @@ from t2ilab.inputs.scores import log_probability
 from t2ilab.inputs.starts import uniform_noise
 from t2ilab.inputs.synthesis import thresholds
 from t2ilab.models.reader import AttributeReader
-from t2ilab.systems import weights
 from t2ilab.systems.introspective import IntrospectiveSystem
+from t2ilab.systems.single import load_reader
 
 
 def measure(sizes: Sizes) -> Iterator[Row]:
     """Pictures from noise, each until it is done, by three networks' gradients; and with no end."""
     rng = torch.Generator().manual_seed(0)
-    loaded = weights.load("reader-birds")
-    reader = Head(weights.into(AttributeReader(**loaded.arguments), loaded)).eval()
+    reader = Head(load_reader("birds")).eval()
     n, steps = sizes.pool, sizes.ascent_steps
     climb = Climb(
         reader,

@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 
 from t2ilab.data import paperworld
-from t2ilab.recipes import PROFILES, train_text_gan
+from t2ilab.recipes import train
+from t2ilab.recipes.encoder import PLANS as ENCODER_PLANS
+from t2ilab.recipes.text_gan import PLANS
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
 
 
 def main(profile: str, steps: int) -> None:
-    captions = paperworld.world("birds").load("val", PROFILES[profile].size, 200).captions
+    captions = paperworld.world("birds").load("val", PLANS[profile].size, 200).captions
     vocabulary = Vocabulary.of(caption for five in captions for caption in five)
-    encoder = GRUEncoder(vocabulary, text=PROFILES[profile].text)  # as good as a trained one here
-    train_text_gan(
+    encoder = GRUEncoder(vocabulary, text=ENCODER_PLANS[profile].text)
+    train(
         "gan_int_cls",
         world="birds",
         profile=profile,

@@ -14,7 +14,7 @@ from t2ilab.data.pairs import TextImageBatches
 from t2ilab.fit import fit
 from t2ilab.fit.machine import make_fabric
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.recipes import RECIPES
+from t2ilab.recipes.text_gan import RECIPES
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from t2ilab import recipes as training
+from t2ilab import schemas
 from t2ilab.errors import DataError
-from t2ilab.files import read_json, write_csv
+from t2ilab.files import write_csv
 from t2ilab.paths import DATA
+from t2ilab.recipes.encoder import Options
+from t2ilab.recipes.options import make
+from t2ilab.recipes.train import run
+from t2ilab.schemas.weights import Beside
 
 RESULTS = DATA / "results"
 WORLD = "birds"
@@ -40,19 +44,15 @@ COLUMNS = [
 
 def train(folder: Path, profile: str) -> None:
     """Train those that are not there yet, each into a folder of its own."""
-    data = training.load_data(world=WORLD, size=32, n=training.PROFILES[profile].pictures)
     for name, objective in KINDS.items():
         out = folder / name
         if list(out.glob("*.safetensors")):
             continue
         print(name, flush=True)
-        training.train_encoder(
-            data,
-            kind=name.split("-")[0],
-            world=WORLD,
-            profile=profile,
-            objective=objective,
-            out=str(out),
+        options = {"kind": name.split("-")[0], "objective": objective, "world": WORLD, "size": 32}
+        run(
+            make(Options, "encoder", options | {"profile": profile}),
+            out=out,
             resume=out.exists(),
             command="python scripts/encoders.py",
         )
@@ -66,10 +66,9 @@ def collect(folder: Path, results: Path = RESULTS) -> pd.DataFrame:
     """
     rows = []
     for path in sorted(folder.glob("*/encoder*.json")):
-        about = read_json(path) or {}
-        rows.append(
-            {"encoder": about["architecture"]["arguments"]["kind"], **about, **about["measured"]}
-        )
+        about = schemas.to_dict(schemas.read(path, Beside))
+        kind = about["arguments"]["encoder"]["kind"]
+        rows.append({"encoder": kind, **about, **about["more"], **about["measured"]})
     if not rows:
         raise DataError(f"no trained encoders below {folder}: leave --collect out to train them.")
     table = pd.DataFrame(rows)[COLUMNS].sort_values(["binding_unseen", "top1_unseen"])

@@ -34,7 +34,7 @@ METRICS = [
     "steps",
     "train_seconds",
 ]
-STRONG = {"SYSTEM": "gan", "RECIPE": "paper", "LR_D": 0.004, "STEPS": 1000}  # G learns at 0.0002
+STRONG = {"SYSTEM": "text_gan", "RECIPE": "paper", "LR_D": 0.004, "STEPS": 1000}  # G: 2e-4
 SHOWN, MOMENTS = 8, 12  # captions, and moments of the training, whose pictures are kept
 
 

@@ -28,9 +28,9 @@ from t2ilab.metrics.robustness import robust_accuracy
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Classifier, Critic
 from t2ilab.paths import DATA
-from t2ilab.recipes import INTROSPECTIVE, PLANS, load_pictures, train_introspective
-from t2ilab.recipes.introspective import from_noise
-from t2ilab.systems.text_to_image import load_reader
+from t2ilab.recipes import train as train_system
+from t2ilab.recipes.introspective import INTROSPECTIVE, PLANS, from_noise, load_pictures
+from t2ilab.systems.single import load_reader
 from t2ilab.trainers.adversarial_training import AdversarialTraining
 from t2ilab.trainers.gan import GAN
 
@@ -67,7 +67,7 @@ def pictures(seeds: int, minutes: float, width: int, folder: Path) -> None:
 def train(system: str, seed: int, minutes: float, width: int) -> tuple[torch.Tensor, int, int]:
     """Pictures from noise, how many steps the training made, and its networks' parameters."""
     if system in INTROSPECTIVE:
-        trained = train_introspective(
+        trained = train_system(
             system, world=WORLD, minutes=minutes, width=width, seed=seed, show=False
         )
         fitted, networks = trained.fitted, [trained.system.critic]
@@ -127,7 +127,7 @@ def classifier(system, data, root, size, train_set, seed, steps):
     width, batch = 32, 32
     if system != "plain":
         recipe = replace(INTROSPECTIVE[system], classes=100.0 if system == "winn" else 1.0)
-        trained = train_introspective(
+        trained = train_system(
             system,
             data=data,
             root=root,

@@ -11,7 +11,8 @@ import pandas as pd
 
 from t2ilab.files import write_csv
 from t2ilab.paths import DATA
-from t2ilab.recipes.style import measure_style, train_style
+from t2ilab.recipes import train
+from t2ilab.recipes.style import measure_style
 from t2ilab.systems.text_to_image import TextToImage
 
 TRIALS = {
@@ -28,9 +29,10 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for name, (redraw, noise) in TRIALS.items():
-        trained = train_style(world="birds", redraw=redraw, noise=noise, steps=given.steps)
+        trained = train("style", world="birds", redraw=redraw, noise=noise, steps=given.steps)
         system = TextToImage.load("gan_int_cls-birds-64")
-        found = measure_style(trained.system, system, "birds", n=given.pictures, split="val")
+        style = trained.system.network
+        found = measure_style(style, system, "birds", n=given.pictures, split="val")
         rows.append(
             {
                 "trained": name,

@@ -9,7 +9,7 @@ from torch import nn
 
 from t2ilab.errors import UsageError
 from t2ilab.explore.attack import AWAY, AttackExplorer, attack_renderer, magnified
-from t2ilab.systems.text_to_image import load_reader
+from t2ilab.systems.single import load_reader
 
 CLASSES = ("bus", "giraffe", "boat")
 

@@ -29,7 +29,8 @@ from t2ilab.explore.captions import SUGGESTIONS, CaptionExplorer
 from t2ilab.models.reed import Generator
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.systems.text_to_image import TextToImage, load_reader
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.text_to_image import TextToImage
 
 torch.manual_seed(0)
 encoder = MeanVectorEncoder(Vocabulary.of(SUGGESTIONS), text=8, word=8)

@@ -21,7 +21,8 @@ from t2ilab.explore.captions import (
     tick_grid,
 )
 from t2ilab.models.reed import Generator
-from t2ilab.systems.text_to_image import TextToImage, load_reader
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
 
@@ -99,7 +100,7 @@ def test_the_note_tells_what_is_stated_left_open_and_unknown(system):
 
 
 def test_every_suggestion_is_understood_by_the_birds_that_ship():
-    from t2ilab.systems.text_to_image import load_encoder
+    from t2ilab.systems.encoders import load_encoder
 
     vocabulary = load_encoder("encoder-birds").vocabulary
     assert [vocabulary.unknown(caption) for caption in SUGGESTIONS] == [[]] * len(SUGGESTIONS)

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from t2ilab.fit.lock import Lock
 from tiny_trainer import Tiny, TinyBatches, digest
 
 from t2ilab import durable
 from t2ilab.errors import DataError, TrainingError, UsageError
 from t2ilab.fit import fit, strips
 from t2ilab.fit import lock as lock_module
-from t2ilab.fit.lock import Lock
 
 PLAIN = {"device": "cpu", "precision": "32-true", "show": False}
 SCRIPT = Path(__file__).with_name("tiny_trainer.py")

@@ -61,7 +61,7 @@ def encoder(tmp_path_factory):
     import torch
 
     from t2ilab.data import paperworld
-    from t2ilab.systems.text_to_image import save_encoder
+    from t2ilab.recipes import save_encoder
     from t2ilab.text.encoders import MeanVectorEncoder
     from t2ilab.text.tokens import Vocabulary
 
@@ -109,7 +109,9 @@ def test_help_shows_an_example(command):
 
 def test_help_names_what_there_is():
     from t2ilab.data import paperworld, public
-    from t2ilab.recipes import PROFILES, RECIPES, SYSTEMS
+    from t2ilab.recipes.text_gan import PLANS as PROFILES
+    from t2ilab.recipes.text_gan import RECIPES
+    from t2ilab.trainers.text_gan import SYSTEMS
 
     words = set(re.findall(r"\w+", call("train", "--help").stdout))
     assert words >= {*SYSTEMS, *paperworld.WORLDS, *public.DATASETS, *PROFILES, *RECIPES}

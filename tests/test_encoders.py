@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from t2ilab.errors import CaptionError
-from t2ilab.systems.text_to_image import describe_encoder, make_encoder
+from t2ilab.systems.encoders import describe_encoder, make_encoder
 from t2ilab.text.encoders import (
     ENCODERS,
     CharCNNRNNEncoder,

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from t2ilab.errors import CaptionError, UsageError
-from t2ilab.systems.text_to_image import describe_encoder, make_encoder
+from t2ilab.systems.encoders import describe_encoder, make_encoder
 from t2ilab.text.characters import CHARACTERS, LENGTH, Alphabet
 from t2ilab.text.encoders import PAPERS, CharCNNRNNEncoder
 

@@ -5,9 +5,10 @@ import pytest
 from t2ilab.data import paperworld
 from t2ilab.metrics.binding import FORMS, binding
 from t2ilab.metrics.retrieval import class_retrieval, unseen
-from t2ilab.recipes import reader_features
+from t2ilab.recipes.data import reader_features
 from t2ilab.systems import weights
-from t2ilab.systems.text_to_image import load_matcher, load_reader
+from t2ilab.systems.encoders import load_matcher
+from t2ilab.systems.single import load_reader
 
 WORLD = paperworld.world("birds")
 NAMES = [n for n in weights.bundled() if n.startswith("encoder") and n.endswith("-birds")]

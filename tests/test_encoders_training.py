@@ -17,7 +17,7 @@ from t2ilab.recipes.encoder import (
     train_encoder,
     train_matcher,
 )
-from t2ilab.systems.text_to_image import load_encoder, load_matcher
+from t2ilab.systems.encoders import load_encoder, load_matcher
 from t2ilab.text.encoders import ENCODERS
 
 QUICK = {"profile": "smoke", "steps": 2, "show": False}

@@ -8,7 +8,9 @@ from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.evaluate import evaluate, style_of
 from t2ilab.models.reed import Generator
-from t2ilab.systems.text_to_image import TextToImage, load_encoder, load_reader
+from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.text_to_image import TextToImage
 
 WORLD = paperworld.world("birds")
 COUNTED = ("breast", "wing", "beak")

@@ -17,7 +17,8 @@ from t2ilab.explore.interpolation import InterpolationExplorer, interpolation_re
 from t2ilab.explore.style import StyleExplorer, opened, style_renderer
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder
-from t2ilab.systems.text_to_image import TextToImage, load_reader
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
 

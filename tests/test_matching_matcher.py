@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import CaptionError, UsageError, WeightsError
 from t2ilab.losses.matching import OBJECTIVES
+from t2ilab.recipes import save_encoder
 from t2ilab.systems import weights
-from t2ilab.systems.text_to_image import load_encoder, load_matcher, save_encoder
+from t2ilab.systems.encoders import load_encoder, load_matcher
 from t2ilab.text.encoders import CharCNNRNNEncoder, GRUEncoder, MeanVectorEncoder
 from t2ilab.text.matcher import Matcher
 from t2ilab.text.tokens import Vocabulary

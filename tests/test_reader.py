@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from t2ilab.data import paperworld
 from t2ilab.fit import fit
 from t2ilab.models.reader import AttributeReader
-from t2ilab.recipes import accuracy
+from t2ilab.recipes.reader import accuracy
 from t2ilab.systems import weights
-from t2ilab.systems.text_to_image import load_encoder, load_reader
+from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.single import load_reader
 from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer
 
 ATTRIBUTES = {"wing": 5, "beak": 2}

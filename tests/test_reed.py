@@ -6,7 +6,7 @@ from torch import nn
 
 from t2ilab.errors import UsageError
 from t2ilab.models.reed import Bottleneck, Discriminator, Generator
-from t2ilab.recipes import RECIPES
+from t2ilab.recipes.text_gan import RECIPES
 
 SIZES = (32, 64, 128)
 SMALL = {"size": 32, "text": 12, "projected": 8, "width": 4}

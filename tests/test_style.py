@@ -9,7 +9,8 @@ from t2ilab.errors import UsageError, WeightsError
 from t2ilab.fit import fit
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
-from t2ilab.recipes.style import load_style, save_style, train_style
+from t2ilab.recipes.style import save_style, train_style
+from t2ilab.systems.single import load_style
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary

@@ -19,7 +19,7 @@ from t2ilab.metrics.style import (
     transfer_success,
     verification,
 )
-from t2ilab.systems.text_to_image import load_reader
+from t2ilab.systems.single import load_reader
 
 
 def gaussians(n: int = 400, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

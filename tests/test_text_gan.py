@@ -16,7 +16,7 @@ from t2ilab.data.pairs import TextImageBatches
 from t2ilab.fit import fit
 from t2ilab.losses import adversarial
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.recipes import RECIPES
+from t2ilab.recipes.text_gan import RECIPES
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
 
 TEXT = 6

@@ -8,7 +8,11 @@ import torch
 
 from t2ilab.errors import CaptionError, UsageError, WeightsError
 from t2ilab.models.reed import Generator
-from t2ilab.systems.text_to_image import MOST, TextToImage, load_encoder, load_reader, save_encoder
+from t2ilab.recipes import save_encoder
+from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.system import MOST
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import GRUEncoder, MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
 

@@ -16,9 +16,13 @@ from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import TrainingError, UsageError, WeightsError
 from t2ilab.fit.folder import PREPARED
 from t2ilab.models import reed
-from t2ilab.recipes import PROFILES, RECIPES, encode_all, load_data, train_text_gan
+from t2ilab.recipes import train_text_gan
+from t2ilab.recipes.data import encode_all, load_data
+from t2ilab.recipes.text_gan import PLANS as PROFILES
+from t2ilab.recipes.text_gan import RECIPES
 from t2ilab.systems import weights
-from t2ilab.systems.text_to_image import TextToImage, load_encoder
+from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import GRUEncoder, MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe

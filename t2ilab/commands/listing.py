@@ -2,22 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-HEADLINES = (
-    "consistency_all",
-    "consistency_all_unseen",
-    "diversity",
-    "fid",
-    "inception_score_share",
-    "top1_unseen",
-    "binding_unseen",
-    "transfer_content",
-    "transfer_style",
-    "matching_loss",
-)
+from t2ilab.catalogue import CATALOGUE
+
 _TIME = r"(smoke|laptop|gpu)\b[^0-9\n]{0,24}?(\d+(?:\.\d+)?)\s*(seconds|s|minutes|min|hours|h)\b"
 _UNITS = {"s": 1 / 60, "m": 1, "h": 60}  # first letter of the unit -> minutes
 
@@ -27,18 +17,10 @@ def listing() -> str:
     from t2ilab.data import paperworld, public
     from t2ilab.runs import notebooks
     from t2ilab.systems import weights
-    from t2ilab.trainers.text_gan import SYSTEMS
 
     parts = {
         "notebooks": [_notebook(path) for path in notebooks()],
-        "systems": [(name, _switches(on)) for name, on in SYSTEMS.items()]
-        + [
-            ("encoder", "captions to vectors"),
-            ("reader", "attributes of a world from pictures"),
-            ("style", "the noise behind a picture, for one generator"),
-            ("inng", "introspective network: a classifier that draws"),
-            ("winn", "Wasserstein introspective network"),
-        ],
+        "systems": [(name, entry.about) for name, entry in CATALOGUE.items()],
         "worlds": [(name, _attributes(paperworld.world(name))) for name in paperworld.WORLDS],
         "data sets": [
             (name, f"{one.title}; splits {', '.join(one.splits)}")
@@ -56,12 +38,6 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> str:
     width = max((len(name) for name, _ in rows), default=0)
     lines = [f"  {name:<{width}}  {words}".rstrip() for name, words in rows]
     return "\n".join([title, *(lines or ["  (none yet)"])])
-
-
-def _switches(on: Mapping[str, bool]) -> str:
-    words = {"cls": "matching-aware discriminator", "interpolate": "interpolated captions"}
-    said = [text for name, text in words.items() if on.get(name)]
-    return "text-conditional GAN" + (f", {' and '.join(said)}" if said else "")
 
 
 def _attributes(world: Any) -> str:
@@ -101,11 +77,17 @@ def _weights(path: Path) -> tuple[str, str]:
 
 
 def headline(weights: Path) -> str:
-    """The best-known measured numbers of a weight file, or the lowest; "" where none are told."""
-    from t2ilab.files import read_json
+    """The measured numbers that matter most, as the file says; or the lowest; "" without any."""
+    from t2ilab import schemas
+    from t2ilab.errors import WeightsError
+    from t2ilab.schemas.weights import Beside
 
-    measured = (read_json(weights.with_suffix(".json")) or {}).get("measured") or {}
-    results = [f"{name} {_short(measured[name])}" for name in HEADLINES if name in measured]
+    try:
+        about = schemas.read(weights.with_suffix(".json"), Beside, error=WeightsError)
+    except WeightsError:
+        return ""
+    measured = about.measured
+    results = [f"{name} {_short(measured[name])}" for name in about.headline if name in measured]
     numbers = {k: v for k, v in measured.items() if isinstance(v, int | float)}
     if numbers and not results:
         lowest = min(numbers, key=numbers.get)

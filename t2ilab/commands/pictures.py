@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from t2ilab.catalogue import CATALOGUE, recipe
 from t2ilab.commands.terminal import example, note, results_apart
-from t2ilab.errors import T2ILabError, UsageError, WeightsError, choose
+from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.paths import user_path
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from t2ilab.systems.introspective import IntrospectiveSystem
-    from t2ilab.systems.text_to_image import TextToImage
+    from t2ilab.systems.system import System
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+MOST_MEASURED = 20_000  # pictures that `evaluate` draws: more take hours and say no more
 GAP = 2  # white pixels between pictures
 
 SYSTEM = click.argument("system", metavar="SYSTEM")
@@ -30,7 +32,6 @@ WEIGHTS = click.option(
 WORLD = click.option(
     "--world", metavar="WORLD", help="Of PaperWorld; by default that of the weights, or birds."
 )
-
 SIZE = click.option(
     "--size",
     type=int,
@@ -48,13 +49,7 @@ SIZE = click.option(
 @SYSTEM
 @click.argument("caption", required=False)
 @click.option(
-    "-n",
-    "n",
-    type=int,
-    metavar="N",
-    default=8,
-    show_default=True,
-    help="How many pictures, 1 to 1024.",
+    "-n", "n", type=int, metavar="N", default=8, show_default=True, help="How many, 1 to 1024."
 )
 @click.option(
     "--seed",
@@ -74,21 +69,23 @@ SIZE = click.option(
     help="Where the grid of pictures goes; .png, .jpg or .webp.",
 )
 def sample(system, caption, n, seed, weights, world, size, out) -> None:
-    """Draw pictures: of a caption, or without one.
+    """Draw pictures: of a CAPTION, by a SYSTEM that takes one, or without.
 
-    SYSTEM is gan, gan_cls, gan_int or gan_int_cls, which take a CAPTION, or inng or winn, which
-    take none. An existing picture FILE is replaced, another kind of file is not.
+    't2ilab list' shows the systems. An existing picture FILE is replaced, another kind of file is
+    not.
     """
-    path = _target(Path(out).expanduser())
+    path = _target(user_path(out, "-o"))
     with results_apart():
-        drawer = _open(system, weights, world, size)[0]
-        captioned = hasattr(drawer, "encoder")
-        if captioned and caption is None:
+        drawer = _open(system, weights, world, size)
+        if not drawer.draws:
+            raise UsageError(f"{system} draws no pictures: it is {CATALOGUE[system].about}.")
+        if drawer.takes_captions and caption is None:
             raise UsageError(f"{system} draws a caption: give one, in quotes, after its name.")
-        if not captioned and caption is not None:
-            raise UsageError(f"{system} reads no captions: leave '{caption}' out.")
-        pictures = drawer.draw(*([caption] if captioned else []), n, seed)
-    unknown = drawer.unknown(caption) if captioned else []
+        if not drawer.takes_captions and caption is not None:
+            raise UsageError(f"{system} reads no captions: leave '{caption:.100}' out.")
+        said = {"caption": caption} if drawer.takes_captions else {}
+        pictures = drawer.draw(n=n, seed=seed, **said)
+    unknown = drawer.unknown(caption) if drawer.takes_captions else []
     if unknown:
         listed = ", ".join(f"'{word}'" for word in unknown)
         note(f'note: not known, and read as "something": {listed}')
@@ -104,40 +101,36 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
 @click.option(
     "-n",
     "n",
-    type=int,
+    type=click.IntRange(1, MOST_MEASURED),
     metavar="N",
-    default=1000,
-    show_default=True,
-    help="Captions of the test split, half of them of unseen classes; of inng and winn "
-    "pictures from noise.",
+    help="How many captions or pictures; by default as many as after training.",
+)
+@click.option(
+    "-p",
+    "needed",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of its training that measuring needs, as a style encoder its generator.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(system, weights, world, size, n, as_json) -> None:
-    """Measure a trained system on a world of PaperWorld.
-
-    Caption consistency and diversity, where it takes captions, and FID, KID and Inception score
-    with the world's reader.
-    """
-    from t2ilab.data import paperworld
+def evaluate(system, weights, world, size, n, needed, as_json) -> None:
+    """Measure a trained system as it is measured after training, on a world of PaperWorld."""
     from t2ilab.files import plain
-    from t2ilab.metrics import evaluate as metrics
-    from t2ilab.recipes.introspective import measure
-    from t2ilab.systems.text_to_image import load_reader
+    from t2ilab.recipes.options import make
 
     with results_apart():
-        drawer, name = _open(system, weights, world, size)
-        world = world or next((w for w in paperworld.WORLDS if w in name.split("-")), None)
-        if world is None:
+        measured = _open(system, weights, world, size)
+        about = measured.about
+        world = world or about["world"]
+        if not world:
             raise UsageError(
-                f"weights '{name}' do not say of which world they are: give --world, "
-                f"one of {', '.join(paperworld.WORLDS)}. (Public data sets have no "
-                "reader to measure with.)"
+                f"weights '{about['name']}' do not say of which world they are: give --world, as "
+                "t2ilab list names them. (Public data sets have no reader to measure with.)"
             )
-        if hasattr(drawer, "encoder"):
-            found = metrics.evaluate(drawer, paperworld.world(world), load_reader(world), n=n)
-        else:
-            found = measure(drawer, world, n=n)
-    found = plain({"weights": name, "world": world, "size": drawer.size, **found}, "result", [])
+        options = make(recipe(system).Options, system, {"world": world} | _named(needed))
+        found = recipe(system).measure(measured, options, n)
+    head = {"weights": about["name"], "world": world, "size": measured.size}
+    found = plain({**head, **found}, "result", [])
     if as_json:
         click.echo(json.dumps(found, indent=1, allow_nan=False))
         return
@@ -147,68 +140,66 @@ def evaluate(system, weights, world, size, n, as_json) -> None:
         click.echo(f"{key:<{width}}  {shown}")
 
 
-def _open(
-    system: str, weights: str | None, world: str | None, size: int | None
-) -> tuple["TextToImage | IntrospectiveSystem", str]:
-    """The trained system that is meant, and the name of its weights.
+def _named(needed: tuple[str, ...]) -> dict[str, str]:
+    """-p NAME=VALUE, several times, as a dict."""
+    for one in needed:
+        if "=" not in one:
+            raise UsageError(f"-p {one}: write NAME=VALUE.")
+    return {name.strip(): value for name, _, value in (one.partition("=") for one in needed)}
+
+
+def _open(system: str, weights: str | None, world: str | None, size: int | None) -> "System":
+    """The trained system that is meant.
 
     Raises:
-        UsageError: an unknown system or world; no such weights ship; weights of another system.
+        UsageError: an unknown system or world; no such weights ship; weights of another system,
+            world or size.
     """
     from t2ilab.data import paperworld
-    from t2ilab.recipes import INTROSPECTIVE, SYSTEMS
-    from t2ilab.systems.introspective import IntrospectiveSystem
-    from t2ilab.systems.text_to_image import TextToImage
 
-    draws = {
-        **dict.fromkeys(SYSTEMS, TextToImage),
-        **dict.fromkeys(INTROSPECTIVE, IntrospectiveSystem),
-    }
-    choose("system", system, draws)
+    kind = recipe(system).System
     if world is not None:
         choose("world", world, paperworld.WORLDS)
-    found = weights or _bundled(system, world or "birds", size)
-    name = _name(found)
-    of = name.split("-")[0]
-    if of in draws and of != system:
+    drawer = kind.load(weights or _bundled(system, world or "birds", size))
+    about, name = drawer.about, drawer.about["name"]
+    if about["system"] not in ("", system):
         raise UsageError(
-            f"weights '{name}' are of {of}, not of {system}: say {of}, or give other weights."
+            f"weights '{name}' are of {about['system']}, not of {system}: say {about['system']}, "
+            "or give other weights."
         )
-    drawer = draws[system].load(found)
-    if size not in (None, drawer.size):
+    if world is not None and about["world"] not in ("", world):
         raise UsageError(
-            f"weights '{name}' draw {drawer.size} pixels, not {size}: leave --size "
+            f"weights '{name}' are of the world {about['world']}, not of {world}: leave --world "
             "out, or give other weights."
         )
-    return drawer, name
+    if size not in (None, drawer.size):
+        raise UsageError(
+            f"weights '{name}' are for {drawer.size} pixels, not {size}: leave --size out, or give "
+            "other weights."
+        )
+    return drawer
 
 
 def _bundled(system: str, world: str, size: int | None) -> str:
-    """The name of bundled weights; of several sizes 64, or else the largest."""
+    """The name of bundled weights; of several sizes 64, or else the largest.
+
+    Of several of one size, as caption encoders have them, the one with the shortest name.
+    """
     from t2ilab.systems import weights
 
-    sizes = {
-        name: int(name.rsplit("-", 1)[1])
-        for name in weights.bundled()
-        if name.startswith(f"{system}-{world}-") and name.rsplit("-", 1)[1].isdigit()
+    ours = {name: about for name, about in weights.described().items() if about.system == system}
+    fitting = {
+        name: about.size or 0
+        for name, about in ours.items()
+        if about.world == world and size in (None, about.size)
     }
-    fitting = [name for name, found in sizes.items() if size in (None, found)]
     if fitting:
-        return max(fitting, key=lambda name: (sizes[name] == 64, sizes[name]))
+        return max(fitting, key=lambda x: (fitting[x] == 64, fitting[x], -len(x)))
     wanted = f"{system} on {world}" + (f" at {size} pixels" if size else "")
-    listed = ", ".join(name for name in weights.bundled() if name.count("-") == 2) or "(none)"
-    raise WeightsError(
-        f"no weights of {wanted} ship; bundled are: {listed}. Train them (t2ilab train {system} "
-        f"--world {world} --out DIR) and give --weights DIR."
+    raise UsageError(
+        f"no weights of {wanted} ship; of {system} there are: {', '.join(ours) or '(none)'}. "
+        f"Train them (t2ilab train {system} --world {world} --out DIR) and give --weights DIR."
     )
-
-
-def _name(weights: str) -> str:
-    """The name of weights given by name, by file, or by the folder that holds one file."""
-    path = Path(weights).expanduser()
-    inside = sorted(path.glob("*.safetensors")) if path.is_dir() else []
-    found = inside[0] if inside else path
-    return found.name.removesuffix(".safetensors")
 
 
 def _target(path: Path) -> Path:

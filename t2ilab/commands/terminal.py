@@ -3,9 +3,7 @@
 import contextlib
 import os
 import signal
-import socket
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -69,32 +67,3 @@ def results_apart() -> Iterator[None]:
         to = sys.stderr if rank() == 0 else stack.enter_context(open(os.devnull, "w"))
         stack.enter_context(contextlib.redirect_stdout(to))
         yield
-
-
-class Signals:
-    """Notes which signals come while it is open, whoever handles them.
-
-    `fit` ends a run tidily on Ctrl-C and SIGTERM; only the exit status has to tell them apart.
-    """
-
-    def __enter__(self) -> "Signals":
-        self._ours, theirs = socket.socketpair()
-        self._theirs, self._before, self._came = theirs, None, b""
-        for end in (self._ours, theirs):
-            end.setblocking(False)
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.set_wakeup_fd(self._before)
-        self._ours.close()
-        self._theirs.close()
-
-    def status(self) -> int:
-        """130 after Ctrl-C, 143 after SIGTERM, 0 where neither came."""
-        with contextlib.suppress(BlockingIOError):
-            self._came += self._ours.recv(64)
-        stops = (number for number in self._came if number in (signal.SIGINT, signal.SIGTERM))
-        return next((128 + number for number in stops), 0)

@@ -1,288 +1,201 @@
-"""`t2ilab train`: from options to a trained system in a folder, and on from where it stopped."""
+"""`t2ilab train`: from options to a trained system in a folder, and on from where it stopped.
 
-import contextlib
-import math
+The options of a system are the fields of its `Options`; this command knows no system by name.
+"""
+
 import os
 import shlex
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from t2ilab.commands.record import NAME, recording, take_up
-from t2ilab.commands.terminal import Signals, example, note, rank, results_apart, say_error
-from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.catalogue import CATALOGUE, recipe
+from t2ilab.commands.terminal import example, note, rank, results_apart, say_error
+from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.paths import user_path
 
 if TYPE_CHECKING:
-    from t2ilab.recipes import Trained
+    from t2ilab.recipes.options import Options
+    from t2ilab.recipes.train import Trained
 
-DEFAULTS = {"profile": "laptop", "recipe": "stable", "seed": 0, "device": "auto"}
-_ALL = ("profile", "steps", "seed", "device")
-_DATA = ("world", "data", "root")
-PATHS = ("root", "encoder", "generator", "start")
-GAN_OPTIONS = (*_DATA, "size", *_ALL, "recipe", "minutes", "width", "batch_size", "encoder")
-_CRITIC = (*_DATA, "size", *_ALL, "minutes", "width", "batch_size", "label", "start")
-TAKES = {
-    "encoder": (*_DATA, "size", *_ALL, "kind", "objective"),
-    "reader": ("world", *_ALL),
-    "style": (*_DATA, *_ALL, "generator"),
-    "inng": _CRITIC,
-    "winn": _CRITIC,
-}  # others: GAN_OPTIONS
+OUT = click.Option(
+    ["--out"], metavar="DIR", help="Folder of the run; default a new one below runs/."
+)
+RESUME = click.Option(
+    ["--resume"], metavar="DIR", help="Go on with the run in DIR, with its options."
+)
+EXAMPLES = (
+    "t2ilab train gan_int_cls --world birds --minutes 5 --out runs/mine",
+    "t2ilab train gan_cls --data flickr8k --root datasets/flickr8k --size 64",
+    "t2ilab train style --world birds",
+    "t2ilab train winn --data digits",
+    "t2ilab train --resume runs/mine",
+    "torchrun --nproc-per-node 2 -m t2ilab train gan_int_cls --out runs/two",
+)
 
 
-@click.command(
-    epilog=example(
-        "t2ilab train gan_int_cls --world birds --minutes 5 --out runs/mine",
-        "t2ilab train gan_cls --data flickr8k --root datasets/flickr8k --size 64",
-        "t2ilab train style --world birds",
-        "t2ilab train winn --data digits",
-        "t2ilab train --resume runs/mine",
-        "torchrun --nproc-per-node 2 -m t2ilab train gan_int_cls --out runs/two",
-    )
-)
-@click.argument("system", metavar="[SYSTEM]", required=False)
-@click.option("--world", metavar="WORLD", help="birds, flowers, phrases or scenes; default birds.")
-@click.option(
-    "--data",
-    metavar="NAME",
-    help="A public data set: flickr8k, coco, cub, "
-    "oxford_flowers; of inng and winn also digits (no --root) and mnist.",
-)
-@click.option("--root", metavar="DIR", help="Where the files of the data set are.")
-@click.option(
-    "--size", type=click.IntRange(min=1), metavar="N", help="Side of the pictures: 32, 64 or 128."
-)
-@click.option(
-    "--profile", metavar="PROFILE", help="smoke, laptop or gpu: sizes and budgets; default laptop."
-)
-@click.option(
-    "--recipe", metavar="RECIPE", help="stable, patient, varied or paper; default stable."
-)
-@click.option(
-    "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="N",
-    help="Budget; in all, with what came before a resume.",
-)
-@click.option(
-    "--steps", type=click.IntRange(min=1), metavar="N", help="Budget; whichever ends first."
-)
-@click.option(
-    "--width", type=click.IntRange(min=1), metavar="N", help="Channels of the networks (ngf = ndf)."
-)
-@click.option("--batch-size", type=click.IntRange(min=2), metavar="N", help="Pictures a step.")
-@click.option("--kind", metavar="KIND", help="Of encoder: gru, lstm, char or mean; default gru.")
-@click.option(
-    "--objective",
-    metavar="NAME",
-    help="Of encoder: cross_entropy or sje (structured joint embedding); default cross_entropy.",
-)
-@click.option(
-    "--label",
-    metavar="NAME",
-    help="Of inng and winn: an attribute, or class, to learn to tell apart as well.",
-)
-@click.option("--encoder", metavar="DIR|FILE|NAME", help="A trained caption encoder to use.")
-@click.option(
-    "--generator",
-    metavar="DIR|FILE|NAME",
-    help="Of style: the trained system to turn round; default the world's own that ships.",
-)
-@click.option(
-    "--start",
-    metavar="DIR|FILE|NAME",
-    help="Of inng and winn: trained weights to begin with; the steps are then smaller.",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Default 0.")
-@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or mps; default auto.")
-@click.option("--out", metavar="DIR", help="Folder of the run; default a new one below runs/.")
-@click.option("--resume", metavar="DIR", help="Go on with the run in DIR, with its options.")
-@click.pass_context
-def train(
-    ctx: click.Context, system: str | None, out: str | None, resume: str | None, **given
-) -> None:
+class Systems(click.Group):
+    """A command for each system of the catalogue, made when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(CATALOGUE)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        fields = _fields(name)
+        return click.Command(
+            name,
+            params=[*map(_click_option, fields), OUT, RESUME],
+            callback=lambda **given: _train(name, given),
+            help=f"{CATALOGUE[name].about[0].upper()}{CATALOGUE[name].about[1:]}.",
+            epilog=example(f"t2ilab train {name} --profile smoke --out runs/mine"),
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A resume need not name the system: its record does."""
+        if "--resume" in args and args[0].startswith("-"):
+            args = [_recorded_system(args), *args]
+        if args and not args[0].startswith("-"):
+            choose("system", args[0], CATALOGUE)
+        elif not args:
+            raise UsageError(f"say which system to train: {', '.join(CATALOGUE)}.")
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Systems"):
+            formatter.write_dl([(name, entry.about) for name, entry in CATALOGUE.items()])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["SYSTEM [OPTIONS]"]
+
+
+@click.command(cls=Systems, epilog=example(*EXAMPLES))
+def train() -> None:
     """Train a system.
 
-    SYSTEM is gan, gan_cls, gan_int, gan_int_cls, encoder (of captions), reader (of attributes),
-    style (which finds the noise of a picture), inng or winn (introspective networks).
-    Prints the weight file. Ctrl-C saves first; --resume goes on.
+    Its options: t2ilab train SYSTEM --help. Most take --world birds, flowers, phrases or scenes, or
+    --data and --root for a data set; --profile smoke, laptop or gpu; --minutes or --steps; --seed;
+    --device; --out. Prints the weight file. Ctrl-C saves first; --resume DIR goes on.
     """
+
+
+def _fields(system: str) -> list:
+    from t2ilab.recipes.options import shown
+
+    return shown(recipe(system).Options)
+
+
+def _click_option(field: Any) -> click.Option:
+    about = field.metadata
+    kind = {str: click.STRING, int: click.INT, float: click.FLOAT}[about["kind"]]
+    words = about["help"] + (f" Default {field.default}." if field.default is not None else "")
+    metavar = "PATH" if about["path"] else {str: "NAME", int: "N", float: "N"}[about["kind"]]
+    flag = "--" + field.name.replace("_", "-")
+    return click.Option([flag, field.name], type=kind, metavar=metavar, help=words)
+
+
+def _recorded_system(args: list[str]) -> str:
+    from t2ilab.fit.record import NAME, read
+
+    at = args.index("--resume") + 1
+    folder = args[at] if at < len(args) else ""
+    system = read(user_path(folder, "--resume")).get("system")
+    if system is None:
+        raise UsageError(
+            f"say which system to train: {', '.join(CATALOGUE)}. ({folder} has no {NAME} that "
+            "tells.)"
+        )
+    return choose("system", system, CATALOGUE)
+
+
+def _train(system: str, given: dict[str, Any]) -> None:
+    from t2ilab.fit import Stopped
+    from t2ilab.recipes.train import run
+
+    ctx, out, resume = click.get_current_context(), given.pop("out"), given.pop("resume")
+    given = {name: value for name, value in given.items() if value is not None}
     options = _options(system, out, resume, given)
-    folder = Path(resume or out or _new_folder(options)).expanduser()
-    _check_processes(options, folder)
-    with Signals() as signals, results_apart(), _folder_of_rank(folder) as mine:
+    folder = user_path(resume or out, "--out") if resume or out else _new_folder(options)
+    with results_apart():
         try:
-            trained = _train(options, mine, resume is not None)
-        except T2ILabError as error:
-            if not signals.status():
-                raise
-            say_error(error)  # stopped before there was a checkpoint, or on a disk that is full
+            trained = run(options, out=folder, resume=resume is not None, command=command(options))
+        except Stopped as stopped:
+            say_error(stopped)
             note(f"to go on: {command(options, whole=True)} --resume {shlex.quote(str(folder))}")
-            ctx.exit(signals.status())
+            ctx.exit(_status(stopped.signal))
         _summary(trained)
-        status = signals.status() or 128 + signal.SIGTERM  # it may have come to another process
     if trained.fitted.stopped == "signal":
         note(f"to go on: {shlex.join(['t2ilab', 'train', '--resume', str(folder)])}")
-        ctx.exit(status)
+        ctx.exit(_status(trained.fitted.signal))
     if rank() == 0:
         click.echo(str(trained.path))
 
 
-def _options(system: str | None, out: str | None, resume: str | None, given: dict) -> dict:
+def _status(name: str | None) -> int:
+    """The exit status of a process that a signal ended, as shells have it."""
+    return 128 + (signal.Signals[name] if name else signal.SIGTERM)
+
+
+def _options(system: str, out: str | None, resume: str | None, given: dict) -> "Options":
     """All options of the run: given, read back from the run's folder, or by default; checked."""
-    given = {name: value for name, value in given.items() if value is not None}
-    given |= {} if system is None else {"system": system}
-    given |= {
-        name: str(Path(given[name]).expanduser().resolve())
-        for name in PATHS
-        if name in given and Path(given[name]).expanduser().exists()
-    }
+    from t2ilab.recipes.options import make
+
+    options = recipe(system).Options
+    paths = [f.name for f in _fields(system) if f.metadata["path"]]
+    for name in paths:
+        if name in given and (path := user_path(given[name], f"--{name}")).exists():
+            given[name] = str(path.resolve())
     if resume is not None:
         if out is not None and Path(out) != Path(resume):
             raise UsageError(f"--resume {resume} goes on in that folder: leave out --out {out}.")
-        given = take_up(Path(resume).expanduser(), given)
-    if "system" not in given:
-        raise UsageError(
-            f"say which system to train: {', '.join(_systems())}."
-            + (f" ({resume} has no {NAME} that tells.)" if resume else "")
-        )
-    system = choose("system", given["system"], _systems())
-    takes = ("system", *TAKES.get(system, GAN_OPTIONS))
-    for name in given:
-        if name not in takes:
-            option = name.replace("_", "-")
-            raise UsageError(
-                f"--{option} is no option of 'train {system}', which takes "
-                f"{', '.join('--' + one.replace('_', '-') for one in takes[1:])}."
-            )
-    if "data" not in given:
-        given.setdefault("world", "birds")
-    options = {name: value for name, value in DEFAULTS.items() if name in takes} | given
-    _check(options)
-    return options
+        given = _take_up(user_path(resume, "--resume"), system, given, options.free())
+    return make(options, system, given)
 
 
-def _systems() -> list[str]:
-    from t2ilab.trainers.text_gan import SYSTEMS
-
-    return [*SYSTEMS, *TAKES]
-
-
-def _check(options: dict) -> None:
-    """Every name, before any data is loaded or drawn; the rest is checked where it is used."""
-    from t2ilab.data import paperworld, public
-    from t2ilab.fit.machine import pick_device
-    from t2ilab.losses.matching import OBJECTIVES
-    from t2ilab.recipes import INTROSPECTIVE, PROFILES, RECIPES
-    from t2ilab.text.encoders import ENCODERS
-
-    digits = ["digits", "mnist"] if options["system"] in INTROSPECTIVE else []
-    choices = {
-        "profile": PROFILES,
-        "recipe": RECIPES,
-        "world": paperworld.WORLDS,
-        "data": [*public.DATASETS, *digits],
-        "kind": ENCODERS,
-        "objective": OBJECTIVES,
-    }
-    called = {"data": "data set", "kind": "caption encoder"}
-    for name, known in choices.items():
-        if name in options:
-            choose(called.get(name, name), options[name], known)
-    if "world" in options and ("data" in options or "root" in options):
-        raise UsageError("give either --world or --data with --root, not both.")
-    if not math.isfinite(options.get("minutes", 0)):
-        raise UsageError(f"--minutes {options['minutes']}: give a finite number.")
-    pick_device(options["device"])
-
-
-def _check_processes(options: dict, folder: Path) -> None:
-    """Several processes train a GAN; what learns in minutes, encoder and reader, takes one.
+def _take_up(folder: Path, system: str, given: dict, free: tuple[str, ...]) -> dict[str, Any]:
+    """The recorded options of the run in `folder`, with what is given now in their place.
 
     Raises:
-        UsageError: another system, or a GAN whose caption encoder is not there yet.
+        UsageError: something is given that would make it another run.
+        DataError: an option in the record is none.
     """
-    from t2ilab.systems import weights
+    from t2ilab.fit.record import NAME, Record, read
 
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        return
-    system, of = options["system"], options.get("world") or options.get("data")
-    if system in TAKES:
-        raise UsageError(f"'train {system}' takes one process: start it without a launcher.")
-    there = f"encoder-{options.get('world')}" in weights.bundled()
-    if not (there or "encoder" in options or list((folder / "encoder").glob("*.safetensors"))):
-        source = "--world" if "world" in options else "--root DIR --data"
-        raise UsageError(
-            f"several processes need a caption encoder that is trained: first run "
-            f"t2ilab train encoder {source} {of} --out E in one process, then add "
-            "--encoder E."
-        )
+    recorded = read(folder)
+    if not recorded:
+        return given
+    Record({**recorded, **given, "system": system}, free=free).see_same(
+        {"options": recorded, "data": {}}, folder
+    )
+    if "steps" in given or "minutes" in given:  # a new budget takes the place of the whole old one
+        recorded = {k: v for k, v in recorded.items() if k not in ("steps", "minutes")}
+    known = {f.name for f in _fields(system)}
+    if odd := [name for name in recorded if name not in known and name != "system"]:
+        raise DataError(f"{folder / NAME} is damaged: '{odd[0]}' is no option of {system}.")
+    return {name: value for name, value in (recorded | given).items() if name != "system"}
 
 
-def _new_folder(options: dict) -> Path:
+def _new_folder(options: "Options") -> Path:
     from t2ilab.files import new_folder, runs_dir
 
-    name = f"{options['system']}-{options.get('world') or options['data']}"
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    if rank() != 0:  # a folder of its own is used instead
-        return runs_dir() / "train" / f"{name}-{stamp}"
-    return new_folder(runs_dir() / "train", f"{name}-{stamp}")
+    name = f"{options.system}-{options.of}"
+    stamp = os.environ.get("TORCHELASTIC_RUN_ID") or time.strftime("%Y%m%d-%H%M%S")
+    parent = runs_dir() / "train"
+    if rank() != 0:  # only the first process writes
+        return parent / f"{name}-{stamp}"
+    return new_folder(parent, f"{name}-{stamp}")
 
 
-@contextlib.contextmanager
-def _folder_of_rank(folder: Path) -> Iterator[Path]:
-    """The folder itself for the first process; for the others a scratch one, soon forgotten."""
-    if rank() == 0:
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="t2ilab-") as scratch:
-        if (folder / "encoder").is_dir():  # all processes must find the same
-            shutil.copytree(folder / "encoder", Path(scratch) / "encoder")
-        yield Path(scratch)
-
-
-def _train(options: dict, out: Path, resume: bool) -> "Trained":
-    """Train with these options and leave a record of them in `out`."""
-    with recording(out, options, resume=resume) as write_record:
-        trained = _call(options, {"out": str(out), "resume": resume, "command": command(options)})
-        write_record()
-    return trained
-
-
-def _call(options: dict, common: dict) -> "Trained":
-    from t2ilab import recipes as training
-    from t2ilab.systems.text_to_image import load_encoder
-
-    o = dict(options)
-    system, encoder = o.pop("system"), o.pop("encoder", None)
-    if system == "reader":
-        return training.train_reader(o.pop("world"), **o, **common)
-    if system == "style":
-        return training.train_style(**o, **common)
-    if system in training.INTROSPECTIVE:
-        return training.train_introspective(system, **o, **common)
-    if system != "encoder":
-        encoder = load_encoder(encoder) if encoder else None
-        return training.train_text_gan(system, encoder=encoder, **o, **common)
-    plan = training.PROFILES[o["profile"]]
-    source = {name: o.pop(name, None) for name in _DATA}
-    data = training.load_data(**source, size=o.pop("size", None) or plan.size, n=plan.pictures)
-    return training.train_encoder(data, world=source["world"], **o, **common)
-
-
-def command(options: dict[str, Any], *, whole: bool = False) -> str:
+def command(options: "Options", *, whole: bool = False) -> str:
     """The command line that asks for these options; of paths, unless `whole`, the last part."""
-    words = ["t2ilab", "train", options["system"]]
-    for name, value in options.items():
-        if name != "system":
-            value = Path(value).name if name in PATHS and not whole else value
-            words += [f"--{name}", str(value)]
+    words = ["t2ilab", "train", options.system]
+    given = options.plain()
+    for field in _fields(options.system):
+        if (value := given.get(field.name)) is not None:
+            value = Path(value).name if field.metadata["path"] and not whole else value
+            words += [f"--{field.name.replace('_', '-')}", str(value)]
     return shlex.join(words)
 
 
@@ -291,8 +204,7 @@ def _summary(trained: "Trained") -> None:
     from t2ilab.commands.listing import headline
 
     fitted = trained.fitted
-    losses = fitted.history.iloc[-1].drop(["step", "seconds"]) if len(fitted.history) else {}
-    words = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
+    words = ", ".join(f"{name} {value:.3g}" for name, value in fitted.last_losses.items())
     note(
         f"{fitted.steps} steps in {fitted.seconds:.0f} s ({fitted.device}, {fitted.precision}; "
         f"{fitted.wait_share:.0%} waiting for data){': ' if words else ''}{words}"

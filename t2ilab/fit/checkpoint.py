@@ -21,7 +21,7 @@ from t2ilab.errors import TrainingError
 
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
-FORMAT = 1
+FORMAT = 2
 _PLAIN = (int, float, bool, str, bytes, type(None), complex, torch.Size, torch.dtype, torch.device)
 
 

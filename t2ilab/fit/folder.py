@@ -1,20 +1,26 @@
 """The folder of a run: claimed by one run at a time, never taken over by accident."""
 
-from contextlib import suppress
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import Timeout
 
 from t2ilab.durable import remove_leftovers, replacing
 from t2ilab.errors import TrainingError, UsageError
 from t2ilab.fit import checkpoint, strips
-from t2ilab.fit.lock import NAME as LOCK
-from t2ilab.fit.lock import Lock
+from t2ilab.fit.record import NAME as RECORD
+from t2ilab.fit.record import Record
+from t2ilab.locks import holder, locked, sign
+from t2ilab.paths import user_path
 
 if TYPE_CHECKING:
     import pandas as pd
+    from filelock import BaseFileLock
 
 HISTORY = "history.csv"
-PREPARED = "encoder"  # a sub-folder that may be there before training begins (see training.py)
+LOCK = "lock"
+PREPARED = "prepared"  # a sub-folder that may be there before training begins: what it needs
 
 
 class Folder:
@@ -28,10 +34,11 @@ class Folder:
     def __init__(self, path: str | Path | None, *, resume: bool):
         if path is None and resume:
             raise UsageError("resume=True needs out=, the folder of the run to go on with")
-        self.path = None if path is None else Path(path).expanduser()
+        self.path = None if path is None else user_path(path, "out")
         self.resume = resume
-        self._lock: Lock | None = None
+        self._lock: BaseFileLock | None = None
         self._strips_written = -1
+        self._recorded = False
 
     def claim(self) -> None:
         """Lock the folder and see that it holds what it should.
@@ -52,14 +59,18 @@ class Folder:
             raise UsageError(f"out={self.path} is a file; a run needs a folder: give another name")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = Lock(self.path)
-            lock.acquire()
+            self._lock = locked(self.path / LOCK, wait=False)
+        except Timeout:
+            raise TrainingError(
+                f"another run is writing to {self.path} ({holder(self.path / LOCK)}). Wait for it, "
+                "stop it, or give this run another folder."
+            ) from None
         except OSError as error:
             raise TrainingError(
                 f"cannot write into {self.path}: {error.strerror or error}. Make room there, or "
                 f"give another folder."
             ) from error
-        self._lock = lock
+        sign(self.path / LOCK)
         try:
             remove_leftovers(self.path)
             self._check_content()
@@ -67,8 +78,15 @@ class Folder:
             self.release()
             raise
 
+    def see_free(self) -> None:
+        """Raise what `claim` would raise, without keeping the folder."""
+        self.claim()
+        self.release()
+
     def _check_content(self) -> None:
-        names = sorted(x.name for x in self.path.iterdir() if x.name not in (LOCK, PREPARED))
+        names = sorted(
+            x.name for x in self.path.iterdir() if x.name not in (LOCK, f"{LOCK}.soft", PREPARED)
+        )
         if self.resume and names and checkpoint.NAME not in names:
             listed = ", ".join(names[:5])
             raise UsageError(
@@ -87,8 +105,10 @@ class Folder:
         """The checkpoint to go on from, or None."""
         return checkpoint.read(self.path) if self.path is not None and self.resume else None
 
-    def write(self, state: dict, history: "pd.DataFrame", taken: list) -> None:
-        """Write the checkpoint, then the two files that are only for reading by others.
+    def write(
+        self, state: dict, history: "pd.DataFrame", taken: list, record: Record | None = None
+    ) -> None:
+        """Write the checkpoint, then the files that are only for reading by others.
 
         Raises:
             checkpoint.CannotWrite: the disk is full or the folder gone.
@@ -102,15 +122,21 @@ class Folder:
             if taken and len(taken) != self._strips_written:
                 strips.write(self.path, taken)
                 self._strips_written = len(taken)
+            if record is not None and not self._recorded:
+                record.write(self.path)
+                self._recorded = True
         except OSError as error:
             raise checkpoint.CannotWrite(
-                f"wrote the checkpoint, but not {HISTORY} and {strips.NAME} in {self.path}: "
-                f"{error.strerror or error}. Make room on the disk."
+                f"wrote the checkpoint, but not {HISTORY}, {strips.NAME} and {RECORD} in "
+                f"{self.path}: {error.strerror or error}. Make room on the disk."
             ) from error
 
     def release(self) -> None:
         """Let another run have the folder."""
-        if self._lock is not None:
-            with suppress(OSError):
-                self._lock.release()
-            self._lock = None
+        if self._lock is None:
+            return
+        if os.name != "nt":  # Windows deletes no open file
+            for path in (self.path / LOCK, self.path / f"{LOCK}.soft"):
+                path.unlink(missing_ok=True)
+        self._lock.release()
+        self._lock = None

@@ -13,7 +13,6 @@ Several processes train one model when the script that calls `fit` is started by
 """
 
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +34,7 @@ from t2ilab.fit.machine import (
     pick_precision,
     takes_plain_backward,
 )
+from t2ilab.fit.record import Record
 from t2ilab.fit.run import Budget, Run
 from t2ilab.fit.state import begin, last_good, save, take_strip
 
@@ -82,6 +82,7 @@ class Fitted:
         out: the folder of the run, or None.
         wait_share: share of the time that was spent waiting for batches, in [0, 1].
         stopped: what ended it: "steps", "minutes", "signal"; in `TrainingError.fitted` "error".
+        signal: which one, in any of the processes: "SIGINT", "SIGTERM"; else None.
         device: "cpu", "cuda" or "mps".
         precision: "32-true" or "bf16-mixed".
     """
@@ -95,6 +96,13 @@ class Fitted:
     stopped: str
     device: str
     precision: str
+    signal: str | None = None
+
+    @property
+    def last_losses(self) -> dict[str, float]:
+        """The last row of the history, without step and seconds."""
+        rows = self.history.drop(columns=["step", "seconds"], errors="ignore").to_dict("records")
+        return {name: round(float(value), 6) for name, value in rows[-1].items()} if rows else {}
 
 
 def fit(
@@ -112,6 +120,7 @@ def fit(
     save_every_s: float = 60,
     show: bool = True,
     fabric: "Fabric | None" = None,
+    record: Record | None = None,
 ) -> Fitted:
     """Train until the budget is spent.
 
@@ -124,7 +133,7 @@ def fit(
             goes on with its present weights.
         batches: step (from 0) -> dict of tensors, a function of the step alone. It is called in a
             thread, one step ahead. With several processes `batches.shard(rank, world_size)` gives
-            each its own.
+            each its part; without it they take turns: each step uses one batch for each process.
         steps, minutes: the budget, whichever ends first; totals, what came before a resume counted.
         out: folder for `checkpoint.pt`, `history.csv`, `strips.npz`; empty or missing unless
             `resume`. None: nothing is written.
@@ -136,6 +145,8 @@ def fit(
         save_every_s: seconds from one checkpoint to the next.
         show: whether to draw a bar.
         fabric: a launched Fabric to use; `device` and `precision` are then not looked at.
+        record: the options that make the run what it is, and the fingerprint of its data: kept in
+            `run.json` and in the checkpoint, so that a resume as another run is refused.
 
     Raises:
         UsageError: a wrong budget, device, precision or folder.
@@ -151,8 +162,8 @@ def fit(
     on_first(fabric, folder.claim)
     try:
         with randomness.untouched(fabric.device), Interrupts() as interrupts:
-            keep = partial(save, fabric, trainer, run, folder)
-            begin(fabric, trainer, run, folder, seed)
+            keep = partial(save, fabric, trainer, run, folder, record)
+            begin(fabric, trainer, run, folder, seed, record)
             if run.step == 0:
                 take_strip(fabric, trainer, run)
                 keep()
@@ -222,13 +233,7 @@ def _share(batches: Any, fabric: "Fabric") -> Callable[[int], dict[str, Tensor]]
         return batches
     if hasattr(batches, "shard"):
         return batches.shard(fabric.global_rank, fabric.world_size)
-    if fabric.is_global_zero:
-        warnings.warn(
-            "these batches have no shard(rank, world_size): all processes learn from the same "
-            "ones, and gain nothing",
-            stacklevel=3,
-        )
-    return batches
+    return lambda step: batches(step * fabric.world_size + fabric.global_rank)
 
 
 def _stop_if_bad(bad: Any, folder: Folder) -> None:
@@ -263,4 +268,5 @@ def _fitted(run: Run, fabric: "Fabric", folder: Folder, stopped: str | None) -> 
         device=device,
         wait_share=min(1.0, run.waited / run.seconds) if run.seconds else 0.0,
         precision=precision,
+        signal=run.signal,
     )

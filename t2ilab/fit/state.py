@@ -10,18 +10,23 @@ from t2ilab.errors import TrainingError
 from t2ilab.fit import checkpoint, randomness
 from t2ilab.fit.folder import Folder
 from t2ilab.fit.machine import gather, on_first
+from t2ilab.fit.record import Record
 from t2ilab.fit.run import Run
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-def begin(fabric: "Fabric", trainer: Any, run: Run, folder: Folder, seed: int) -> None:
-    """Load the checkpoint, or give all processes the first one's weights; set all seeds."""
+def begin(
+    fabric: "Fabric", trainer: Any, run: Run, folder: Folder, seed: int, record: Record | None
+) -> None:
+    """Load the checkpoint, if it is of this run, or share the first's weights; set all seeds."""
     from lightning_fabric.utilities import move_data_to_device
 
     rank, loaded = fabric.global_rank, on_first(fabric, folder.read)
     if loaded is not None:
+        if record is not None:
+            record.see_same(loaded["record"], folder.path)
         _load(trainer, loaded, folder)
         run.load_state_dict(loaded["run"])
     elif fabric.world_size > 1:
@@ -64,9 +69,12 @@ def take_strip(fabric: "Fabric", trainer: Any, run: Run) -> None:
             run.strips.add(run.step, trainer.strip())
 
 
-def save(fabric: "Fabric", trainer: Any, run: Run, folder: Folder) -> None:
+def save(
+    fabric: "Fabric", trainer: Any, run: Run, folder: Folder, record: Record | None = None
+) -> None:
     """Write a checkpoint. A full disk is a warning while the run goes on, an error at its ends."""
     run.saved()
+    see_that_all_agree(fabric, trainer, run)
     if folder.path is None:
         return
     random = gather(fabric, randomness.capture(trainer, fabric.device))
@@ -74,7 +82,10 @@ def save(fabric: "Fabric", trainer: Any, run: Run, folder: Folder) -> None:
         on_first(
             fabric,
             lambda: folder.write(
-                _state(trainer, run, random, folder), run.losses.frame(), run.strips.taken
+                _state(trainer, run, random, folder, record),
+                run.losses.frame(),
+                run.strips.taken,
+                record,
             ),
         )
     except checkpoint.CannotWrite as error:
@@ -90,7 +101,9 @@ def save(fabric: "Fabric", trainer: Any, run: Run, folder: Folder) -> None:
             )
 
 
-def _state(trainer: Any, run: Run, random: list[dict], folder: Folder) -> dict:
+def _state(
+    trainer: Any, run: Run, random: list[dict], folder: Folder, record: Record | None
+) -> dict:
     """The checkpoint, once it is known to be one that can be gone on from."""
     state = trainer.state_dict()
     checkpoint.check_plain(state)
@@ -107,8 +120,29 @@ def _state(trainer: Any, run: Run, random: list[dict], folder: Folder) -> dict:
         "random": random,
         "trainer_class": type(trainer).__name__,
         "run": run.state_dict(),
+        "record": None if record is None else record.plain(),
         "versions": versions,
     }
+
+
+def see_that_all_agree(fabric: "Fabric", trainer: Any, run: Run) -> None:
+    """Several processes must train one model: their weights, added up, are equal to the last bit.
+
+    Raises:
+        TrainingError: some network's differ; its training step does not go through what
+            `fabric.setup` gave, so that its gradients are not shared.
+    """
+    if fabric.world_size == 1:
+        return
+    networks = {name: x for name, x in vars(trainer).items() if isinstance(x, torch.nn.Module)}
+    sums = {name: [float(p.double().sum()) for p in x.parameters()] for name, x in networks.items()}
+    every = gather(fabric, sums)
+    apart = [name for name in sums if any(one[name] != every[0][name] for one in every)]
+    if apart:
+        raise TrainingError(
+            f"after step {run.step} the processes no longer train one model: the weights of "
+            f"{', '.join(apart)} differ. Its step must call what fabric.setup returned."
+        )
 
 
 def last_good(folder: Folder) -> str:

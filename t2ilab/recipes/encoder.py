@@ -1,5 +1,6 @@
-"""Train a caption encoder by matching."""
+"""A caption encoder, learned by matching captions with pictures, or with each other."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,134 +12,116 @@ from torch import Tensor, nn
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import DataError, UsageError, WeightsError, choose
-from t2ilab.fit import fit
+from t2ilab.losses.matching import OBJECTIVES
 from t2ilab.metrics.binding import AFTER, FORMS, binding, swapped
 from t2ilab.metrics.retrieval import class_retrieval, unseen
-from t2ilab.recipes.data import reader_features
-from t2ilab.recipes.plans import PROFILES, Trained, about
-from t2ilab.systems.text_to_image import load_reader, save_encoder
+from t2ilab.recipes.data import load_data, reader_features
+from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.train import Built, fingerprint
+from t2ilab.systems.encoders import TrainedEncoder
+from t2ilab.systems.single import has_reader, load_reader
 from t2ilab.text.encoders import ENCODERS
 from t2ilab.text.matcher import Matcher
 from t2ilab.trainers.caption_encoder import CaptionBatches, CaptionEncoderTrainer
 
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a run: pictures' side and number (None: all), size of phi(t), steps."""
+
+    size: int
+    pictures: int | None
+    text: int
+    steps: int
+
+
+PLANS = {
+    "smoke": Plan(size=32, pictures=256, text=64, steps=20),
+    "laptop": Plan(size=32, pictures=None, text=256, steps=2000),
+    "gpu": Plan(size=64, pictures=None, text=1024, steps=20_000),
+}
 # By kind and profile, where the encoder's own default is too wide for a laptop; "gpu": the paper's.
 WIDTHS = {"char": {"smoke": {"channels": (8, 16, 16)}, "laptop": {"channels": (48, 64, 96)}}}
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BATCH_SIZES = {"char": 96}  # three times the work a caption; others 256
 
 
-def train_encoder(
-    data: CaptionedImages,
-    *,
-    kind: str = "gru",
-    world: str | None = None,
-    profile: str = "laptop",
-    text: int | None = None,
-    out: str | None = None,
-    seed: int = 0,
-    steps: int | None = None,
-    device: str = "cpu",
-    command: str = "",
-    resume: bool = False,
-    show: bool = True,
-    objective: str = "cross_entropy",
-    features: Float[Tensor, "n features"] | None = None,
-) -> Trained:
-    """Train a caption encoder by matching.
+@dataclass(frozen=True, kw_only=True)
+class Options(Pictures):
+    """Of the caption encoder.
 
-    Args:
-        data: captioned pictures.
-        kind: "gru", "lstm", "char" (the char-CNN-RNN) or "mean" (of word vectors).
-        world: match captions with pictures through that world's reader.
-        out: folder for checkpoint and history and, unless a signal ended the run, the weights.
-        steps: budget; by default the profile's, but at most about 100 epochs.
-        objective: "cross_entropy" or "sje", the structured joint embedding of Reed et al. 2016.
+    Attributes:
+        captioned: pictures at hand, in place of a world or a data set. With a world named, they are
+            matched through its reader.
         features: of the pictures, instead of the reader's; with neither these nor a world captions
             are matched with other captions of the same picture.
     """
-    trained = train_matcher(
-        data,
-        kind=kind,
-        world=world,
-        profile=profile,
-        text=text,
-        out=out,
-        seed=seed,
-        steps=steps,
-        device=device,
-        command=command,
-        resume=resume,
-        show=show,
-        objective=objective,
-        features=features,
+
+    kind: str = option("gru", f"{', '.join(ENCODERS)}.", choices=ENCODERS, called="caption encoder")
+    objective: str = option(
+        "cross_entropy",
+        "cross_entropy, or sje: the structured joint embedding of Reed et al. 2016.",
+        choices=OBJECTIVES,
     )
-    return trained._replace(system=trained.system.encoder)
+    text: int | None = option(
+        None, "Size of the vectors; default the profile's.", kind=int, least=1, most=8192
+    )
+    captioned: CaptionedImages | None = option(
+        None, "Pictures at hand.", objects=[CaptionedImages], shown=False
+    )
+    features: Tensor | None = option(None, "Of the pictures.", objects=[Tensor], shown=False)
+
+    def has_own(self) -> bool:
+        return self.captioned is not None
 
 
-def train_matcher(
-    data: CaptionedImages,
-    *,
-    kind: str = "gru",
-    world: str | None = None,
-    profile: str = "laptop",
-    text: int | None = None,
-    out: str | None = None,
-    seed: int = 0,
-    steps: int | None = None,
-    device: str = "cpu",
-    command: str = "",
-    resume: bool = False,
-    show: bool = True,
-    objective: str = "cross_entropy",
-    features: Float[Tensor, "n features"] | None = None,
-) -> Trained:
-    """As `train_encoder`; gives the encoder with its head for pictures, a `Matcher`."""
-    plan = PROFILES[choose("profile", profile, PROFILES)]
-    make = ENCODERS[choose("caption encoder", kind, ENCODERS)]
-    torch.manual_seed(seed)
-    asides = tuple(paperworld.world(world).definition.get("asides", ())) if world else ()
+System = TrainedEncoder
+HEADLINE = ("top1_unseen", "binding_unseen")
+
+
+def build(o: Options, prepare) -> Built:
+    """Vocabulary, encoder, the pictures' features, and the matcher around them."""
+    plan = PLANS[o.profile]
+    data = o.captioned or load_data(
+        world=o.world, data=o.data, root=o.root, size=o.size or plan.size, n=plan.pictures
+    )
+    torch.manual_seed(o.seed)
+    asides = tuple(paperworld.world(o.world).definition.get("asides", ())) if o.world else ()
     corpus = [c for captions in data.captions for c in captions] + list(asides)
+    make = ENCODERS[o.kind]
     encoder = make(
-        make.reads.of(corpus, at_least=1 if world else 3),
-        text=text or plan.text,
-        **WIDTHS.get(kind, {}).get(profile, {}),
+        make.reads.of(corpus, at_least=1 if o.world else 3),
+        text=o.text or plan.text,
+        **WIDTHS.get(o.kind, {}).get(o.profile, {}),
     )
-    trained_on_reader = features is None
-    features = _features(features, data, world)
+    features = _features(o.features, data, o.world)
     size = None if features is None else features.shape[1]
-    trainer = CaptionEncoderTrainer(encoder, features=size, objective=objective)
+    trainer = CaptionEncoderTrainer(encoder, features=size, objective=o.objective)
     batches = CaptionBatches(
-        data, encoder, features, seed=seed, asides=asides, batch_size=BATCH_SIZES.get(kind, 256)
+        data, encoder, features, seed=o.seed, asides=asides, batch_size=BATCH_SIZES.get(o.kind, 256)
     )
-    steps = steps or min(plan.encoder_steps, 100 * len(data) // batches.order.batch_size + 50)
-    fitted = fit(
+    name = "encoder" + f"_{o.kind}" * (o.kind != "gru") + "_sje" * (o.objective == "sje")
+    of = o.world or o.data or data.name.split("/")[0]
+    return Built(
         trainer,
         batches,
-        steps=steps,
-        out=out,
-        resume=resume,
-        device=device,
+        finish=lambda: TrainedEncoder(encoder, trainer.matcher),
+        name=f"{name}-{of}",
+        data=data.name,
+        fingerprint=fingerprint(data),
+        steps=min(plan.steps, 100 * len(data) // batches.order.batch_size + 50),
         precision="32-true",
-        seed=seed,
-        show=show,
+        more={"objective": o.objective},
     )
-    matcher = trainer.matcher.cpu().eval()
-    path = None
-    if out is not None and fitted.stopped != "signal":
-        last = float(fitted.history["matching"].iloc[-1])
-        measured = {"matching_loss": round(last, 4)}
-        if world and trained_on_reader:
-            measured |= measure_matcher(matcher, world, size=data.size, n=plan.pictures)
-        name = "encoder" + f"_{kind}" * (kind != "gru") + "_sje" * (objective == "sje")
-        path = save_encoder(
-            encoder,
-            out,
-            f"{name}-{world or data.name.split('/')[0]}",
-            matcher=None if size is None else matcher,
-            objective=objective,
-            **about(command, data.name, fitted, measured),
-        )
-    return Trained(matcher, fitted, path)
+
+
+def measure(system: TrainedEncoder, o: Options, n: int | None = None) -> dict[str, float]:
+    """What it can do on classes kept out of training, where it matches a world's pictures."""
+    matches = system.matcher is not None and system.matcher.arguments["features"] is not None
+    if not (matches and has_reader(o.world) and o.features is None):
+        return {}
+    plan = PLANS[o.profile]
+    return measure_matcher(system.matcher, o.world, size=o.size or plan.size, n=n or plan.pictures)
 
 
 def measure_matcher(
@@ -164,7 +147,7 @@ def measure_matcher(
     if world in FORMS and swapped(test, w):
         measured["binding_unseen"] = binding(matcher, features, test, w)["all"]
         measured["binding_after"] = binding(matcher, features, test, w, AFTER[world])["all"]
-    return {name: round(value, 4) for name, value in measured.items()}
+    return measured
 
 
 def load_classifier(name: str, path: str | Path) -> nn.Module:

@@ -1,26 +1,24 @@
-"""Train an introspective network, INNg or WINN, on pictures without captions."""
+"""INNg and WINN, introspective networks, on pictures without captions."""
 
 from dataclasses import dataclass, replace
 from math import sqrt
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data import digits, paperworld
+from t2ilab.data import digits, paperworld, public
 from t2ilab.data.batches import PictureBatches
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
-from t2ilab.fit import fit
 from t2ilab.inputs.synthesis import Sampler, synthesise
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.introspective import Critic
 from t2ilab.recipes.data import load_data
-from t2ilab.recipes.plans import Trained, about
-from t2ilab.systems import weights
+from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.introspective import IntrospectiveSystem
-from t2ilab.systems.text_to_image import load_reader
+from t2ilab.systems.single import has_reader, load_reader
 from t2ilab.trainers.introspective import Introspective, Recipe
 
 # Of both: what scored best in trials of one seed and five minutes each. INNg keeps Adam on pixels
@@ -63,6 +61,36 @@ PLANS = {
 }
 
 
+DATASETS = (*public.DATASETS, "digits", "mnist")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Pictures):
+    """Of INNg and WINN."""
+
+    data: str | None = option(
+        None,
+        f"A data set: {', '.join(DATASETS)}; digits needs no --root.",
+        choices=DATASETS,
+        called="data set",
+    )
+    width: int | None = option(None, "Channels of the critic.", kind=int, least=1, most=1024)
+    batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
+    label: str | None = option(None, "An attribute, or class, to learn to tell apart as well.")
+    start: str | None = option(
+        None,
+        "Trained weights to begin with: DIR, FILE or NAME; the steps are then smaller.",
+        path=True,
+    )
+    recipe: Recipe | None = option(
+        None, "Instead of the system's own.", objects=[Recipe], shown=False
+    )
+
+
+System = IntrospectiveSystem
+HEADLINE = ("fid", "inception_score_share")
+
+
 def load_pictures(
     *,
     world: str | None = None,
@@ -84,91 +112,51 @@ def load_pictures(
     return load_data(world=world, data=data, root=root, size=size, split=split, n=n)
 
 
-def train_introspective(
-    system: str,
-    *,
-    world: str | None = None,
-    data: str | None = None,
-    root: str | None = None,
-    size: int | None = None,
-    profile: str = "laptop",
-    recipe: Recipe | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    width: int | None = None,
-    batch_size: int | None = None,
-    label: str | None = None,
-    start: str | Path | None = None,
-    out: str | None = None,
-    resume: bool = False,
-    seed: int = 0,
-    device: str = "auto",
-    command: str = "",
-    show: bool = True,
-) -> Trained:
-    """Train INNg or WINN from a set of positives.
-
-    Args:
-        system: "inng" or "winn".
-        world, data, root: see `load_pictures`.
-        size, minutes, steps, width, batch_size: instead of the profile's.
-        recipe: instead of the system's own; see `INTROSPECTIVE`.
-        label: an attribute (or "class") whose values the network learns to tell apart as well.
-        start: weights to begin with instead of random ones, as `IntrospectiveSystem.load` takes
-            them; the recipe is then `going_on`.
-        out: folder for checkpoints, history, strips and, at the end, the weights.
-        resume: go on with the run in `out`.
-        command: goes into the weights' provenance.
+def build(o: Options, prepare) -> Built:
+    """The critic, or the one that training goes on from, with its pool of pictures.
 
     Raises:
-        UsageError: an unknown name, or weights to start from that are of other pictures.
+        UsageError: weights to start from that are of other pictures.
     """
-    recipe = recipe or INTROSPECTIVE[choose("system", system, INTROSPECTIVE)]
-    begun, own = None, {}
-    if start is not None:
-        begun = IntrospectiveSystem.load(start)
+    recipe = o.recipe or INTROSPECTIVE[choose("system", o.system, INTROSPECTIVE)]
+    begun, own, plan = None, {}, PLANS[o.profile]
+    if o.start is not None:
+        begun = IntrospectiveSystem.load(o.start)
         recipe, own = going_on(recipe), begun.critic.arguments
-    plan = PLANS[choose("profile", profile, PLANS)]
-    size = size or own.get("size") or {"digits": 16, "mnist": 32}.get(data, plan.size)
-    pictures = load_pictures(world=world, data=data, root=root, size=size, n=plan.pictures)
-    channels = 1 if data in ("digits", "mnist") else 3
+    size = o.size or own.get("size") or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
+    pictures = load_pictures(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
+    channels = 1 if o.data in ("digits", "mnist") else 3
     recipe = replace(
         recipe,
         pool=min(recipe.pool, plan.pool),
         sampler=_scaled(recipe.sampler, channels * size * size),
     )
-    torch.manual_seed(seed)
+    torch.manual_seed(o.seed)
     critic = Critic(
         size=size,
         channels=channels,
-        width=width or own.get("width", plan.width),
-        classes=_classes(pictures, label),
+        width=o.width or own.get("width", plan.width),
+        classes=_classes(pictures, o.label),
     )
-    trainer = Introspective(critic, recipe=recipe, seed=seed)
-    earlier = {} if begun is None else {"start": _take_over(trainer, begun, seed)}
+    trainer = Introspective(critic, recipe=recipe, seed=o.seed)
+    earlier = {} if begun is None else {"start": _take_over(o, trainer, begun)}
     batches = PictureBatches(
         pictures,
         channels=channels,
-        seed=seed,
-        batch_size=min(batch_size or plan.batch_size, len(pictures)),
-        label=None if label in (None, "class") else label,
+        seed=o.seed,
+        batch_size=min(o.batch_size or plan.batch_size, len(pictures)),
+        label=None if o.label in (None, "class") else o.label,
     )
-    budget = {"steps": steps, "minutes": minutes if minutes or steps else plan.minutes}
-    fitted = fit(
-        trainer, batches, **budget, out=out, resume=resume, device=device, seed=seed, show=show
+    return Built(
+        trainer,
+        batches,
+        finish=lambda: finished(trainer.average.cpu(), recipe.sampler, pictures, channels),
+        name=f"{o.system}-{o.of}-{size}",
+        data=pictures.name,
+        fingerprint=fingerprint(pictures),
+        minutes=plan.minutes,
+        more={"objective": recipe.objective, **earlier},
     )
-    trained = finished(trainer.average.cpu(), recipe.sampler, pictures, channels)
-    path = None
-    if out is not None:
-        measured = {} if fitted.stopped == "signal" else measure(trained, world, profile=profile)
-        path = trained.save(
-            out,
-            f"{system}-{world or data}-{size}",
-            **about(command, pictures.name, fitted, measured),
-            objective=recipe.objective,
-            **earlier,
-        )
-    return Trained(trained, fitted, path)
 
 
 def going_on(recipe: Recipe) -> Recipe:
@@ -179,14 +167,19 @@ def going_on(recipe: Recipe) -> Recipe:
     return replace(recipe, lr=recipe.lr / 2, sampler=sampler)
 
 
-def _take_over(trainer: Introspective, begun: IntrospectiveSystem, seed: int) -> dict:
+def _take_over(o: Options, trainer: Introspective, begun: IntrospectiveSystem) -> dict:
     """The weights of `begun`, and a pool as in the midst of its training; says whose they are.
 
     In such a pool all ages are found: a trained critic that is shown noise alone unlearns the rest.
 
     Raises:
-        UsageError: they are of a critic of another shape.
+        UsageError: they are of another system, or of a critic of another shape.
     """
+    if begun.about["system"] != o.system:
+        raise UsageError(
+            f"the weights to start from are of {begun.about['system'] or 'no system'}, and this "
+            f"run trains {o.system}: give weights of {o.system}."
+        )
     of, wanted = begun.critic.arguments, trainer.critic.arguments
     if of != wanted:
         raise UsageError(
@@ -196,7 +189,7 @@ def _take_over(trainer: Introspective, begun: IntrospectiveSystem, seed: int) ->
         )
     trainer.critic.load_state_dict(begun.critic.state_dict())
     ages = torch.arange(len(trainer.pool)) % begun.sampler.visits
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(o.seed)
     for visit in range(1, begun.sampler.visits):
         old = ages >= visit
         made = synthesise(
@@ -208,7 +201,7 @@ def _take_over(trainer: Introspective, begun: IntrospectiveSystem, seed: int) ->
             generator=generator,
         )
         trainer.pool[old] = made.pictures
-    return {name: begun.about.get(name) for name in ("command", "steps", "seconds", "sha256")}
+    return {name: begun.about[name] for name in ("command", "steps", "seconds", "tensors")}
 
 
 def finished(
@@ -221,26 +214,15 @@ def finished(
     return IntrospectiveSystem(critic, sampler, scores.clone())
 
 
-def measure(
-    system: IntrospectiveSystem,
-    world: str | None,
-    *,
-    profile: str = "laptop",
-    n: int = MEASURED,
-    seed: int = 1,
-) -> dict:
+def measure(system: IntrospectiveSystem, o: Options, n: int | None = None) -> dict:
     """Scores of pictures from noise against the test split; nothing without a world's reader."""
-    if world is None or f"reader-{world}" not in weights.bundled():
+    if not has_reader(o.world):
         return {}
-    n = 64 if profile == "smoke" else n
-    test = paperworld.world(world).load("test", system.size)
-    found = picture_scores(
-        paperworld.world(world),
-        load_reader(world),
-        to_float(test.images[:n]),
-        from_noise(system, n, seed=seed),
-    )
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}
+    n = n or (64 if o.profile == "smoke" else MEASURED)
+    world = paperworld.world(o.world)
+    test = world.load("test", system.size)
+    real = to_float(test.images[:n])
+    return picture_scores(world, load_reader(o.world), real, from_noise(system, n))
 
 
 def from_noise(

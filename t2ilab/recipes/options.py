@@ -100,28 +100,41 @@ class Options:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pictures(Options):
-    """Of a system that learns from pictures: a world of PaperWorld, or a data set in a folder."""
+class Source(Options):
+    """Of a system that learns from a world of PaperWorld, or from a data set in a folder."""
 
     world: str | None = option(
-        None, "Of PaperWorld: birds, flowers, phrases or scenes; default birds.",
+        None,
+        f"Of PaperWorld: {', '.join(paperworld.WORLDS)}; default birds.",
         choices=paperworld.WORLDS,
-    )  # fmt: skip
-    data: str | None = option(
-        None, f"A public data set: {', '.join(public.DATASETS)}.", choices=public.DATASETS,
-        called="data set",
-    )  # fmt: skip
-    root: str | None = option(None, "Where its files are.", path=True, free=True)
-    size: int | None = option(
-        None, "Side of the pictures in pixels: 32, 64 or 128.", kind=int, least=1, most=512
     )
+    data: str | None = option(
+        None,
+        f"A public data set: {', '.join(public.DATASETS)}.",
+        choices=public.DATASETS,
+        called="data set",
+    )
+    root: str | None = option(None, "Where its files are.", path=True, free=True)
 
     def __post_init__(self) -> None:
         if self.world is not None and (self.data is not None or self.root is not None):
             raise UsageError("give either --world or --data with --root, not both.")
-        if self.world is None and self.data is None:
+        if self.world is None and self.data is None and not self.has_own():
             object.__setattr__(self, "world", "birds")
         super().__post_init__()
+
+    def has_own(self) -> bool:
+        """Whether the data was given as an object, in Python."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures(Source):
+    """Of a system that learns from pictures of one size."""
+
+    size: int | None = option(
+        None, "Side of the pictures in pixels: 32, 64 or 128.", kind=int, least=1, most=512
+    )
 
 
 def shown(options: type[Options]) -> list:
@@ -137,7 +150,9 @@ def make(options: type[Options], system: str, given: dict[str, Any]) -> Options:
     for name in given:
         if name not in known:
             listed = ", ".join(_flag(f.name) for f in shown(options))
-            raise UsageError(f"{_flag(name)} is no option of 'train {system}', which takes {listed}.")
+            raise UsageError(
+                f"{_flag(name)} is no option of 'train {system}', which takes {listed}."
+            )
     needed = [f.name for f in fields(options) if f.default is MISSING and f.name != "system"]
     if missing := [name for name in needed if name not in given]:
         raise UsageError(f"'train {system}' needs {', '.join(map(_flag, missing))}.")

@@ -1,15 +1,14 @@
-"""Train the style encoder of a generator; the loader that sees whether the two belong together."""
+"""S, the style encoder of a trained generator: the noise behind a picture (Reed et al. 2016)."""
 
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.data import paperworld
-from t2ilab.data.captioned import to_float
-from t2ilab.errors import UsageError, WeightsError, choose
-from t2ilab.fit import fit
+from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.errors import UsageError
 from t2ilab.metrics.style import (
     agreement,
     discriminant,
@@ -20,115 +19,120 @@ from t2ilab.metrics.style import (
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
 from t2ilab.recipes.data import load_data
-from t2ilab.recipes.plans import PROFILES, Trained, about
+from t2ilab.recipes.options import Source, option
+from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
-from t2ilab.systems.text_to_image import TextToImage, load_reader
+from t2ilab.systems.single import TrainedStyle, has_reader, load_reader, see_that_it_inverts
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.trainers.style import StyleBatches, StyleTrainer, style_loss
 
 STEPS = {"smoke": 20, "laptop": 2500, "gpu": 20_000}
 WIDTH = {"smoke": 8, "laptop": 24, "gpu": 64}
-CAPTIONS = 1000  # pictures of the training split whose fullest captions are drawn for
+PICTURES = {"smoke": 256, "laptop": 1000, "gpu": 1000}  # whose fullest captions are drawn for
 
 
-def train_style(
-    *,
-    world: str | None = None,
-    data: str | None = None,
-    root: str | None = None,
-    generator: str | Path | TextToImage | None = None,
-    profile: str = "laptop",
-    redraw: float = 5.0,
-    noise: float = 0.1,
-    out: str | None = None,
-    seed: int = 0,
-    steps: int | None = None,
-    resume: bool = False,
-    device: str = "auto",
-    command: str = "",
-    show: bool = True,
-) -> Trained:
-    """Train S against a trained system, which stays as it is (Reed et al. 2016, eq. 4).
+@dataclass(frozen=True, kw_only=True)
+class Options(Source):
+    """Of the style encoder. `redraw` and `noise` both 0: equation 4 alone (see `StyleTrainer`)."""
+
+    generator: str | TextToImage | None = option(
+        None,
+        "The trained system to turn round: DIR, FILE or NAME; default the world's own that ships.",
+        path=True,
+        objects=[TextToImage],
+    )
+    redraw: float = option(
+        5.0, "Weight of the error of the picture drawn again.", kind=float, least=0, most=1e6
+    )
+    noise: float = option(
+        0.1, "The strongest pixel noise on what S sees.", kind=float, least=0, most=10
+    )
+
+
+System = TrainedStyle
+HEADLINE = ("transfer_content", "transfer_style")
+
+
+def build(o: Options, prepare) -> Built:
+    """S against a trained system, which stays as it is (eq. 4).
 
     The captions are the fullest of each picture: what they leave open is style. (With bare ones
     z would hold colours too, and S would learn these.)
 
-    Args:
-        world, data, root: where the captions come from; see `load_data`.
-        generator: the system to invert, its name or path; by default the world's bundled one.
-        profile, steps: the budget.
-        redraw, noise: see `StyleTrainer`; both 0: equation 4 alone, on pictures as they are.
-        out: folder for checkpoint and history and, unless a signal ended the run, the weights.
+    Raises:
+        UsageError: a data set without a generator.
+    """
+    system = generator_of(o)
+    captioned, phi = _captions(o, system)
+    torch.manual_seed(o.seed)
+    g = system.generator
+    style = StyleEncoder(size=32, z=g.z, width=WIDTH[o.profile])
+    name = str(system.about.get("name") or f"a generator of {g.size} pixels")
+    return Built(
+        StyleTrainer(style, g, redraw=o.redraw, noise=o.noise, seed=o.seed),
+        StyleBatches(phi, z=g.z, seed=o.seed),
+        finish=lambda: TrainedStyle(style),
+        name=f"style-{o.of}-{system.size}",
+        data=f"pictures of {name} for captions of {captioned.name}",
+        fingerprint=fingerprint(captioned) | {"generator": str(system.about.get("tensors"))},
+        steps=STEPS[o.profile],
+        more={
+            "generator": {"name": name, "tensors": system.about.get("tensors")},
+            "redraw": o.redraw,
+            "noise": o.noise,
+        },
+    )
+
+
+def measure(style: TrainedStyle, o: Options, n: int | None = None) -> dict[str, float]:
+    """Equation 4 on pictures that training did not use, and `measure_style` on a world.
 
     Raises:
-        UsageError: a data set without a generator, or a wrong name.
+        WeightsError: S is of another generator.
     """
-    choose("profile", profile, PROFILES)
-    system = _system(generator, world, profile)
-    captioned = load_data(
-        world=world,
-        data=data,
-        root=root,
-        size=system.size,
-        n=min(CAPTIONS, PROFILES[profile].pictures or CAPTIONS),
-    )
-    phi = encode_fullest(system, [max(c, key=len) if data else c[0] for c in captioned.captions])
-    torch.manual_seed(seed)
-    g = system.generator
-    style = StyleEncoder(size=32, z=g.z, width=WIDTH[profile])
-    trainer = StyleTrainer(style, g, redraw=redraw, noise=noise, seed=seed)
-    fitted = fit(
-        trainer,
-        StyleBatches(phi, z=g.z, seed=seed),
-        steps=steps or STEPS[profile],
-        out=out,
-        resume=resume,
-        device=device,
-        seed=seed,
-        show=show,
-    )
-    style.cpu().eval()
-    system.cpu()
-    path = None
-    if out is not None and fitted.stopped != "signal":
-        measured = {"loss": round(float(held_out_loss(style, system, phi)), 4)}
-        if world is not None and f"reader-{world}" in weights.bundled():
-            measured |= measure_style(style, system, world, n=100 if profile == "smoke" else 2000)
-        made = about(
-            command,
-            f"pictures of {_name(system)} for captions of {captioned.name}",
-            fitted,
-            measured,
-        )
-        path = save_style(
-            style,
-            out,
-            f"style-{world or data}-{system.size}",
-            system,
-            **made,
-            redraw=redraw,
-            noise=noise,
-        )
-    return Trained(style, fitted, path)
+    if o.generator is None and style.about:
+        o = replace(o, generator=style.about["more"]["generator"]["name"])
+    system = generator_of(o).cpu()
+    if style.about:
+        see_that_it_inverts(style, system)
+    network, (_, phi) = style.network, _captions(o, system)
+    measured = {"loss": held_out_loss(network, system, phi)}
+    if has_reader(o.world):
+        n = n or (100 if o.profile == "smoke" else 2000)
+        measured |= measure_style(network, system, o.world, n=n)
+    return measured
 
 
-def _system(generator, world: str | None, profile: str) -> TextToImage:
-    if isinstance(generator, TextToImage):
-        return generator
-    if generator is not None:
-        return named(TextToImage.load(generator), Path(generator).stem)
-    names = [name for name in weights.bundled() if name.startswith(f"gan_int_cls-{world}-")]
-    if not names:
+def generator_of(o: Options) -> TextToImage:
+    """The system that S turns round: the one that was given, or the world's own that ships.
+
+    Raises:
+        UsageError: none was given, and none ships.
+    """
+    if isinstance(o.generator, TextToImage):
+        return o.generator
+    if o.generator is not None:
+        return TextToImage.load(o.generator)
+    fitting = [
+        name
+        for name, about in weights.described().items()
+        if about.kind == TextToImage.kind and about.world == (o.world or None)
+    ]
+    if not fitting:
         raise UsageError(
             "the style encoder inverts one trained generator: say which with "
-            "--generator NAME, FILE or DIR" + (f" (none ships for {world})." if world else ".")
+            "--generator NAME, FILE or DIR" + (f" (none ships for {o.world})." if o.world else ".")
         )
-    return named(TextToImage.load(names[-1]), names[-1])
+    return TextToImage.load(fitting[-1])
 
 
-def named(system: TextToImage, name: str) -> TextToImage:
-    """The system, which from now on knows its name."""
-    system.about = system.about | {"name": name}
-    return system
+def _captions(o: Options, system: TextToImage) -> tuple[CaptionedImages, Tensor]:
+    """Captioned pictures, and phi of the fullest caption of each."""
+    captioned = load_data(
+        world=o.world, data=o.data, root=o.root, size=system.size, n=PICTURES[o.profile]
+    )
+    fullest = [max(c, key=len) if o.data else c[0] for c in captioned.captions]
+    return captioned, encode_fullest(system, fullest)
 
 
 def encode_fullest(system: TextToImage, captions: list[str]) -> Float[Tensor, "n text"]:
@@ -197,43 +201,3 @@ def measure_style(
     success = transfer_success(reader, transferred, others, data, world.definition["class"], styles)
     found |= {f"transfer_{name}": share for name, share in success.items()}
     return {name: round(float(value), 4) for name, value in found.items()}
-
-
-def save_style(
-    style: StyleEncoder, folder: str | Path, name: str, system: TextToImage, **about
-) -> Path:
-    """Write S alone, with the name and sha256 of the generator that it inverts."""
-    architecture = {"class": "t2ilab.models.style.StyleEncoder", "arguments": style.arguments}
-    of = {"name": _name(system), "sha256": system.about.get("sha256", "")}
-    return weights.save(
-        folder,
-        style.state_dict(),
-        {"architecture": architecture, "generator": of, **about},
-        name=name,
-        half=True,
-    )
-
-
-def load_style(name_or_path: str | Path, system: TextToImage) -> StyleEncoder:
-    """S for this system, by name ("style-birds-64") or path.
-
-    Raises:
-        WeightsError: missing, cut short, altered, no style encoder, or one of another generator.
-    """
-    loaded = weights.load(name_or_path)
-    made = loaded.about["architecture"]["class"]
-    if made != "t2ilab.models.style.StyleEncoder":
-        raise WeightsError(f"weights '{loaded.name}' are of {made}, no style encoder.")
-    of = loaded.about.get("generator", {})
-    if of.get("sha256") != system.about.get("sha256"):
-        raise WeightsError(
-            f"style encoder '{loaded.name}' inverts the generator '{of.get('name')}' as it was "
-            f"(sha256 {str(of.get('sha256'))[:8]}...), not this one "
-            f"({str(system.about.get('sha256'))[:8]}...). Train it anew: t2ilab train style."
-        )
-    return weights.into(StyleEncoder(**loaded.arguments), loaded).eval()
-
-
-def _name(system: TextToImage) -> str:
-    arguments = system.generator.arguments
-    return str(system.about.get("name") or f"a generator of {arguments['size']} pixels")

@@ -155,7 +155,7 @@ def run(
         trained_on=f"{fitted.device}, {fitted.precision}",
         measured=rounded(recipe.measure(system, options)),
         headline=list(recipe.HEADLINE),
-        more=built.more,
+        more=built.more | {"losses": fitted.last_losses},
     )
     return Trained(system, fitted, path)
 

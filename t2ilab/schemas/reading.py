@@ -21,7 +21,10 @@ DEEPEST = 40  # brackets in brackets
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A schema: its fields, their types and ranges; a name that it does not know is refused."""
+    """A schema: its fields, their types and ranges; a name that it does not know is refused.
+
+    (`kw_only=True` is not inherited: say it again where a required field follows an optional one.)
+    """
 
 
 def read(

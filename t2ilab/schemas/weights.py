@@ -13,7 +13,7 @@ Count = Annotated[int, Meta(ge=0, le=10**10)]
 Measured = Annotated[dict[str, float | str], Meta(max_length=500)]
 
 
-class Description(Strict):
+class Description(Strict, kw_only=True):
     """Where weights come from, what they are of, and what was measured with them.
 
     Attributes:
@@ -48,7 +48,7 @@ class Description(Strict):
     tensors: Sha256
 
 
-class Beside(Description):
+class Beside(Description, kw_only=True):
     """The JSON beside the weights: the same, and the file's size in bytes and its sha256."""
 
     sha256: Sha256

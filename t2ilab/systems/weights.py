@@ -88,15 +88,22 @@ def save(
             not finite (for half floats: too large, above 65504).
         WeightsError: the disk is full or the folder cannot be written to.
     """
-    from safetensors.torch import save as to_bytes
-
     if not re.fullmatch(r"[\w.-]+", name):
         raise UsageError(f"name '{name}': use letters, digits, '.', '-' and '_' only")
     stored = {key: _stored(key, value, half) for key, value in tensors.items()}
-    words = _as_json(_complete(about, stored))
-    data = to_bytes(stored, {"description": words, "sha256": _sha256(words.encode())})
-    beside = json.loads(words) | {"sha256": _sha256(data), "bytes": len(data)}
+    described = _complete(about, stored)
     path = user_path(folder, "folder") / f"{name}{SUFFIX}"
+    write(path, stored, described)
+    return path
+
+
+def write(path: Path, stored: "Mapping[str, Tensor]", described: Description) -> None:
+    """Write the pair of files; see `save`."""
+    from safetensors.torch import save as to_bytes
+
+    words = _as_json(schemas.to_dict(described))
+    data = to_bytes(dict(stored), {"description": words, "sha256": _sha256(words.encode())})
+    beside = json.loads(words) | {"sha256": _sha256(data), "bytes": len(data)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing_all(path, path.with_suffix(".json")) as (file, words_file):
@@ -107,10 +114,9 @@ def save(
             f"could not write {path}: {error.strerror or error}. Make room on the disk, or give "
             f"another folder."
         ) from error
-    return path
 
 
-def _complete(about: Mapping[str, Any], stored: "Mapping[str, Tensor]") -> dict[str, Any]:
+def _complete(about: Mapping[str, Any], stored: "Mapping[str, Tensor]") -> Description:
     """What the author said, with versions and digest, as the schema has it."""
     import torch
 
@@ -122,8 +128,7 @@ def _complete(about: Mapping[str, Any], stored: "Mapping[str, Tensor]") -> dict[
         "versions": {**versions, "python": platform.python_version()},
         "tensors": digest(stored),
     }
-    described = schemas.decode(_as_json(whole), Description, "about", error=UsageError)
-    return schemas.to_dict(described)
+    return schemas.decode(_as_json(whole), Description, "about", error=UsageError)
 
 
 def digest(tensors: "Mapping[str, Tensor]") -> str:

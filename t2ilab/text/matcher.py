@@ -57,6 +57,12 @@ class Matcher(nn.Module):
     ) -> Float[Tensor, "n m"]:
         return self.score(self.theta(v), self.phi(numbers))
 
+    def between(
+        self, others: Int[Tensor, "n words"], numbers: Int[Tensor, "m words"]
+    ) -> Float[Tensor, "n m"]:
+        """Scores of captions and captions, where there are no pictures' features."""
+        return self.score(self.phi(others), self.phi(numbers))
+
     @torch.no_grad()
     def pictures(self, v: Float[Tensor, "n features"]) -> Float[Tensor, "n text"]:
         """theta of the pictures with features v, without gradients.

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from t2ilab.errors import UsageError
 from t2ilab.inputs.attacks import pgd
 from t2ilab.inputs.constraints import checked_epsilon
-from t2ilab.trainers.parts import one_cycle
+from t2ilab.trainers.parts import load_states, one_cycle, pictures, set_rate, states
 
 
 class AdversarialTraining:
@@ -55,7 +55,7 @@ class AdversarialTraining:
         self.network, self.lr, self.steps, self.progress = network, lr, steps, 0.0
         self.epsilon = checked_epsilon(epsilon)
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=1e-4)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)
 
     def setup(self, fabric) -> None:
         self.wrapped, self.optimizer = fabric.setup(self.network, self.optimizer)
@@ -85,7 +85,7 @@ class AdversarialTraining:
             epsilon=self.radius,
             labels=labels,
             steps=self.steps,
-            generator=self.generator,
+            generator=self.rng,
             batch=len(x),
         ).pictures
         self.network.train()
@@ -93,9 +93,8 @@ class AdversarialTraining:
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """`batch`: "images" uint8 [b, c, h, w] and "labels" int64 [b]."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * one_cycle(self.progress)
-        x = batch["images"].to(self.device).float().div(127.5).sub(1)
+        set_rate(self.lr * one_cycle(self.progress), self.optimizer)
+        x = pictures(batch["images"], self.device)
         labels = batch["labels"].to(self.device)
         self.network.train()
         logits = self.wrapped(self.worst(x, labels))
@@ -107,13 +106,7 @@ class AdversarialTraining:
         return {"cross_entropy": loss.detach(), "accuracy": right}
 
     def state_dict(self) -> dict:
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-        }
+        return states(self, "wrapped", "optimizer")
 
     def load_state_dict(self, state: dict) -> None:
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
+        load_states(self, state)

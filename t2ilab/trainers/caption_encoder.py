@@ -4,8 +4,6 @@ Pictures enter as fixed feature vectors (the AttributeReader's on PaperWorld); w
 captions are matched against other captions of the same picture, as Reed et al. 2016 did for COCO.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +14,7 @@ from t2ilab.errors import choose
 from t2ilab.losses.matching import OBJECTIVES
 from t2ilab.text.encoders import CaptionEncoder
 from t2ilab.text.matcher import Matcher
+from t2ilab.trainers.parts import cosine_end, load_states, set_rate, states
 
 SMALL_WORDS = ("a", "an", "the", "this", "its")
 
@@ -46,28 +45,27 @@ class CaptionEncoderTrainer:
 
     def setup(self, fabric) -> None:
         self.device = fabric.device
-        self.matcher.to(fabric.device)
+        self.network, self.optimizer = fabric.setup(self.matcher, self.optimizer)
+        self.network.mark_forward_method("between")
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * 0.5 * (1 + math.cos(math.pi * min(self.progress, 1.0)))
-        phi = self.matcher.phi(batch["numbers"].to(self.device))
+        set_rate(self.lr * cosine_end(self.progress), self.optimizer)
+        numbers, fits = batch["numbers"].to(self.device), batch["fits"].to(self.device)
         if "features" in batch:
-            theta = self.matcher.theta(batch["features"].to(self.device))
+            scores = self.network(batch["features"].to(self.device), numbers)
         else:
-            theta = self.matcher.phi(batch["others"].to(self.device))
-        loss = self.loss(self.matcher.score(theta, phi), batch["fits"].to(self.device))
+            scores = self.network.between(batch["others"].to(self.device), numbers)
+        loss = self.loss(scores, fits)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return {"matching": loss.detach()}
 
     def state_dict(self) -> dict:
-        return {"networks": self.matcher.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return states(self, "matcher", "optimizer")
 
     def load_state_dict(self, state: dict) -> None:
-        self.matcher.load_state_dict(state["networks"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_states(self, state)
 
 
 class CaptionBatches:

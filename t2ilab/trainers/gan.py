@@ -19,7 +19,7 @@ from t2ilab.losses.adversarial import discriminator_bce, generator_hinge, genera
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Critic
-from t2ilab.trainers.parts import follow, linear_end
+from t2ilab.trainers.parts import follow, full, linear_end, load_states, pictures, set_rate, states
 
 OBJECTIVES = ("logistic", "wasserstein")
 
@@ -64,26 +64,24 @@ class GAN:
         self.progress, self.device = 0.0, torch.device("cpu")
 
     def setup(self, fabric) -> None:
-        self.bare = self.G
         self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
         self.f, self.opt_f = fabric.setup(self.critic, self.opt_f)
         self.average, self.device = self.average.to(fabric.device), fabric.device
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update of each. `batch`: images uint8 [b, c, h, w]."""
-        lr = self.lr * linear_end(self.progress, self.decay)
-        for group in (*self.opt_G.param_groups, *self.opt_f.param_groups):
-            group["lr"] = lr
-        x = batch["images"].to(self.device).float().div(127.5).sub(1)
+        set_rate(self.lr * linear_end(self.progress, self.decay), self.opt_G, self.opt_f)
+        x = pictures(batch["images"], self.device)
         fakes = self.G(torch.randn(len(x), self.G.z, generator=self.rng).to(self.device))
 
         # The critic: detach(), for G is not to learn here. In float32: the penalty is a gradient.
-        s_r, s_f = self.critic(x), self.critic(fakes.detach())
+        f = full(self.f)
+        s_r, s_f = f(x), f(fakes.detach())
         if self.objective == "logistic":
             loss_f = discriminator_bce(s_r, s_f)
         else:
             share = torch.rand(len(x), generator=self.rng).to(self.device)
-            penalty = gradient_penalty(self.critic, x, fakes.detach(), share)
+            penalty = gradient_penalty(f, x, fakes.detach(), share)
             loss_f = critic_loss(s_r, s_f) + self.penalty * penalty
         self.opt_f.zero_grad()
         loss_f.backward()
@@ -97,7 +95,7 @@ class GAN:
         loss_g.backward()
         self.opt_G.step()
         self.critic.requires_grad_(True)
-        follow(self.average, self.bare, self.keep)
+        follow(self.average, self.G, self.keep)
         return {"loss_f": loss_f.detach(), "loss_g": loss_g.detach()}
 
     @torch.inference_mode()
@@ -110,19 +108,7 @@ class GAN:
         return to_uint8(self.sample(self.shown).expand(-1, 3, -1, -1))
 
     def state_dict(self) -> dict:
-        return {
-            "G": self.bare.state_dict(),
-            "f": self.critic.state_dict(),
-            "average": self.average.state_dict(),
-            "opt_G": self.opt_G.state_dict(),
-            "opt_f": self.opt_f.state_dict(),
-            "rng": self.rng.get_state(),
-        }
+        return states(self, "G", "f", "average", "opt_G", "opt_f")
 
     def load_state_dict(self, state: dict) -> None:
-        self.bare.load_state_dict(state["G"])
-        self.critic.load_state_dict(state["f"])
-        self.average.load_state_dict(state["average"])
-        self.opt_G.load_state_dict(state["opt_G"])
-        self.opt_f.load_state_dict(state["opt_f"])
-        self.rng.set_state(state["rng"].cpu())
+        load_states(self, state)

@@ -30,7 +30,7 @@ from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
 from t2ilab.losses.adversarial import discriminator_bce
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
 from t2ilab.models.introspective import Critic
-from t2ilab.trainers.parts import follow, linear_end
+from t2ilab.trainers.parts import follow, linear_end, load_states, pictures, set_rate, states
 
 OBJECTIVES = ("logistic", "wasserstein")
 
@@ -115,10 +115,9 @@ class Introspective:
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One turn. `batch`: images uint8 [b, c, h, w] and, for classes, labels int64 [b]."""
         self._set_learning_rate()
-        batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
-        x = batch["images"].float().div(127.5).sub(1)
+        x = pictures(batch["images"], self.device)
         x_m, taken = self._synthesis_step(len(x))
-        labels = batch.get("labels") if self.critic.classes else None
+        labels = batch["labels"].to(self.device) if self.critic.classes else None
         losses = self._classification_step(x, x_m, labels)
         self.steps += 1
         follow(self.average, self.critic, (1 - 1 / self.steps) ** (self.recipe.average + 1))
@@ -183,35 +182,25 @@ class Introspective:
         return STARTS[self.recipe.sampler.start](n, shape, generator=self.rng)
 
     def _set_learning_rate(self) -> None:
-        r = self.recipe
-        lr = r.lr * linear_end(self.progress, r.decay)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        set_rate(self.recipe.lr * linear_end(self.progress, self.recipe.decay), self.optimizer)
 
     def strip(self) -> UInt8[np.ndarray, "n h w 3"]:
         """The first pictures of the pool, as they are at the moment."""
         return to_uint8(self.pool[:16].expand(-1, 3, -1, -1))
 
     def state_dict(self) -> dict:
-        return {
-            "critic": self.critic.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state_dict(),
+        return states(self, "critic", "optimizer", "average") | {
             "steps": self.steps,
             "pool": self.pool,
             "positives": self.positives,
-            "rng": self.rng.get_state(),
             "past": None if self.past is None else self.past.state_dict(),
         }
 
     def load_state_dict(self, state: dict) -> None:
-        self.critic.load_state_dict(state["critic"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average.load_state_dict(state["average"])
-        self.steps = state["steps"]
+        networks = ("critic", "optimizer", "average")
+        load_states(self, {name: state[name] for name in networks})
+        self.steps, self.positives = state["steps"], state["positives"].cpu()
         self.pool.copy_(state["pool"])
-        self.positives = state["positives"].cpu()
-        self.rng.set_state(state["rng"].cpu())
         if self.past is not None:
             self.past.load_state_dict(state["past"])
 

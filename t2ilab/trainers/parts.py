@@ -49,6 +49,28 @@ def bare(module: nn.Module) -> nn.Module:
     return getattr(module, "module", module)
 
 
+def full(module: nn.Module) -> nn.Module:
+    """The wrapped network in float32 whatever the run's precision, as gradient penalties need it.
+
+    Several processes still share its gradients.
+    """
+    return getattr(module, "_forward_module", module)
+
+
+def states(trainer: object, *names: str) -> dict[str, dict]:
+    """name -> `state_dict()` of these networks and optimisers of a trainer.
+
+    Its `torch.Generator`s are saved by `fit`, once, and have no place here.
+    """
+    return {name: bare(getattr(trainer, name)).state_dict() for name in names}
+
+
+def load_states(trainer: object, state: dict[str, dict]) -> None:
+    """Give a trainer back what `states` took."""
+    for name, one in state.items():
+        bare(getattr(trainer, name)).load_state_dict(one)
+
+
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """average = decay · average + (1 - decay) · network; what is no float, and decay 0, is copied.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.models.reader import AttributeReader
-from t2ilab.trainers.parts import one_cycle
+from t2ilab.trainers.parts import load_states, one_cycle, pictures, set_rate, states
 
 
 class ReaderTrainer:
@@ -26,7 +26,7 @@ class ReaderTrainer:
     ):
         self.reader, self.lr, self.noise, self.progress = reader, lr, noise, 0.0
         self.optimizer = torch.optim.AdamW(reader.parameters(), lr=lr, weight_decay=1e-4)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)
 
     def setup(self, fabric) -> None:
         self.reader = self.reader.to(memory_format=torch.channels_last)
@@ -34,11 +34,10 @@ class ReaderTrainer:
         self.device = fabric.device
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * one_cycle(self.progress)
+        set_rate(self.lr * one_cycle(self.progress), self.optimizer)
         batch = {name: value.to(self.device) for name, value in batch.items()}
-        x = batch.pop("images").float().div(127.5).sub(1)
-        x = x + self.noise * torch.randn(x.shape, generator=self.generator).to(self.device)
+        x = pictures(batch.pop("images"), self.device)
+        x = x + self.noise * torch.randn(x.shape, generator=self.rng).to(self.device)
         logits = self.network(x.contiguous(memory_format=torch.channels_last))
         loss = sum(F.cross_entropy(logits[name].float(), batch[name]) for name in logits)
         self.optimizer.zero_grad()
@@ -47,16 +46,10 @@ class ReaderTrainer:
         return {"cross_entropy": loss.detach()}
 
     def state_dict(self) -> dict:
-        return {
-            "reader": self.reader.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
-        }
+        return states(self, "network", "optimizer")
 
     def load_state_dict(self, state: dict) -> None:
-        self.reader.load_state_dict(state["reader"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"].cpu())
+        load_states(self, state)
 
 
 class ReaderBatches:

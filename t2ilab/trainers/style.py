@@ -18,7 +18,7 @@ from torch import Tensor
 from t2ilab.errors import UsageError
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
-from t2ilab.trainers.parts import one_cycle
+from t2ilab.trainers.parts import load_states, one_cycle, set_rate, states
 
 
 def style_loss(z: Float[Tensor, "b z"], predicted: Float[Tensor, "b z"]) -> Float[Tensor, ""]:
@@ -86,37 +86,36 @@ class StyleTrainer:
 
     def setup(self, fabric) -> None:
         self.generator.eval().requires_grad_(False)  # frozen: the loss changes S, never G
-        self.G = fabric.setup_module(self.generator)
+        self.generator.to(fabric.device)
+        self.autocast = fabric.autocast  # G has nothing to learn, so it is not set up
         self.S, self.optimizer = fabric.setup(self.style, self.optimizer)
         self.device = fabric.device
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * one_cycle(self.progress)
+        set_rate(self.lr * one_cycle(self.progress), self.optimizer)
         z, phi = batch["z"].to(self.device), batch["phi"].to(self.device)
         with torch.no_grad():  # no gradient has to go through this picture
-            x = brought_to(self.G(z, phi).float(), self.style.size)
+            x = self._drawn(z, phi)
         found = self.S(roughened(x, self.noise, self.rng)).float()
         losses = {"style": style_loss(z, found)}
         if self.redraw:  # through the frozen G to S
-            again = brought_to(self.G(found, phi).float(), self.style.size)
-            losses["redraw"] = (x - again).square().mean()
+            losses["redraw"] = (x - self._drawn(found, phi)).square().mean()
         self.optimizer.zero_grad()
         (losses["style"] + self.redraw * losses.get("redraw", 0.0)).backward()
         self.optimizer.step()
         return {name: loss.detach() for name, loss in losses.items()}
 
+    def _drawn(self, z: Tensor, phi: Tensor) -> Float[Tensor, "b 3 size size"]:
+        """G's picture, as S sees it."""
+        with self.autocast():
+            picture = self.generator(z, phi)
+        return brought_to(picture.float(), self.style.size)
+
     def state_dict(self) -> dict:
-        return {
-            "style": self.style.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.get_state(),
-        }
+        return states(self, "S", "optimizer")
 
     def load_state_dict(self, state: dict) -> None:
-        self.style.load_state_dict(state["style"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.rng.set_state(state["rng"].cpu())
+        load_states(self, state)
 
 
 class StyleBatches:

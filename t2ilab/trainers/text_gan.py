@@ -1,4 +1,4 @@
-"""GAN, GAN-CLS, GAN-INT, GAN-INT-CLS: text-to-image training of Reed et al. 2016, Algorithm 1.
+"""Text GAN, GAN-CLS, GAN-INT, GAN-INT-CLS: text-to-image training of Reed et al. 2016, Algorithm 1.
 
 Two switches make the four systems. `cls` shows the discriminator real pictures with captions that
 do not fit them; `interpolate` asks the generator to please it on points between two captions too.
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.losses import adversarial as loss
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.trainers.parts import follow, linear_end
+from t2ilab.trainers.parts import follow, linear_end, load_states, pictures, set_rate, states
 
 SYSTEMS = {
-    "gan": dict(cls=False, interpolate=False),
+    "text_gan": dict(cls=False, interpolate=False),
     "gan_cls": dict(cls=True, interpolate=False),
     "gan_int": dict(cls=False, interpolate=True),
     "gan_int_cls": dict(cls=True, interpolate=True),
@@ -96,9 +96,9 @@ class TextGAN:
         self.opt_D = torch.optim.Adam(
             discriminator.parameters(), recipe.lr_d, recipe.betas, fused=True
         )
-        self.noise = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)
         self.shown = torch.zeros(0, generator.text) if shown is None else shown
-        self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.noise)
+        self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.rng)
         self.progress, self.device, self.z = 0.0, torch.device("cpu"), generator.z
 
     def setup(self, fabric) -> None:
@@ -109,20 +109,18 @@ class TextGAN:
         self.device = fabric.device
 
     def draw_noise(self, n: int) -> Float[Tensor, "n z"]:
-        return torch.randn(n, self.z, generator=self.noise).to(self.device)
+        return torch.randn(n, self.z, generator=self.rng).to(self.device)
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update. `batch`: images uint8 [b, 3, h, w], phi [b, text], phi_wrong [b, k, text]."""
         self._set_learning_rates()
-        batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
-        x, phi = batch["images"].float().div(127.5).sub(1), batch["phi"]
-        x = x.contiguous(memory_format=torch.channels_last)
+        x, phi, phi_wrong = self._on_device(batch)
         phi_all = self._with_interpolated(phi)
         z = self.draw_noise(len(phi_all))
         fakes = self.G(z, phi_all)  # drawn once, used by D and by G
 
         # D: real pairs are true, wrong and fake ones are not. detach(): G is not to learn here.
-        pairs = torch.cat([phi[:, None], batch["phi_wrong"]], 1) if self.cls else phi[:, None]
+        pairs = torch.cat([phi[:, None], phi_wrong], 1) if self.cls else phi[:, None]
         s_x = self.D(x, pairs)  # [b, 1 + wrong]
         s_f = self.D(fakes[: len(x)].detach(), phi)
         loss_d = self._discriminator_loss(s_x[:, 0], s_x[:, 1:], s_f)
@@ -146,8 +144,14 @@ class TextGAN:
         loss_g.backward()
         self.opt_G.step()
         self.D.requires_grad_(True)
-        follow(self.average, _bare(self.G), self.recipe.average)
+        follow(self.average, self.G, self.recipe.average)
         return {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
+
+    def _on_device(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures in [-1, 1], their captions' vectors, and those of captions that do not fit."""
+        x = pictures(batch["images"], self.device).contiguous(memory_format=torch.channels_last)
+        phi, wrong = (batch[k].to(self.device, non_blocking=True) for k in ("phi", "phi_wrong"))
+        return x, phi, wrong
 
     def _discriminator_loss(self, s_r, s_w, s_f) -> Tensor:
         hinge = self.recipe.hinge
@@ -164,11 +168,9 @@ class TextGAN:
         return torch.cat([phi, beta * phi[:count] + (1 - beta) * others[:count]])
 
     def _set_learning_rates(self) -> None:
-        r = self.recipe
-        left = linear_end(self.progress, r.decay)
-        for optimizer, lr in ((self.opt_G, r.lr_g), (self.opt_D, r.lr_d)):
-            for group in optimizer.param_groups:
-                group["lr"] = lr * left
+        left = linear_end(self.progress, self.recipe.decay)
+        set_rate(left * self.recipe.lr_g, self.opt_G)
+        set_rate(left * self.recipe.lr_d, self.opt_D)
 
     @torch.inference_mode()
     def sample(
@@ -182,24 +184,7 @@ class TextGAN:
         return to_uint8(self.sample(self.shown, self.shown_z))
 
     def state_dict(self) -> dict:
-        return {
-            "G": _bare(self.G).state_dict(),
-            "D": _bare(self.D).state_dict(),
-            "average": self.average.state_dict(),
-            "opt_G": self.opt_G.state_dict(),
-            "opt_D": self.opt_D.state_dict(),
-            "noise": self.noise.get_state(),
-        }
+        return states(self, "G", "D", "average", "opt_G", "opt_D")
 
     def load_state_dict(self, state: dict) -> None:
-        _bare(self.G).load_state_dict(state["G"])
-        _bare(self.D).load_state_dict(state["D"])
-        self.average.load_state_dict(state["average"])
-        self.opt_G.load_state_dict(state["opt_G"])
-        self.opt_D.load_state_dict(state["opt_D"])
-        self.noise.set_state(state["noise"].cpu())
-
-
-def _bare(module: nn.Module) -> nn.Module:
-    """The network itself, whatever it was wrapped in for precision or several processes."""
-    return getattr(module, "module", module)
+        load_states(self, state)

@@ -2,10 +2,8 @@
 
 import errno
 import io
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,13 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from t2ilab.fit.lock import Lock
 from tiny_trainer import Tiny, TinyBatches, digest
 
 from t2ilab import durable
 from t2ilab.errors import DataError, TrainingError, UsageError
 from t2ilab.fit import fit, strips
-from t2ilab.fit import lock as lock_module
 
 PLAIN = {"device": "cpu", "precision": "32-true", "show": False}
 SCRIPT = Path(__file__).with_name("tiny_trainer.py")
@@ -199,46 +195,35 @@ def test_resume_in_an_empty_folder_begins(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_locks_of_the_dead_are_no_obstacle_and_those_of_the_living_are(tmp_path):
-    (tmp_path / "lock").write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-    first, second = Lock(tmp_path), Lock(tmp_path)
-    first.acquire()
+def test_one_run_a_folder_and_a_lock_file_left_behind_is_no_obstacle(tmp_path):
+    (tmp_path / "lock").write_text("of a dead run")
+    first, second = (Folder(tmp_path, resume=True) for _ in range(2))
+    first.claim()
     with pytest.raises(TrainingError, match=f"another run .*process {os.getpid()} on"):
-        second.acquire()
+        second.claim()
     first.release()
     assert files(tmp_path) == []
-    second.acquire()
+    second.claim()
     second.release()
     second.release()
 
 
-@pytest.mark.parametrize(
-    ("owner", "alive"),
-    [
-        ({"pid": os.getpid(), "host": socket.gethostname()}, True),
-        (
-            {"pid": 2**22 + 1, "host": socket.gethostname()},
-            False,
-        ),  # beyond the largest process number
-        ({"pid": 1, "host": "another-machine"}, True),
-        ({}, False),
-    ],
-)
-def test_file_systems_without_locks_go_by_the_process_number(tmp_path, monkeypatch, owner, alive):
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS])
+def test_file_systems_without_locks(tmp_path, monkeypatch, number):
     fcntl = pytest.importorskip("fcntl")
 
     def refuse(*_):
-        raise OSError(errno.ENOTSUP, "not supported")
+        raise OSError(number, "not supported")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    (tmp_path / lock_module.NAME).write_text(json.dumps(owner) if owner else "")
-    if alive:
-        with pytest.raises(TrainingError, match="another run"):
-            Lock(tmp_path).acquire()
-    else:
-        lock = Lock(tmp_path)
-        lock.acquire()
-        lock.release()
+    first, second = (Folder(tmp_path, resume=True) for _ in range(2))
+    first.claim()
+    with pytest.raises(TrainingError, match="another run"):
+        second.claim()
+    first.release()
+    second.claim()
+    second.release()
+    assert files(tmp_path) == []
 
 
 class FullDisk(io.BufferedWriter):

@@ -18,10 +18,6 @@ from PIL import Image
 from t2ilab import runs
 from t2ilab.cli import main
 from t2ilab.commands import listing, notebooks, pictures
-from t2ilab.commands import train as train_module
-from t2ilab.commands.terminal import Signals
-from t2ilab.errors import T2ILabError, TrainingError
-from t2ilab.files import write_json
 from t2ilab.runs import notebook as notebooks_module
 from t2ilab.systems import weights
 
@@ -61,7 +57,7 @@ def encoder(tmp_path_factory):
     import torch
 
     from t2ilab.data import paperworld
-    from t2ilab.recipes import save_encoder
+    from t2ilab.systems.encoders import TrainedEncoder
     from t2ilab.text.encoders import MeanVectorEncoder
     from t2ilab.text.tokens import Vocabulary
 
@@ -70,18 +66,18 @@ def encoder(tmp_path_factory):
     words = Vocabulary.of(caption for captions in said for caption in captions)
     made = MeanVectorEncoder(words, text=16, word=8)
     about = {"command": "none", "data": "none", "seconds": 0, "measured": {}}
-    return save_encoder(made, tmp_path_factory.mktemp("encoder"), "encoder-tiny", **about)
+    return TrainedEncoder(made).save(tmp_path_factory.mktemp("encoder"), "encoder-tiny", **about)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, encoder):
     """What `t2ilab train` did, and its folder."""
-    from t2ilab import recipes as training
+    from t2ilab.recipes import text_gan
 
     out = tmp_path_factory.mktemp("trained") / "run"
     words = ("train", "gan_int_cls", *SMOKE, "--steps", 3, "--encoder", encoder, "--out", out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.gans, "measure", lambda *_, **__: {"consistency_all": 0.25})
+        patch.setattr(text_gan, "measure", lambda *_, **__: {"consistency_all": 0.25})
         done = call(*words)
     assert done.exit_code == 0, done.output
     return done, out
@@ -90,9 +86,9 @@ def trained(tmp_path_factory, encoder):
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Measuring what a few steps taught takes longer than the steps."""
-    from t2ilab import recipes as training
+    from t2ilab.recipes import text_gan
 
-    monkeypatch.setattr(training.gans, "measure", lambda *_, **__: {})
+    monkeypatch.setattr(text_gan, "measure", lambda *_, **__: {})
 
 
 # --- help, names, statuses
@@ -107,14 +103,21 @@ def test_help_shows_an_example(command):
     assert " ".join(["  t2ilab", *command]) in done.stdout.split("Example")[-1]
 
 
-def test_help_names_what_there_is():
-    from t2ilab.data import paperworld, public
-    from t2ilab.recipes.text_gan import PLANS as PROFILES
-    from t2ilab.recipes.text_gan import RECIPES
-    from t2ilab.trainers.text_gan import SYSTEMS
+def test_help_names_every_system_and_the_options_of_each():
+    from dataclasses import fields
 
-    words = set(re.findall(r"\w+", call("train", "--help").stdout))
-    assert words >= {*SYSTEMS, *paperworld.WORLDS, *public.DATASETS, *PROFILES, *RECIPES}
+    from t2ilab.catalogue import CATALOGUE, recipe
+
+    said = call("train", "--help").stdout
+    for name, entry in CATALOGUE.items():
+        assert re.search(rf"\n  {name} +{re.escape(entry.about[:30])}", said)
+        help_of = " ".join(call("train", name, "--help").stdout.split())
+        for field in fields(recipe(name).Options):
+            if field.name == "system" or not field.metadata["shown"]:
+                continue
+            assert f"--{field.name.replace('_', '-')} " in help_of
+            for choice in field.metadata["choices"] or ():
+                assert choice in help_of, (name, field.name, choice)
 
 
 def test_help_is_quick():
@@ -133,14 +136,14 @@ def test_help_is_quick():
         (["trian"], "train", "sample"),
         (["train", "gan_int_clss"], "gan_int_cls", "reader"),
         (["train", "encodr"], "encoder", "gan_cls"),
-        (["train", "gan", "--world", "bird"], "birds", "scenes"),
-        (["train", "gan", "--data", "flicker8k", "--root", "."], "flickr8k", "coco"),
-        (["train", "gan", "--profile", "laptpo"], "laptop", "smoke"),
-        (["train", "gan", "--recipe", "papr"], "paper", "stable"),
-        (["train", "gan", "--device", "gpu"], "cpu", "cuda"),
+        (["train", "text_gan", "--world", "bird"], "birds", "scenes"),
+        (["train", "text_gan", "--data", "flicker8k", "--root", "."], "flickr8k", "coco"),
+        (["train", "text_gan", "--profile", "laptpo"], "laptop", "smoke"),
+        (["train", "text_gan", "--recipe", "papr"], "paper", "stable"),
+        (["train", "text_gan", "--device", "gpu"], "cpu", "cuda"),
         (["sample", "gan_clss", CAPTION, "-o", "x.png"], "gan_cls", "gan_int"),
-        (["sample", "gan", CAPTION, "--world", "brids", "-o", "x.png"], "birds", "phrases"),
-        (["evaluate", "gan", "--world", "flower"], "flowers", "birds"),
+        (["sample", "text_gan", CAPTION, "--world", "brids", "-o", "x.png"], "birds", "phrases"),
+        (["evaluate", "text_gan", "--world", "flower"], "flowers", "birds"),
         (["run", TINY, "-p", "RAET=1"], "RATE", "SEED"),
         (["run", TINY, "--profile", "smok"], "smoke", "gpu"),
         (["run", TINY, "-p", "DEVICE=cud"], "cuda", "mps"),
@@ -162,15 +165,15 @@ def test_an_unknown_name_gets_the_nearest_one_and_the_list(words, nearest, liste
         (["sweep", TINY], "Missing option '-p'"),
         (["sweep", TINY, "-p", "SEED=1,2", "--partition", "gpu"], "add --slurm"),
         (["train"], "say which system to train"),
-        (["train", "gan", "--size", "48"], "drawn at 32, 64, 128 pixels, not 48"),
-        (["train", "gan", "--steps", "many"], "'many' is not a valid integer"),
-        (["train", "gan", "--minutes", "nan"], "finite"),
-        (["train", "gan", "--steps", "0"], "0 is not in the range"),
-        (["train", "encoder", "--width", "8"], "--width is no option of 'train encoder'"),
-        (["train", "reader", "--data", "coco"], "--data is no option of 'train reader'"),
-        (["train", "gan", "--world", "birds", "--data", "coco"], "either --world or --data"),
-        (["train", "gan", "--data", "coco"], "say which with --root FOLDER"),
-        (["train", "gan", "--encoder", "no/such.safetensors"], "no/such.safetensors"),
+        (["train", "text_gan", "--size", "48"], "drawn at 32, 64, 128 pixels, not 48"),
+        (["train", "text_gan", "--steps", "many"], "'many' is not a valid integer"),
+        (["train", "text_gan", "--minutes", "nan"], "finite"),
+        (["train", "text_gan", "--steps", "0"], "--steps 0: give a finite number from 1"),
+        (["train", "encoder", "--width", "8"], "No such option"),
+        (["train", "reader", "--data", "coco"], "No such option"),
+        (["train", "text_gan", "--world", "birds", "--data", "coco"], "either --world or --data"),
+        (["train", "text_gan", "--data", "coco"], "say which with --root FOLDER"),
+        (["train", "text_gan", "--encoder", "no/such.safetensors"], "no/such.safetensors"),
     ],
 )
 def test_wrong_use_is_said_in_words(words, expected, monkeypatch, tmp_path):
@@ -235,7 +238,7 @@ def test_a_resume_needs_only_the_folder(encoder, tmp_path, unmeasured):
     assert first.exit_code == 0, first.output
     assert "began with --seed 0, not 5" in refused("train", "--resume", out, "--seed", 5)
     assert "--width 4, not 8" in refused("train", "gan_cls", "--resume", out, "--width", 8)
-    assert "the system gan_cls, not gan" in refused("train", "gan", "--resume", out)
+    assert "the system gan_cls, not text_gan" in refused("train", "text_gan", "--resume", out)
     assert "leave out --out" in refused("train", "--resume", out, "--out", tmp_path)
     done = call("train", "--resume", out, "--steps", 4)
     assert done.exit_code == 0 and "4 steps" in done.stderr, done.output
@@ -250,36 +253,9 @@ def test_a_resume_needs_only_the_folder(encoder, tmp_path, unmeasured):
     assert "there is no folder" in refused("train", "--resume", tmp_path / "nowhere")
 
 
-def test_encoder_and_reader_get_what_they_take(monkeypatch, tmp_path):
-    from t2ilab import recipes as training
-
-    class Stop(T2ILabError):
-        pass
-
-    asked = {}
-
-    def note(kind):
-        def noted(*arguments, **options):
-            asked[kind] = (arguments, options)
-            raise Stop("enough")
-
-        return noted
-
-    monkeypatch.setattr(training, "train_reader", note("reader"))
-    monkeypatch.setattr(training, "train_encoder", note("encoder"))
-    smoke = ("--profile", "smoke")
-    refused("train", "reader", "--world", "scenes", *smoke, "--out", tmp_path, status=1)
-    arguments, options = asked["reader"]
-    assert arguments == ("scenes",) and options["profile"] == "smoke" and not options["resume"]
-    refused("train", "encoder", *smoke, "--steps", 2, "--seed", 3, status=1)
-    (data,), options = asked["encoder"]
-    assert (data.size, len(data), options["world"], options["seed"]) == (32, 256, "birds", 3)
-    assert Path(options["out"]).parent == Path(os.environ["T2ILAB_RUNS"]) / "train"
-
-
 def test_a_signal_ends_a_run_that_can_go_on(encoder, tmp_path, unmeasured):
     out, errors = tmp_path / "run", tmp_path / "errors"
-    command = [sys.executable, "-m", "t2ilab", "train", "gan", *SMOKE, "--minutes", "5"]
+    command = [sys.executable, "-m", "t2ilab", "train", "text_gan", *SMOKE, "--minutes", "5"]
     command += ["--encoder", str(encoder), "--out", str(out)]
     with open(errors, "w") as stderr:
         run = subprocess.Popen(
@@ -298,36 +274,20 @@ def test_a_signal_ends_a_run_that_can_go_on(encoder, tmp_path, unmeasured):
     assert f"to go on: t2ilab train --resume {out}" in errors.read_text()
     assert "Traceback" not in errors.read_text()
     done = call("train", "--resume", out, "--steps", 1)
-    assert done.exit_code == 0 and done.stdout.endswith("gan-birds-32.safetensors\n"), done.output
+    assert done.exit_code == 0 and done.stdout.endswith("text_gan-birds-32.safetensors\n"), (
+        done.output
+    )
 
 
-@pytest.fixture
-def ignored_signals():
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def test_a_signal_before_there_is_anything_to_resume(monkeypatch, tmp_path):
+    from t2ilab.fit import Stopped
 
+    def stopped(*_):
+        raise Stopped("stopped while 'encoder' was trained", "SIGINT")
 
-def test_ctrl_c_and_sigterm_are_told_apart(ignored_signals):
-    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        with Signals() as signals:
-            assert signals.status() == 0
-            os.kill(os.getpid(), number)
-            assert signals.status() == signals.status() == status
-
-
-def test_a_signal_before_there_is_anything_to_resume(monkeypatch, tmp_path, ignored_signals):
-    from t2ilab import recipes as training
-
-    def stopped(*_, **__):
-        os.kill(os.getpid(), signal.SIGINT)
-        raise TrainingError("stopped while the caption encoder was trained")
-
-    monkeypatch.setattr(training, "train_text_gan", stopped)
-    said = refused("train", "gan", "--seed", 3, "--out", tmp_path / "run", status=130)
-    assert said.startswith("error: stopped while the caption encoder")
+    monkeypatch.setattr(text_gan, "build", stopped)
+    said = refused("train", "gan_cls", "--seed", 3, "--out", tmp_path / "run", status=130)
+    assert said.startswith("error: stopped while 'encoder'")
     assert "--seed 3 " in said and "--world birds " in said
     assert said.endswith(f" --resume {tmp_path / 'run'}\n")
 
@@ -394,18 +354,9 @@ def test_two_processes_train_one_model(photographs, encoder, tmp_path):
 
 def test_what_several_processes_cannot_do(photographs, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "takes one process" in refused("train", "reader", "--out", tmp_path / "run")
-    said = refused("train", "gan", "--data", "flickr8k", "--root", photographs, "--out", tmp_path)
-    assert "t2ilab train encoder --root DIR --data flickr8k --out E" in said
-
-
-def test_later_processes_write_elsewhere(monkeypatch, tmp_path):
-    (tmp_path / "encoder").mkdir()
-    (tmp_path / "encoder" / "a.json").write_text("{}")
-    monkeypatch.setenv("RANK", "1")
-    with train_module._folder_of_rank(tmp_path) as folder:
-        assert folder != tmp_path and (folder / "encoder" / "a.json").exists()
-    assert not folder.exists() and (tmp_path / "encoder" / "a.json").exists()
+    from_ = ("--data", "flickr8k", "--root", photographs, "--profile", "smoke")
+    said = refused("train", "gan_cls", *from_, "--out", tmp_path / "run")
+    assert "t2ilab train encoder" in said
 
 
 # --- sample
@@ -430,7 +381,7 @@ def test_a_sample_is_a_grid_that_the_seed_decides(trained, tmp_path):
     call(*draw(other, "--seed", 1, *from_))
     assert one.read_bytes() == two.read_bytes() != other.read_bytes()
     inside = np.asarray(opened(one))[:32, :32]
-    drawn = pictures._open("gan_int_cls", str(trained[1]), None, None)[0].draw(CAPTION, 1, 0)[0]
+    drawn = pictures._open("gan_int_cls", str(trained[1]), None, None).draw(CAPTION, 1, 0)[0]
     assert np.array_equal(inside, drawn)
 
 
@@ -470,12 +421,12 @@ def test_weights_that_do_not_fit_are_refused(trained, encoder, tmp_path):
     out = tmp_path / "a.png"
     from_ = ("--weights", trained[1])
     assert "are of gan_int_cls, not of gan_cls" in refused(*draw(out, *from_, system="gan_cls"))
-    assert "draw 32 pixels, not 64" in refused(*draw(out, *from_, "--size", 64))
+    assert "are for 32 pixels, not 64" in refused(*draw(out, *from_, "--size", 64))
     assert "1 to 1024" in refused(*draw(out, *from_, "-n", 1025))
-    assert "not of t2ilab.systems.text_to_image" in refused(
-        *draw(out, "--weights", encoder), status=1
-    )
-    assert "expected one" in refused(*draw(out, "--weights", tmp_path), status=1)
+    assert "of the world birds, not of scenes" in refused(*draw(out, *from_, "--world", "scenes"))
+    assert "not 'text_to_image'" in refused(*draw(out, "--weights", encoder), status=1)
+    assert "there is no file" in refused(*draw(out, "--weights", tmp_path / "nowhere.safetensors"))
+    assert "should hold one" in refused(*draw(out, "--weights", tmp_path), status=1)
     whole = trained[1] / "gan_int_cls-birds-32.safetensors"
     cut = tmp_path / whole.name
     cut.write_bytes(whole.read_bytes()[:-100])
@@ -486,16 +437,18 @@ def test_weights_that_do_not_fit_are_refused(trained, encoder, tmp_path):
 
 def test_bundled_weights_are_found_by_system_world_and_size(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    said = refused(*draw(tmp_path / "a.png"), status=1)
+    said = refused(*draw(tmp_path / "a.png"))
     assert "no weights of gan_int_cls on birds ship" in said and "t2ilab train gan_int_cls" in said
-    for name in ("gan-birds-32", "gan-birds-64", "gan-birds-128", "gan_cls-birds-128"):
-        (tmp_path / f"{name}.safetensors").touch()
-    assert pictures._bundled("gan", "birds", None) == "gan-birds-64"
-    assert pictures._bundled("gan", "birds", 128) == "gan-birds-128"
-    assert pictures._bundled("gan_cls", "birds", None) == "gan_cls-birds-128"
-    for suffix in ("safetensors", "json"):
-        source = trained[1] / f"gan_int_cls-birds-32.{suffix}"
-        (tmp_path / source.name).write_bytes(source.read_bytes())
+    loaded = weights.load(trained[1])
+    about = {k: v for k, v in loaded.about.items() if k not in ("tensors", "versions")}
+    for name, system, size in (("a", "text_gan", 32), ("b", "text_gan", 64), ("c", "gan_cls", 128),
+                               ("d", "text_gan", 128)):  # fmt: skip
+        own = about | {"system": system, "size": size}
+        weights.save(tmp_path, loaded.tensors, own, name=name)  # names do not matter
+    assert pictures._bundled("text_gan", "birds", None) == "b"
+    assert pictures._bundled("text_gan", "birds", 128) == "d"
+    assert pictures._bundled("gan_cls", "birds", None) == "c"
+    weights.save(tmp_path, loaded.tensors, about, name="e")
     assert call(*draw(tmp_path / "a.png")).exit_code == 0
 
 
@@ -511,15 +464,11 @@ def test_a_grid_keeps_every_picture_in_order():
 
 @pytest.fixture
 def measured(monkeypatch):
-    from t2ilab.metrics import evaluate
-    from t2ilab.systems import text_to_image
-
-    def found(system, world, reader, *, n):
+    def found(system, options, n):
         print("working")
-        return {"consistency_all": 0.5, "fid": float("nan"), "n": n, "world_was": world.name}
+        return {"consistency_all": 0.5, "fid": float("nan"), "n": n, "world_was": options.world}
 
-    monkeypatch.setattr(evaluate, "evaluate", found)
-    monkeypatch.setattr(text_to_image, "load_reader", lambda world: None)
+    monkeypatch.setattr(text_gan, "measure", found)
 
 
 def test_an_evaluation_is_clean_json(measured, trained):
@@ -528,15 +477,19 @@ def test_an_evaluation_is_clean_json(measured, trained):
     assert done.exit_code == 0 and done.stderr == "working\n"
     assert found["weights"] == "gan_int_cls-birds-32" and found["size"] == 32
     assert (found["fid"], found["n"], found["world_was"]) == (None, 60, "birds")
-    text = call("evaluate", "gan_int_cls", "--weights", trained[1], "--world", "scenes").stdout
-    assert "consistency_all  0.5\n" in text and "world_was        scenes\n" in text
+    text = call("evaluate", "gan_int_cls", "--weights", trained[1]).stdout
+    assert "consistency_all  0.5\n" in text and "world_was        birds\n" in text
+    assert "write NAME=VALUE" in refused("evaluate", "gan_int_cls", "-p", "width")
+    assert "no option of 'train gan_int_cls'" in refused("evaluate", "gan_int_cls", "-p", "x=1")
+    assert "20000" in refused("evaluate", "gan_int_cls", "-n", 10**8)
 
 
 def test_weights_of_a_public_data_set_have_no_world(measured, trained, tmp_path):
-    for suffix in ("safetensors", "json"):
-        source = trained[1] / f"gan_int_cls-birds-32.{suffix}"
-        (tmp_path / f"gan_int_cls-coco-32.{suffix}").write_bytes(source.read_bytes())
+    loaded = weights.load(trained[1])
+    about = {k: v for k, v in loaded.about.items() if k not in ("tensors", "versions")}
+    weights.save(tmp_path, loaded.tensors, about | {"world": ""}, name="gan_int_cls-coco-32")
     assert "do not say of which world" in refused("evaluate", "gan_int_cls", "--weights", tmp_path)
+    assert call("evaluate", "gan_int_cls", "--weights", tmp_path, "--world", "birds").exit_code == 0
 
 
 # --- notebooks
@@ -564,14 +517,17 @@ def test_the_list_tells_what_there_is(tmp_path, monkeypatch, trained):
 
 
 def test_headline_results_come_from_the_json_beside(tmp_path):
-    path = tmp_path / "a.safetensors"
-    path.write_bytes(bytes(1_500_000))
-    write_json(path.with_suffix(".json"), {"measured": {"fid": 12.345, "consistency_all": 0.93}})
-    assert listing._weights(path) == ("a", "1.5 MB; consistency_all 0.93, fid 12.3")
-    write_json(path.with_suffix(".json"), {"measured": {"wing_32": 0.999, "beak_32": 0.991}})
-    assert listing._weights(path) == ("a", "1.5 MB; lowest of 2: beak_32 0.991")
+    import torch
+
+    about = {"kind": "tiny", "arguments": {}, "command": "x", "data": "x", "seconds": 1}
+    told = {"wing": 0.99, "beak": 0.97, "fid": 12.345}
+    one = about | {"measured": told, "headline": ["fid", "gone"]}
+    path = weights.save(tmp_path, {"x": torch.ones(2)}, one, name="a")
+    assert listing._weights(path) == ("a", "0.0 MB; fid 12.3")
+    path = weights.save(tmp_path, {"x": torch.ones(2)}, about | {"measured": told}, name="a")
+    assert listing._weights(path) == ("a", "0.0 MB; lowest of 3: beak 0.97")
     path.with_suffix(".json").unlink()
-    assert listing._weights(path) == ("a", "1.5 MB")
+    assert listing._weights(path) == ("a", "0.0 MB")
 
 
 def test_a_notebook_is_run_and_its_runs_are_tabled(tmp_path):

@@ -10,13 +10,8 @@ from torch import nn
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import DataError, UsageError, WeightsError
-from t2ilab.recipes.encoder import (
-    WIDTHS,
-    classifier_features,
-    load_classifier,
-    train_encoder,
-    train_matcher,
-)
+from t2ilab.recipes import train
+from t2ilab.recipes.encoder import WIDTHS, classifier_features, load_classifier
 from t2ilab.systems.encoders import load_encoder, load_matcher
 from t2ilab.text.encoders import ENCODERS
 
@@ -51,32 +46,29 @@ def coloured(n=6, size=8):
     ],
 )
 def test_every_kind_is_trained_measured_and_saved_under_its_name(birds, tmp_path, kind, name):
-    trained = train_encoder(birds, kind=kind, world="birds", out=str(tmp_path / "run"), **QUICK)
-    assert type(trained.system) is ENCODERS[kind] and trained.system.text == 64
+    trained = train(
+        "encoder", captioned=birds, kind=kind, world="birds", out=tmp_path / "run", **QUICK
+    )
+    encoder = trained.system.encoder
+    assert type(encoder) is ENCODERS[kind] and encoder.text == 64
     assert trained.path.stem == name
     about = json.loads(trained.path.with_suffix(".json").read_text())
-    assert about["objective"] == "cross_entropy" and about["matcher"]["features"] == 256
+    assert about["more"]["objective"] == "cross_entropy"
+    assert about["arguments"]["matcher"]["features"] == 256
     measured = about["measured"]
-    assert set(measured) == {
-        "matching_loss",
-        "top1_unseen",
-        "map50_unseen",
-        "binding_unseen",
-        "binding_after",
-    }
+    assert set(measured) == {"top1_unseen", "map50_unseen", "binding_unseen", "binding_after"}
     assert kind != "mean" or measured["binding_unseen"] == 0.5
     assert type(load_encoder(trained.path)) is type(load_matcher(trained.path).encoder)
 
 
 def test_a_matcher_trained_by_the_structured_loss_scores_by_inner_product(birds, tmp_path):
-    trained = train_matcher(
-        birds, kind="mean", world="birds", objective="sje", out=str(tmp_path / "run"), **QUICK
-    )
-    assert trained.system.arguments == {"features": 256, "cosine": False}
+    how = {"kind": "mean", "world": "birds", "objective": "sje"}
+    trained = train("encoder", captioned=birds, **how, out=tmp_path / "run", **QUICK)
+    assert trained.system.matcher.arguments == {"features": 256, "cosine": False}
     again = load_matcher(tmp_path / "run")
-    assert again.log_scale is None and again.arguments == trained.system.arguments
+    assert again.log_scale is None and again.arguments == trained.system.matcher.arguments
     about = json.loads(trained.path.with_suffix(".json").read_text())
-    assert about["objective"] == "sje" and trained.path.stem == "encoder_mean_sje-birds"
+    assert about["more"]["objective"] == "sje" and trained.path.stem == "encoder_mean_sje-birds"
 
 
 def test_widths_of_the_paper_are_kept_for_the_gpu():
@@ -86,15 +78,15 @@ def test_widths_of_the_paper_are_kept_for_the_gpu():
 
 def test_features_of_one_s_own_are_used(birds):
     own = torch.rand(256, 7)
-    trained = train_matcher(birds, kind="mean", world="birds", features=own, **QUICK)
-    assert trained.system.head.weight.shape == (64, 7) and trained.path is None
+    trained = train("encoder", captioned=birds, kind="mean", features=own, **QUICK)
+    assert trained.system.matcher.head.weight.shape == (64, 7) and trained.path is None
     with pytest.raises(UsageError, match="features of 255 pictures for the 256 of birds/train/32"):
-        train_encoder(birds, kind="mean", features=own[1:], **QUICK)
+        train("encoder", captioned=birds, kind="mean", features=own[1:], **QUICK)
 
 
 def test_an_unknown_kind_is_refused(birds):
     with pytest.raises(UsageError, match="unknown caption encoder 'lstn': did you mean 'lstm'"):
-        train_encoder(birds, kind="lstn", **QUICK)
+        train("encoder", captioned=birds, kind="lstn", **QUICK)
 
 
 # Features of a classifier

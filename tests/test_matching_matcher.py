@@ -2,7 +2,6 @@
 
 import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,16 +10,16 @@ import torch.nn.functional as F
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import CaptionError, UsageError, WeightsError
+from t2ilab.fit.machine import make_fabric
 from t2ilab.losses.matching import OBJECTIVES
-from t2ilab.recipes import save_encoder
 from t2ilab.systems import weights
-from t2ilab.systems.encoders import load_encoder, load_matcher
+from t2ilab.systems.encoders import TrainedEncoder, load_encoder, load_matcher
 from t2ilab.text.encoders import CharCNNRNNEncoder, GRUEncoder, MeanVectorEncoder
 from t2ilab.text.matcher import Matcher
 from t2ilab.text.tokens import Vocabulary
 from t2ilab.trainers.caption_encoder import CaptionBatches, CaptionEncoderTrainer
 
-CPU = SimpleNamespace(device=torch.device("cpu"))
+CPU = make_fabric(device="cpu", precision="32-true")
 ABOUT = {"command": "none", "data": "none", "seconds": 0.0, "measured": {}}
 SAID = ["a red bird", "a blue bird", "red", "a red bird"]
 
@@ -128,7 +127,7 @@ def test_an_unknown_objective_is_refused():
 @pytest.mark.parametrize("cosine", [True, False])
 def test_a_matcher_is_kept_in_the_file_of_its_encoder(tmp_path, cosine):
     matcher = make(cosine=cosine)
-    path = save_encoder(matcher.encoder, tmp_path, "encoder-tiny", matcher=matcher, **ABOUT)
+    path = TrainedEncoder(matcher.encoder, matcher).save(tmp_path, "encoder-tiny", **ABOUT)
     again = load_matcher(path)
     assert not again.training and again.arguments == matcher.arguments
     for name, value in matcher.state_dict().items():
@@ -139,7 +138,7 @@ def test_a_matcher_is_kept_in_the_file_of_its_encoder(tmp_path, cosine):
 
 
 def test_an_encoder_saved_alone_has_no_matcher(tmp_path):
-    path = save_encoder(make().encoder, tmp_path, "encoder-tiny", **ABOUT)
+    path = TrainedEncoder(make().encoder).save(tmp_path, "encoder-tiny", **ABOUT)
     assert load_encoder(path).text == 8
     with pytest.raises(WeightsError, match="'encoder-tiny'.*without the head for pictures"):
         load_matcher(path)
@@ -147,9 +146,9 @@ def test_an_encoder_saved_alone_has_no_matcher(tmp_path):
 
 def test_a_file_that_lost_a_part_of_its_matcher_is_refused(tmp_path):
     matcher = make()
-    path = save_encoder(matcher.encoder, tmp_path, "encoder-tiny", matcher=matcher, **ABOUT)
+    path = TrainedEncoder(matcher.encoder, matcher).save(tmp_path, "encoder-tiny", **ABOUT)
     loaded = weights.load(path)
-    about = {k: v for k, v in loaded.about.items() if k not in ("sha256", "bytes", "versions")}
+    about = {k: v for k, v in loaded.about.items() if k not in ("tensors", "versions")}
     fewer = {k: v for k, v in loaded.tensors.items() if k != "matcher.head.bias"}
     weights.save(tmp_path, fewer, about, name="encoder-tiny")
     with pytest.raises(WeightsError, match="missing head.bias"):
@@ -161,7 +160,7 @@ def test_the_bundled_encoder_of_birds_computes_what_it_always_did():
     encoder = load_encoder("encoder-birds")
     assert type(encoder) is GRUEncoder and encoder.text == 256
     about = json.loads((weights.FOLDER / "encoder-birds.json").read_text())
-    assert about["architecture"]["arguments"]["kind"] == "gru"
+    assert about["arguments"]["encoder"]["kind"] == "gru"
     phi = encoder.encode(["a blue bird with brown wings"])
     assert phi[0, :4].tolist() == pytest.approx(NOTED, abs=1e-5)
 

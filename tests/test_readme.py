@@ -8,6 +8,7 @@ import click
 import pytest
 
 from t2ilab.cli import main
+from t2ilab.errors import UsageError
 from t2ilab.paths import NOTEBOOKS, ROOT
 from t2ilab.runs import notebooks
 
@@ -36,8 +37,15 @@ def test_links_and_pictures_lead_to_files():
 @pytest.mark.parametrize("line", COMMANDS)
 def test_the_command_line_takes_every_command_shown(line):
     name, *given = shlex.split(line)
-    command = main.commands[name]
-    command.make_context(name, given, parent=click.Context(main))  # parses, and runs nothing
+    command, parent = main.commands[name], click.Context(main)
+    if isinstance(command, click.Group):  # its own commands are parsed, too
+        if given[0].startswith("-"):
+            with pytest.raises(UsageError, match="no folder .* to resume from"):
+                command.make_context(name, given, parent=parent)
+            return
+        name, *given = given
+        command = command.get_command(parent, name)
+    command.make_context(name, given, parent=parent)  # parses, and runs nothing
 
 
 def test_make_has_the_targets_named():

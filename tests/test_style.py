@@ -9,8 +9,10 @@ from t2ilab.errors import UsageError, WeightsError
 from t2ilab.fit import fit
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
-from t2ilab.recipes.style import save_style, train_style
-from t2ilab.systems.single import load_style
+from t2ilab.recipes import train
+from t2ilab.recipes.style import Options, measure
+from t2ilab.systems import weights
+from t2ilab.systems.single import TrainedStyle, load_style
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
@@ -170,88 +172,41 @@ def test_resume_gives_the_same_weights_as_no_break(tmp_path):
 def test_weights_come_back_and_are_refused_for_another_generator(tmp_path):
     system = TextToImage.load(make_system().save(tmp_path / "g", "toy", **ABOUT))
     style = StyleEncoder(size=32, z=6, width=4)
-    path = save_style(style, tmp_path / "s", "style-toy-32", system, **ABOUT)
+    of = {"name": "toy", "tensors": system.about["tensors"]}
+    path = TrainedStyle(style).save(tmp_path / "s", "style-toy", **ABOUT, more={"generator": of})
     x = torch.randn(2, 3, 32, 32)
     back = load_style(path, system)
     assert torch.allclose(back.style(x), style.style(x), atol=0.02)
     other = TextToImage.load(make_system(1).save(tmp_path / "h", "toy", **ABOUT))
     with pytest.raises(WeightsError, match="not this one"):
         load_style(path, other)
-    with pytest.raises(WeightsError, match="no style encoder"):
+    with pytest.raises(WeightsError, match="of kind 'text_to_image', not 'style_encoder'"):
         load_style(tmp_path / "g", system)
 
 
-def test_training_by_name_saves_what_it_measured(tmp_path):
+def test_training_by_name_saves_what_it_measured_and_is_measured_again(tmp_path):
     system = TextToImage.load(make_system().save(tmp_path / "g", "toy", **ABOUT))
-    trained = train_style(
-        world="birds",
-        generator=system,
-        profile="smoke",
-        steps=3,
-        device="cpu",
-        out=str(tmp_path / "s"),
-        show=False,
-        command="t2ilab train style",
-    )
+    how = {"profile": "smoke", "steps": 3, "device": "cpu", "show": False}
+    trained = train("style", generator=system, out=tmp_path / "s", **how)
     assert trained.path.name == "style-birds-32.safetensors"
-    loaded = load_style(trained.path, system)
-    assert loaded.z == 6
-    from t2ilab.systems import weights
-
+    assert load_style(trained.path, system).z == 6
     about = weights.load(trained.path).about
-    assert about["generator"]["sha256"] == system.about["sha256"]
-    assert {"loss", "auc_setting", "auc_side", "transfer_content", "transfer_style"} <= set(
-        about["measured"]
-    )
+    assert about["more"]["generator"] == {"name": "toy", "tensors": system.about["tensors"]}
+    wanted = {"loss", "auc_setting", "auc_side", "transfer_content", "transfer_style"}
+    assert wanted <= set(about["measured"])
     assert all(math.isfinite(value) for value in about["measured"].values())
+    again = TrainedStyle.load(trained.path)
+    options = Options(system="style", generator=system, profile="smoke")
+    found = measure(again, options)
+    assert set(found) == set(about["measured"])
+    assert found["loss"] == pytest.approx(about["measured"]["loss"], abs=0.01)
+    other = Options(system="style", generator="gan_int_cls-birds-64", profile="smoke")
+    with pytest.raises(WeightsError, match="not this one"):
+        measure(again, other)
 
 
 def test_a_data_set_needs_a_generator_named(tmp_path):
     with pytest.raises(UsageError, match="--generator"):
-        train_style(data="flickr8k", root=str(tmp_path), show=False)
+        train("style", data="flickr8k", root=str(tmp_path), show=False)
     with pytest.raises(UsageError, match="profile"):
-        train_style(world="birds", profile="huge", show=False)
-
-
-def test_the_command_line_asks_for_the_same(tmp_path, monkeypatch):
-    from click.testing import CliRunner
-
-    from t2ilab import recipes as training
-    from t2ilab.commands.train import train
-    from t2ilab.errors import TrainingError
-
-    asked = []
-
-    def note(**options):
-        asked.append(options)
-        raise TrainingError("stopped here")
-
-    monkeypatch.setattr(training, "train_style", note)
-    words = [
-        "style",
-        "--generator",
-        "gan_int_cls-birds-64",
-        "--profile",
-        "smoke",
-        "--steps",
-        "7",
-        "--out",
-        str(tmp_path / "s"),
-    ]
-    result = CliRunner().invoke(train, words)
-    assert isinstance(result.exception, TrainingError), result.output
-    assert len(asked) == 1
-    wanted = {
-        "world": "birds",
-        "generator": "gan_int_cls-birds-64",
-        "profile": "smoke",
-        "steps": 7,
-        "seed": 0,
-        "device": "auto",
-        "resume": False,
-        "out": str(tmp_path / "s"),
-    }
-    assert wanted.items() <= asked[0].items()
-    assert asked[0]["command"].startswith("t2ilab train style ")
-    result = CliRunner().invoke(train, ["style", "--width", "8", "--out", str(tmp_path / "t")])
-    assert isinstance(result.exception, UsageError) and "--generator" in str(result.exception)
+        train("style", world="birds", profile="huge", show=False)

@@ -1,15 +1,13 @@
 """A trained system as one thing: drawing, saving, and weights that are refused."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
 from t2ilab.errors import CaptionError, UsageError, WeightsError
 from t2ilab.models.reed import Generator
-from t2ilab.recipes import save_encoder
-from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems import weights
+from t2ilab.systems.encoders import TrainedEncoder, load_encoder
 from t2ilab.systems.single import load_reader
 from t2ilab.systems.system import MOST
 from t2ilab.systems.text_to_image import TextToImage
@@ -131,11 +129,11 @@ def test_the_folder_of_a_run_will_do(system, saved):
 
 def test_a_folder_without_weights_or_with_two_is_refused(system, saved):
     system.save(saved.parent, "second", **ABOUT)
-    with pytest.raises(WeightsError, match="holds 2 weight files.*expected one"):
+    with pytest.raises(WeightsError, match="should hold one .* file.*holds: second.*, tiny"):
         TextToImage.load(saved.parent)
     for path in saved.parent.glob("*.safetensors"):
         path.unlink()
-    with pytest.raises(WeightsError, match="holds 0 weight files.*folder of a finished"):
+    with pytest.raises(WeightsError, match="folder of a finished training does; it holds: none"):
         TextToImage.load(saved.parent)
 
 
@@ -154,26 +152,32 @@ def test_a_file_that_was_altered_is_refused(saved):
 
 
 def test_weights_of_another_generator_are_refused_and_named(saved):
-    beside = saved.with_suffix(".json")
-    about = json.loads(beside.read_text())
-    about["architecture"]["arguments"]["generator"]["width"] = 4
-    beside.write_text(json.dumps(about))
+    loaded = weights.load(saved)
+    about = {k: v for k, v in loaded.about.items() if k not in ("tensors", "versions")}
+    about["arguments"]["generator"]["width"] = 4
+    path = weights.save(saved.parent, loaded.tensors, about, name="other")
     with pytest.raises(WeightsError, match="another architecture.*generator.unfold.0.weight"):
-        TextToImage.load(saved)
+        TextToImage.load(path)
+    about["arguments"]["generator"]["width"] = 10**9  # nothing of that size is ever made
+    path = weights.save(saved.parent, loaded.tensors, about, name="huge")
+    with pytest.raises(WeightsError, match="another architecture|no text_to_image can be made"):
+        TextToImage.load(path)
+    about["arguments"]["generator"]["widht"] = 4
+    path = weights.save(saved.parent, loaded.tensors, about, name="odd")
+    with pytest.raises(WeightsError, match="no text_to_image can be made of .*widht"):
+        TextToImage.load(path)
 
 
 def test_weights_of_another_kind_are_refused_each_way(system, saved, tmp_path):
-    alone = save_encoder(system.encoder, tmp_path / "encoder", "encoder-tiny", **ABOUT)
-    with pytest.raises(
-        WeightsError, match="GRUEncoder, not of t2ilab.systems.text_to_image.TextToImage"
-    ):
+    alone = TrainedEncoder(system.encoder).save(tmp_path / "encoder", "encoder-tiny", **ABOUT)
+    with pytest.raises(WeightsError, match="of kind 'caption_encoder', not 'text_to_image'"):
         TextToImage.load(alone)
-    with pytest.raises(WeightsError, match="'tiny' are no caption encoder but .*TextToImage"):
+    with pytest.raises(WeightsError, match="of kind 'text_to_image', not 'caption_encoder'"):
         load_encoder(saved)
 
 
 def test_an_encoder_goes_round(system, tmp_path):
-    path = save_encoder(system.encoder, tmp_path, "encoder-tiny", **ABOUT)
+    path = TrainedEncoder(system.encoder).save(tmp_path, "encoder-tiny", **ABOUT)
     again = load_encoder(path)
     assert not again.training
     assert torch.allclose(again.encode(CAPTIONS), system.encoder.encode(CAPTIONS), atol=0.02)

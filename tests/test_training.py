@@ -10,16 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from t2ilab import recipes as training
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.errors import TrainingError, UsageError, WeightsError
+from t2ilab.errors import DataError, TrainingError, UsageError, WeightsError
+from t2ilab.fit import Stopped
 from t2ilab.fit.folder import PREPARED
 from t2ilab.models import reed
-from t2ilab.recipes import train_text_gan
+from t2ilab.recipes import encoder as encoder_recipe
+from t2ilab.recipes import reader as reader_recipe
+from t2ilab.recipes import text_gan, train
 from t2ilab.recipes.data import encode_all, load_data
-from t2ilab.recipes.text_gan import PLANS as PROFILES
-from t2ilab.recipes.text_gan import RECIPES
+from t2ilab.recipes.text_gan import PLANS, RECIPES
 from t2ilab.systems import weights
 from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.text_to_image import TextToImage
@@ -165,12 +166,12 @@ def test_the_paper_s_recipe_is_that_of_the_paper():
 
 
 def test_profiles_are_well_formed_and_grow():
-    assert list(PROFILES) == ["smoke", "laptop", "gpu"]
-    for plan in PROFILES.values():
+    assert list(PLANS) == ["smoke", "laptop", "gpu"]
+    for plan in PLANS.values():
         assert plan.size in reed.SIZES and plan.minutes > 0
         assert all(getattr(plan, f.name) > 0 for f in fields(plan) if f.name != "pictures")
         assert plan.pictures is None or plan.pictures >= plan.batch_size
-    smoke, laptop, gpu = PROFILES.values()
+    smoke, laptop, gpu = PLANS.values()
     assert smoke.width < laptop.width < gpu.width and smoke.minutes < laptop.minutes < gpu.minutes
 
 
@@ -184,9 +185,9 @@ def test_profiles_are_well_formed_and_grow():
     ],
 )
 def test_wrong_names_are_refused(given, words):
-    given = {"system": "gan", "world": "birds"} | QUICK | given
+    given = {"system": "text_gan", "world": "birds"} | QUICK | given
     with pytest.raises(UsageError, match=words):
-        train_text_gan(given.pop("system"), **given)
+        train(given.pop("system"), **given)
 
 
 # GANs
@@ -195,9 +196,7 @@ def test_wrong_names_are_refused(given, words):
 @pytest.mark.parametrize("system", list(SYSTEMS))
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_every_system_trains_by_every_recipe(system, recipe, words_of_birds):
-    trained = train_text_gan(
-        system, world="birds", encoder=words_of_birds, steps=2, recipe=recipe, **QUICK
-    )
+    trained = train(system, world="birds", encoder=words_of_birds, steps=2, recipe=recipe, **QUICK)
     assert trained.path is None and trained.fitted.steps == 2
     assert np.isfinite(trained.fitted.history[["loss_d", "loss_g"]].to_numpy()).all()
     assert trained.system.draw("a red bird", n=2).shape == (2, 32, 32, 3)
@@ -205,32 +204,28 @@ def test_every_system_trains_by_every_recipe(system, recipe, words_of_birds):
 
 def test_the_switches_of_a_system_reach_its_trainer(words_of_birds, monkeypatch):
     made = []
-    real = training.gans.TextGAN
+    real = text_gan.TextGAN
 
     def note(*networks, **options):
         made.append((options["cls"], options["interpolate"]))
         return real(*networks, **options)
 
-    monkeypatch.setattr(training.gans, "TextGAN", note)
+    monkeypatch.setattr(text_gan, "TextGAN", note)
     for system in SYSTEMS:
-        train_text_gan(system, world="birds", encoder=words_of_birds, steps=1, **QUICK)
+        train(system, world="birds", encoder=words_of_birds, steps=1, **QUICK)
     assert made == [(s["cls"], s["interpolate"]) for s in SYSTEMS.values()]
 
 
 def test_training_writes_weights_that_load_with_what_was_measured(tmp_path):
-    trained = train_text_gan(
-        "gan_int_cls",
-        world="birds",
-        steps=2,
-        out=str(tmp_path / "run"),
-        command="t2ilab train gan_int_cls",
-        **QUICK,
-    )
+    trained = train("gan_int_cls", world="birds", steps=2, out=str(tmp_path / "run"), **QUICK)
     assert trained.path == tmp_path / "run" / "gan_int_cls-birds-32.safetensors"
     about = json.loads(trained.path.with_suffix(".json").read_text())
-    assert about["command"] == "t2ilab train gan_int_cls" and about["data"] == "birds/train/32"
-    assert about["steps"] == 2
-    assert about["recipe"] == json.loads(json.dumps(vars(RECIPES["stable"])))
+    assert about["command"] == "called from Python" and about["data"] == "birds/train/32"
+    assert (about["kind"], about["system"]) == ("text_to_image", "gan_int_cls")
+    assert (about["world"], about["size"], about["steps"]) == ("birds", 32, 2)
+    assert about["headline"] == list(text_gan.HEADLINE)
+    assert about["more"]["losses"] == trained.fitted.last_losses
+    assert about["more"]["recipe"] == json.loads(json.dumps(vars(RECIPES["stable"])))
     assert {"consistency_all", "diversity", "fid", "extractor"} <= set(about["measured"])
     again = TextToImage.load(tmp_path / "run")
     assert torch.equal(
@@ -244,30 +239,30 @@ def test_training_writes_weights_that_load_with_what_was_measured(tmp_path):
 
 
 def test_a_run_is_gone_on_with(tmp_path, words_of_birds, monkeypatch):
-    monkeypatch.setattr(training.gans, "measure", lambda *_, **__: {})
+    monkeypatch.setattr(text_gan, "measure", lambda *_, **__: {})
     how = {"world": "birds", "encoder": words_of_birds, "out": str(tmp_path / "run"), **QUICK}
-    first = train_text_gan("gan_cls", steps=2, **how)
+    first = train("gan_cls", steps=2, **how)
     before = first.path.read_bytes()
-    second = train_text_gan("gan_cls", steps=4, resume=True, **how)
+    second = train("gan_cls", steps=4, resume=True, **how)
     assert (first.fitted.steps, second.fitted.steps) == (2, 4)
     assert second.fitted.history["step"].tolist() == [1, 2, 3, 4]
     assert second.path == first.path and second.path.read_bytes() != before
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_anything_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.gans, "load_data", lambda **_: pytest.fail("data was loaded"))
+    monkeypatch.setattr(text_gan, "load_data", lambda **_: pytest.fail("data was loaded"))
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(TrainingError, match="not empty.*mine.txt.*another folder"):
-        train_text_gan("gan", world="birds", out=str(tmp_path), **QUICK)
+        train("text_gan", world="birds", out=str(tmp_path), **QUICK)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_there_must_be_something_to_resume(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.gans, "load_data", lambda **_: pytest.fail("data was loaded"))
+    monkeypatch.setattr(text_gan, "load_data", lambda **_: pytest.fail("data was loaded"))
     with pytest.raises(UsageError, match="no folder .*nowhere to resume"):
-        train_text_gan("gan", world="birds", out=str(tmp_path / "nowhere"), resume=True, **QUICK)
+        train("text_gan", world="birds", out=str(tmp_path / "nowhere"), resume=True, **QUICK)
     with pytest.raises(UsageError, match="needs out="):
-        train_text_gan("gan", world="birds", resume=True, **QUICK)
+        train("text_gan", world="birds", resume=True, **QUICK)
 
 
 # Encoders
@@ -278,15 +273,13 @@ def test_on_photographs_an_encoder_is_trained_first_and_only_once(
 ):
     out = tmp_path / "run"
     how = {"data": "flickr8k", "root": str(photographs), "out": str(out), **QUICK}
-    first = train_text_gan("gan_int_cls", steps=2, **how)
+    first = train("gan_int_cls", steps=2, **how)
     assert first.path.name == "gan_int_cls-flickr8k-32.safetensors"
-    made = load_encoder(out / PREPARED)
+    made = load_encoder(out / PREPARED / "encoder")
     assert set(made.vocabulary.words) == {"a", "red", "blue", "dog", "sits", "runs"}
     assert json.loads(first.path.with_suffix(".json").read_text())["measured"] == {}
-    monkeypatch.setattr(
-        training.gans, "train_encoder", lambda *_, **__: pytest.fail("trained again")
-    )
-    again = train_text_gan("gan_int_cls", steps=3, resume=True, **how)
+    monkeypatch.setattr(encoder_recipe, "build", lambda *_: pytest.fail("trained again"))
+    again = train("gan_int_cls", steps=3, resume=True, **how)
     assert torch.equal(again.system.encoder.encode(["a red dog"]), made.encode(["a red dog"]))
 
 
@@ -296,37 +289,41 @@ def test_a_signal_while_the_encoder_is_trained_stops_it_all_and_can_be_gone_on_f
     out = tmp_path / "run"
     how = {"data": "flickr8k", "root": str(photographs), "out": str(out), "steps": 2, **QUICK}
 
-    class Stopping(training.encoders.CaptionBatches):
+    class Stopping(encoder_recipe.CaptionBatches):
         def __call__(self, step):
             if step == 3:
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().__call__(step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.encoders, "CaptionBatches", Stopping)
-        patch.setattr(training.gans, "TextGAN", lambda *_, **__: pytest.fail("the GAN was trained"))
-        with pytest.raises(TrainingError, match="while the caption encoder.*resume=True"):
-            train_text_gan("gan", **how)
-    assert (out / PREPARED / "checkpoint.pt").exists()
-    assert not list((out / PREPARED).glob("*.safetensors"))  # a half-trained one is not kept
-    trained = train_text_gan("gan", resume=True, **how)
-    about = json.loads((out / PREPARED / "encoder-flickr8k.json").read_text())
+        patch.setattr(encoder_recipe, "CaptionBatches", Stopping)
+        patch.setattr(text_gan, "TextGAN", lambda *_, **__: pytest.fail("the GAN was trained"))
+        with pytest.raises(Stopped, match="while 'encoder' was trained.*resume=True") as caught:
+            train("text_gan", **how)
+    assert caught.value.signal == "SIGTERM"
+    assert (out / PREPARED / "encoder" / "checkpoint.pt").exists()
+    assert not list(
+        (out / PREPARED / "encoder").glob("*.safetensors")
+    )  # a half-trained one is not kept
+    trained = train("text_gan", resume=True, **how)
+    about = json.loads((out / PREPARED / "encoder" / "encoder-flickr8k.json").read_text())
     assert trained.fitted.steps == 2 and about["steps"] == 20  # the profile's, all in all
 
 
 def test_a_damaged_encoder_of_an_earlier_part_is_refused_with_what_to_do(photographs, tmp_path):
     how = {"data": "flickr8k", "root": str(photographs), "out": str(tmp_path), "steps": 1, **QUICK}
-    train_text_gan("gan", **how)
-    (path,) = (tmp_path / PREPARED).glob("*.safetensors")
+    train("text_gan", **how)
+    (path,) = (tmp_path / PREPARED / "encoder").glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(WeightsError, match=f"cut short.*Remove .*{PREPARED} to train it again"):
-        train_text_gan("gan", resume=True, **how)
+    with pytest.raises(WeightsError, match=f"cut short.*Remove .*{PREPARED}.* to train it again"):
+        train("text_gan", resume=True, **how)
 
 
 def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
     data = load_data(world="birds", size=32, n=64)
-    trained = training.train_encoder(
-        data,
+    trained = train(
+        "encoder",
+        captioned=data,
         kind="mean",
         world="birds",
         profile="smoke",
@@ -335,32 +332,71 @@ def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
         out=str(tmp_path),
         show=False,
     )
-    assert trained.path.name == "encoder_mean-birds.safetensors" and trained.system.text == 16
-    assert "perched" in trained.system.vocabulary.words  # of the asides
+    assert trained.path.name == "encoder_mean-birds.safetensors"
+    encoder = trained.system.encoder
+    assert encoder.text == 16 and "perched" in encoder.vocabulary.words  # of the asides
     again = load_encoder(trained.path)
-    assert torch.allclose(
-        again.encode(["a red bird"]), trained.system.encode(["a red bird"]), atol=0.02
-    )
+    assert torch.allclose(again.encode(["a red bird"]), encoder.encode(["a red bird"]), atol=0.02)
     with pytest.raises(UsageError, match="unknown caption encoder 'lstn'"):
-        training.train_encoder(data, kind="lstn")
+        train("encoder", captioned=data, kind="lstn")
 
 
 # Readers and measures
 
 
 def test_a_reader_is_trained_measured_and_saved(tmp_path):
-    trained = training.train_reader(
-        "birds", profile="smoke", steps=2, out=str(tmp_path), device="cpu", show=False
-    )
+    trained = train("reader", profile="smoke", steps=2, out=tmp_path, device="cpu", show=False)
     about = json.loads(trained.path.with_suffix(".json").read_text())
     names = paperworld.world("birds").attributes
     assert set(about["measured"]) == {f"{a}_{size}" for a in names for size in (32, 64)}
     assert trained.path.name == "reader-birds.safetensors"
-    loaded = weights.load(trained.path)
-    assert loaded.arguments == {"attributes": trained.system.attributes}
+    assert weights.load(trained.path).arguments == trained.system.network.arguments
 
 
 def test_what_has_no_reader_is_not_measured(monkeypatch):
-    assert training.measure(None, None) == {}
+    of_photographs = text_gan.Options(system="gan_cls", data="flickr8k", root="x")
+    assert text_gan.measure(None, of_photographs) == {}
     monkeypatch.setattr(weights, "bundled", lambda: ["encoder-birds"])
-    assert training.measure(None, "birds") == {}
+    assert text_gan.measure(None, text_gan.Options(system="gan_cls")) == {}
+
+
+# Signals, and another run in the same folder
+
+
+def test_a_signal_leaves_a_checkpoint_and_no_weights_and_the_rest_is_trained_later(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reader_recipe, "accuracy", lambda *_: {"all": 0.5})
+    how = {"profile": "smoke", "steps": 6, "out": tmp_path / "run", "show": False, "device": "cpu"}
+
+    class Interrupted(reader_recipe.ReaderBatches):
+        def __call__(self, step):
+            if step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__call__(step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader_recipe, "ReaderBatches", Interrupted)
+        half = train("reader", **how)
+    assert half.path is None and (half.fitted.stopped, half.fitted.signal) == ("signal", "SIGINT")
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+    whole = train("reader", resume=True, **how)
+    assert whole.fitted.steps == 6 and weights.load(whole.path).about["measured"]["all_32"] == 0.5
+
+
+def test_a_resume_as_another_run_or_with_other_data_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader_recipe, "accuracy", lambda *_: {"all": 0.5})
+    how = {"profile": "smoke", "out": tmp_path / "run", "show": False, "device": "cpu"}
+    train("reader", steps=2, **how)
+    with pytest.raises(UsageError, match="began with --seed 0, not 1"):
+        train("reader", steps=4, resume=True, seed=1, **how)
+    with pytest.raises(UsageError, match="began with --world birds, not scenes"):
+        train("reader", steps=4, resume=True, world="scenes", **how)
+    monkeypatch.setitem(reader_recipe.PICTURES, "smoke", 254)
+    with pytest.raises(UsageError, match="other data: its pictures was 256, and is 254 now"):
+        train("reader", steps=4, resume=True, **how)
+    (tmp_path / "run" / "run.json").write_text('{"options": {"seed": [1]}}')
+    from t2ilab.fit.record import read
+
+    with pytest.raises(DataError, match=r"run\.json: options\.seed: .*remove it"):
+        read(tmp_path / "run")

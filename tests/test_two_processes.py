@@ -3,6 +3,7 @@
 This file is also the script that they run: each process writes what it saw to `rank-N.json`.
 """
 
+import hashlib
 import json
 import os
 import socket
@@ -14,8 +15,16 @@ import pytest
 import torch
 from tiny_trainer import Tiny, TinyBatches, digest
 
+from t2ilab import catalogue
+from t2ilab.catalogue import CATALOGUE
+from t2ilab.data import paperworld
+from t2ilab.data.batches import PictureBatches
 from t2ilab.errors import TrainingError
 from t2ilab.fit import fit
+from t2ilab.models.dcgan import Generator
+from t2ilab.models.introspective import Classifier, Critic
+from t2ilab.trainers.adversarial_training import AdversarialTraining
+from t2ilab.trainers.gan import GAN, OBJECTIVES
 
 STEPS = 12
 NETWORKS = ("average", "opt_G", "opt_D", "D")  # G has statistics of its own part of each batch
@@ -63,7 +72,16 @@ def refusals(out, rank):
     bad = Tiny(seed=0, nan_at=3 if rank == 1 else None)
     unwrapped = Tiny(seed=0)
     unwrapped.setup = lambda fabric: None
-    for trainer, folder in [(bad, None), (unwrapped, None), (Tiny(), out)]:
+    apart = Tiny(seed=0)
+    learn = apart.setup
+
+    def setup(fabric):  # D's gradients stay in their process
+        own = apart.D, apart.opt_D
+        learn(fabric)
+        apart.D, apart.opt_D = own
+
+    apart.setup = setup
+    for trainer, folder in [(bad, None), (unwrapped, None), (Tiny(), out), (apart, None)]:
         try:
             fit(trainer, TinyBatches(), out=folder, **OPTIONS)
         except TrainingError as error:
@@ -71,8 +89,41 @@ def refusals(out, rank):
     return {"said": said}
 
 
+def every_system(rank):
+    """A few steps of each system of the catalogue, and of the two trainers that are in none."""
+    seen, small = {}, {"text_gan": {"width": 2}, "introspective": {"width": 4}}
+    for name, entry in CATALOGUE.items():
+        recipe = catalogue.recipe(name)
+        options = recipe.Options(
+            system=name, profile="smoke", device="cpu", **small.get(entry.recipe, {})
+        )
+        built = recipe.build(options, lambda *_, **__: None)
+        fit(built.trainer, built.batches, **OPTIONS | {"steps": 3})
+        seen[name] = parameters(built.trainer)
+    pictures = paperworld.world("birds").load("train", 32, 64)
+    batches = PictureBatches(pictures, batch_size=8)
+    for objective in OBJECTIVES:
+        gan = GAN(Generator(size=32, width=4), Critic(size=32, width=4), objective=objective)
+        fit(gan, batches, **OPTIONS | {"steps": 3})
+        seen[f"gan {objective}"] = parameters(gan)
+    network = Classifier(size=32, channels=3, width=4, classes=len(pictures.class_names))
+    robust = AdversarialTraining(network, epsilon=4 / 255, steps=1)
+    fit(robust, batches, **OPTIONS | {"steps": 3})
+    return seen | {"adversarial training": parameters(robust)}
+
+
+def parameters(trainer):
+    """A digest of all weights that are learned."""
+    networks = [x for x in vars(trainer).values() if isinstance(x, torch.nn.Module)]
+    every = [p.detach().numpy().tobytes() for network in networks for p in network.parameters()]
+    return hashlib.sha256(b"".join(every)).hexdigest()
+
+
 def main(out, scenarios):
     rank = int(os.environ["RANK"])
+    if scenarios == "systems":
+        (out / f"rank-{rank}.json").write_text(json.dumps(every_system(rank)))
+        return
     seen = whole_run(out / "whole", rank, Tiny(seed=rank))
     if scenarios == "all":
         seen |= {"same_start": whole_run(out / "same", rank, Tiny(seed=0))["whole"]}
@@ -155,7 +206,7 @@ def test_a_budget_in_minutes_ends_at_the_same_step(torchrun):
 
 def test_errors_of_one_are_raised_in_both(torchrun):
     _, first, second = torchrun
-    assert first["said"] == second["said"] and len(first["said"]) == 3
+    assert first["said"] == second["said"]
     assert "the loss 'g' became nan at step 3" in first["said"][0]
     assert "passes no network to fabric.setup" in first["said"][1]
     assert "is not empty" in first["said"][2]
@@ -187,6 +238,18 @@ def test_fabric_run_starts_the_same_thing(tmp_path, torchrun):
     )
     first, second = launch(tmp_path, *fabric, scenarios="one")
     assert first["whole"] == second["whole"] == torchrun[1]["whole"]
+
+
+def test_every_system_trains_one_model(tmp_path):
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+    first, second = launch(tmp_path, *launcher, "--nproc-per-node", "2", scenarios="systems")
+    assert set(first) >= set(CATALOGUE) | {"gan logistic", "gan wasserstein"}
+    assert first == second
+
+
+def test_networks_that_learn_apart_are_noticed(torchrun):
+    _, first, second = torchrun
+    assert "the weights of D differ" in first["said"][3] and len(first["said"]) == 4
 
 
 if __name__ == "__main__":

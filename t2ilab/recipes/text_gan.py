@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from t2ilab.data import paperworld
 from t2ilab.data.pairs import TextImageBatches
@@ -90,7 +91,7 @@ class Options(Pictures):
         "A trained caption encoder: DIR, FILE or NAME; default the world's own that ships, or one "
         "that is trained first.",
         path=True,
-        objects=[CaptionEncoder],
+        objects=[nn.Module],
     )
 
 

@@ -73,16 +73,16 @@ def test_a_file_under_another_files_name_is_not_taken_for_it(folder):
 # ----------------------------------------------------------------------------------------- damages
 
 
-def of_bytes(data: bytes, start: int) -> bytes:
-    """A damage of a binary file whose header ends at `start`."""
-    damaged, at = bytearray(data), ONE.randrange(start, len(data))
+def of_bytes(data: bytes) -> bytes:
+    """A damage of a .npy or .npz file, whose header has 128 bytes."""
+    damaged, at = bytearray(data), ONE.randrange(128, len(data))
     kind = ONE.randrange(9)
     if kind < 2:  # a bit of the header
-        damaged[ONE.randrange(start)] ^= 1 << ONE.randrange(8)
+        damaged[ONE.randrange(128)] ^= 1 << ONE.randrange(8)
     elif kind < 4:  # a bit behind it
         damaged[at] ^= 1 << ONE.randrange(8)
-    elif kind == 4:
-        damaged[start:] = bytes(len(data) - start)
+    elif kind == 4:  # black
+        damaged[128:] = bytes(len(data) - 128)
     elif kind == 5:
         del damaged[ONE.randrange(len(data)) :]
     elif kind == 6:
@@ -121,7 +121,7 @@ def of_json(text: bytes) -> bytes:
 
 
 def drawn() -> tuple:
-    data = paperworld.world("flowers").load("train", 32, 3)
+    data = paperworld.world("flowers").load("train", 32, 2)
     return data.images.tolist(), data.captions, data.classes.tolist(), data.stated.tolist()
 
 
@@ -136,24 +136,21 @@ def test_no_damage_of_what_is_kept_passes_or_is_a_traceback(tmp_path, folder):
     for i in (0, 2):
         Image.new("RGB", (9, 9), (i, 100, 200)).save(files[i])
     total, said = 0, 0
-    for load in (drawn, lambda: from_files(files)):
+    for load, place in ((drawn, "paperworld"), (lambda: from_files(files), "pictures")):
         expected = load()
-        for path in sorted(
-            p for p in folder.glob("*/*.*") if p.suffix in (".npy", ".npz", ".json")
-        ):
+        for path in sorted(p for p in (folder / place).iterdir() if p.suffix != ".lock"):
             whole = path.read_bytes()
-            for _ in range(60):
-                damaged = of_json(whole) if path.suffix == ".json" else of_bytes(whole, 120)
+            for _ in range(40):
+                damaged = of_json(whole) if path.suffix == ".json" else of_bytes(whole)
                 path.write_bytes(damaged)
                 with warnings.catch_warnings(record=True) as heard:
                     warnings.simplefilter("always")
                     assert load() == expected, (path.name, damaged[:200])
-                assert path.read_bytes() == whole or not heard
-                if path.suffix != ".json":
-                    assert heard, "made again, but not said"
+                assert heard or path.suffix == ".json", (path.name, damaged[:200])
+                assert path.read_bytes() == (whole if heard else damaged)
                 total, said = total + 1, said + bool(heard)
     print(f"{total} damages of kept files: 0 tracebacks, 0 wrong; {said} said and made again")
-    assert total >= 300 and said > 0.9 * total
+    assert total >= 200 and said > 0.9 * total
 
 
 # ------------------------------------------------------------------------------------------ places

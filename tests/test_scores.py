@@ -1,5 +1,6 @@
 """Inception score, FID and KID with a reader as extractor: what they must be at their extremes."""
 
+from copy import deepcopy
 from dataclasses import asdict
 
 import pytest
@@ -82,11 +83,14 @@ def test_pictures_that_are_not_finite_are_refused_by_number(reader, real, value)
 
 
 def test_features_that_are_not_finite_reach_no_matrix_root(reader, real):
-    huge = torch.where(torch.arange(60) == 9, 1e38, 1.0)[:, None, None, None] * real
+    huge, loud = real.clone(), deepcopy(reader)
+    huge[9] *= 1e36
+    for parameter in loud.parameters():
+        parameter.data *= 1e3
     with pytest.raises(UsageError, match="1 of 60 generated pictures' features.*number 9"):
-        scores(real, huge, reader, CLASSES, world="birds")
+        scores(real, huge, loud, CLASSES, world="birds")
     with pytest.raises(UsageError, match="class logits are not finite"):
-        inception_score(huge, reader, CLASSES)
+        inception_score(huge, loud, CLASSES)
 
 
 def test_probabilities_of_classes_multiply_those_of_values(reader, real):

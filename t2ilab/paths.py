@@ -33,18 +33,9 @@ def user_path(text: str | os.PathLike, called: str = "path") -> Path:
 
 
 def cache_dir() -> Path:
-    """The folder for what can be made again (drawn pictures); `T2ILAB_CACHE` moves it.
-
-    Raises:
-        UsageError: `T2ILAB_CACHE` is no path, or is needed: this user has no home folder.
-    """
+    """The folder for what can be made again (drawn pictures); `T2ILAB_CACHE` moves it."""
     from platformdirs import user_cache_path
 
     if folder := os.environ.get("T2ILAB_CACHE"):
         return user_path(folder, "T2ILAB_CACHE")
-    try:
-        return user_cache_path("t2ilab", appauthor=False).expanduser()
-    except RuntimeError as error:  # no HOME, and a user without a name
-        raise UsageError(
-            f"there is no place for drawn pictures ({error}): set T2ILAB_CACHE to a folder."
-        ) from error
+    return user_cache_path("t2ilab", appauthor=False)

@@ -16,8 +16,7 @@ from PIL import Image
 
 from t2ilab.data import kept, paperworld, pictures
 from t2ilab.data.paperworld import cache
-from t2ilab.errors import DataError, UsageError
-from t2ilab.paths import cache_dir
+from t2ilab.errors import DataError
 
 ROWS = [np.full((2, 3), i, np.uint8) for i in range(5)]
 ONE = random.Random(0)
@@ -216,16 +215,6 @@ def test_a_place_that_cannot_be_is_said_in_words(tmp_path, monkeypatch):
             load()
         with pytest.raises(DataError, match="T2ILAB_CACHE.*or read with cache=False"):
             pictures.read_many([tmp_path / "a.png"], 4)
-
-
-def test_without_a_home_a_folder_is_asked_for(monkeypatch):
-    def no_home(*_, **__):
-        raise RuntimeError("could not determine the home directory")
-
-    monkeypatch.delenv("T2ILAB_CACHE")
-    monkeypatch.setattr("platformdirs.user_cache_path", no_home)
-    with pytest.raises(UsageError, match="set T2ILAB_CACHE to a folder"):
-        cache_dir()
 
 
 def test_what_is_whole_in_a_folder_that_may_only_be_read_is_used(folder, monkeypatch):

@@ -1,8 +1,9 @@
 """A file made once and kept in the cache folder: there whole, or not there at all.
 
 Beside NAME.npy (or .npz) lies NAME.json with a digest of both (`schemas.caches`). It is compared
-each time that the file is opened, and what does not agree is made again, with a warning: 0.7 s for
-each gigabyte, where the processor helps with SHA-256. A file is written under another name and
+each time that the file is opened, and what does not agree is made again, with a warning: that costs
+0.8 s for each gigabyte, where the processor helps with SHA-256, and no more than three times that
+where it does not. A file is written under another name and
 moved into place when whole, so a killed process leaves nothing that is taken for whole; a lock
 makes a second process wait for the first.
 """

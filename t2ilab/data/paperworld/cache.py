@@ -47,9 +47,8 @@ def pictures(world, split: str, size: int, n: int) -> np.ndarray:
     path = _path(world, f"{split}-{size}-{n}", ".npy")
     draw = drawn if n <= ALONE else _drawn_in_processes
     with closing(draw(world, split, size, range(n))) as made:
-        images, _ = kept.rows(path, made, (n, size, size, 3))
-    images.flags.writeable = False
-    return images
+        kept.rows(path, made, (n, size, size, 3))
+    return np.load(path, mmap_mode="r")
 
 
 def words(world, split: str, n: int) -> dict:

@@ -3,8 +3,6 @@
 import shutil
 from collections.abc import Iterator
 
-import numpy as np
-
 from bench.row import Row, in_turn
 from bench.sizes import Sizes
 from t2ilab.data import paperworld
@@ -22,10 +20,9 @@ def measure(sizes: Sizes) -> Iterator[Row]:
 
 def _pictures(side: int, n: int, repeats: int) -> Row:
     world, few = paperworld.world("birds"), max(1, n // 10)
-    out = np.empty((few, side, side, 3), np.uint8)
     ours, theirs = in_turn(
         lambda: _drawn_anew(side, n),
-        lambda: cache.draw_into(out, world, "train", side, 0, few),
+        lambda: list(cache.drawn(world, "train", side, range(few))),
         repeats=repeats,
     )
     return Row.of(

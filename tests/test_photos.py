@@ -30,11 +30,28 @@ def test_a_folder_is_read_in_order_and_the_middle_is_kept(tmp_path):
     assert names == ["b"] and torch.equal(alone[0], pictures[1])
 
 
+def test_hidden_files_and_folders_are_passed_over(tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "bird.jpg")
+    (tmp_path / "._bird.jpg").write_bytes(b"\0\x05\x16\x07 what macOS leaves beside a picture")
+    (tmp_path / ".hidden.png").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    assert photos.load(tmp_path, side=8)[1] == ["bird"]
+
+
+def test_a_folder_of_other_kinds_says_what_it_holds(tmp_path):
+    for name in ("a.HEIC", "b.heic", "notes", "._c.jpg"):
+        (tmp_path / name).write_bytes(b"?")
+    with pytest.raises(DataError, match=r"it holds \.heic, files without an ending\. Save them"):
+        photos.load(tmp_path)
+
+
 def test_what_cannot_be_read_is_said(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         photos.load(tmp_path / "none")
     with pytest.raises(DataError, match="holds no pictures"):
         photos.load(tmp_path)
+    with pytest.raises(UsageError, match="folder ~nobody-here"):
+        photos.load("~nobody-here/x")
     with pytest.raises(UsageError, match="pixels wide"):
         photos.load(side=0)
     (tmp_path / "x.png").write_bytes(b"nothing")

@@ -1,5 +1,6 @@
 """Inception score, FID and KID with a reader as extractor: what they must be at their extremes."""
 
+from copy import deepcopy
 from dataclasses import asdict
 
 import pytest
@@ -66,6 +67,30 @@ def test_scores_say_what_they_rest_on(reader, real):
 def test_too_few_pictures_are_refused(reader, real, n_real, n_fake):
     with pytest.raises(UsageError, match="49 pictures are too few.*at least 50"):
         scores(real[:n_real], real[:n_fake], reader, CLASSES, world="birds")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_pictures_that_are_not_finite_are_refused_by_number(reader, real, value):
+    fake = pictures(0.1)
+    fake[7, 1, 5, 5] = fake[30, 0, 0, 0] = value
+    for who, pair in (("generated", (real, fake)), ("real", (fake, real))):
+        with pytest.raises(UsageError, match=f"2 of 60 {who} pictures are not .*number 7"):
+            scores(*pair, reader, CLASSES, world="birds")
+        with pytest.raises(UsageError, match=f"2 of 60 {who} pictures are not .*number 7"):
+            imagenet_scores(*pair)
+    with pytest.raises(UsageError, match="2 of 60 pictures are not finite"):
+        inception_score(fake, reader, CLASSES)
+
+
+def test_features_that_are_not_finite_reach_no_matrix_root(reader, real):
+    huge, loud = real.clone(), deepcopy(reader)
+    huge[9] *= 1e36
+    for parameter in loud.parameters():
+        parameter.data *= 1e3
+    with pytest.raises(UsageError, match="1 of 60 generated pictures' features.*number 9"):
+        scores(real, huge, loud, CLASSES, world="birds")
+    with pytest.raises(UsageError, match="class logits are not finite"):
+        inception_score(huge, loud, CLASSES)
 
 
 def test_probabilities_of_classes_multiply_those_of_values(reader, real):

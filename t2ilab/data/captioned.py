@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from t2ilab.errors import UsageError
+
 if TYPE_CHECKING:  # torch is imported where it is needed: drawing pictures does without it
     from jaxtyping import Float, UInt8
     from torch import Tensor
@@ -23,6 +25,9 @@ class CaptionedImages:
         class_names: one name per class.
         attributes: name -> int64 [N], the value of each attribute of each picture, where known.
         stated: bool [N, K, A]: caption k of picture n states the a-th content attribute; or None.
+
+    Raises:
+        UsageError: pictures of another shape or type, or of another number than their captions.
     """
 
     name: str
@@ -36,11 +41,11 @@ class CaptionedImages:
     def __post_init__(self):
         lengths = {len(self.images), len(self.captions), len(self.classes)}
         if len(lengths) != 1:
-            raise ValueError(
+            raise UsageError(
                 f"{self.name}: pictures, captions and classes differ in number: {lengths}"
             )
         if self.images.ndim != 4 or self.images.shape[-1] != 3 or self.images.dtype != np.uint8:
-            raise ValueError(
+            raise UsageError(
                 f"{self.name}: images must be uint8 [N, H, W, 3], got "
                 f"{self.images.dtype} {list(self.images.shape)}"
             )

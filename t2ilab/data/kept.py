@@ -1,25 +1,34 @@
-"""An array made once from files and kept on disk: there whole, or not there at all.
+"""A file made once and kept in the cache folder: there whole, or not there at all.
 
-It lies in the cache folder as NAME.npy, memory-mapped when it is loaded, and NAME.json, the list of
-what was left out. It is written under another name and moved into place when whole, so a killed
-process leaves nothing that is taken for whole; a lock makes a second process wait for the first.
+Beside NAME.npy (or .npz) lies NAME.json with a digest of both (`schemas.caches`). It is compared
+each time that the file is opened, and what does not agree is made again, with a warning: that costs
+0.8 s for each gigabyte, where the processor helps with SHA-256, and no more than three times that
+where it does not. A file is written under another name and
+moved into place when whole, so a killed process leaves nothing that is taken for whole; a lock
+makes a second process wait for the first.
 """
 
 import hashlib
 import json
 import os
+import secrets
 import time
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from errno import EINVAL, ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from t2ilab.errors import DataError
-from t2ilab.paths import cache_dir
+from t2ilab.schemas import caches, read, to_dict
 
-Broken = list[tuple[int, str]]  # (place, what was wrong)
+LeftOut = list[tuple[int, str]]  # (place, what was wrong)
 
 _ABANDONED = 86_400  # seconds after which a half-written file belongs to nobody
+_UNSUPPORTED = {ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP}  # the file system has no locks
 
 
 def fingerprint(paths: list[Path], *how) -> str:
@@ -29,97 +38,180 @@ def fingerprint(paths: list[Path], *how) -> str:
         try:
             state = path.stat()
             facts = (state.st_size, state.st_mtime_ns, state.st_mode)
-        except OSError:
+        except (OSError, ValueError):
             facts = None  # missing: another name once it is there
         digest.update(f"\n{path.absolute()} {facts}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:24]
 
 
-def array(
-    name: str, rows: Iterable[np.ndarray | str], n: int, shape: tuple[int, ...], *, partial: bool
-) -> tuple[np.ndarray, Broken]:
-    """The array kept as `name`, made from `rows` first if it is not there.
+def rows(
+    path: Path,
+    made: Iterable[np.ndarray | str],
+    shape: tuple[int, ...],
+    *,
+    partial: bool = False,
+    otherwise: str = "",
+) -> tuple[np.ndarray, LeftOut]:
+    """The array kept at `path` (a .npy), made first if it is not there.
 
     Args:
-        rows: n rows, uint8 of `shape`, or a text that says why a row is missing.
+        made: shape[0] rows, uint8 of shape[1:], or a text that says why a row is missing.
         partial: False keeps nothing when a row is missing.
+        otherwise: as in `file`.
 
     Returns:
-        uint8 [n - missing, *shape] and the missing rows. The array may be written to; that changes
-        neither the file nor what others read.
+        uint8 [rows there are, *shape[1:]] and the missing rows. The array is memory-mapped and may
+        be written to; that changes neither the file nor what others read.
 
     Raises:
-        DataError: the cache folder cannot be written, or is full.
+        DataError: as `file`.
     """
-    path = cache_dir() / "pictures" / f"{name}.npy"
+
+    def write(file: BinaryIO) -> LeftOut:
+        return _write(file, made, shape, partial)
+
     try:
-        found = _load(path, n, shape)
-        return _make(path, rows, n, shape, partial) if found is None else found
+        left_out = file(path, write, megabytes=np.prod(shape) / 1e6, otherwise=otherwise)
+    except _NotKept as left:
+        return np.empty((0, *shape[1:]), np.uint8), left.out
+    return np.load(path, mmap_mode="c"), left_out
+
+
+def file(
+    path: Path,
+    write: Callable[[BinaryIO], LeftOut],
+    *,
+    megabytes: float | None = None,
+    otherwise: str = "",
+) -> LeftOut:
+    """See that the file at `path` is there and whole, or make it; return what was left out of it.
+
+    Args:
+        write: fills an empty file.
+        megabytes: how large it will be, for the message when there is no room.
+        otherwise: what else can be done then; ends the message.
+
+    Raises:
+        DataError: the cache folder cannot be made, read or written, or is full.
+    """
+    try:
+        left_out, _ = _whole(path)
+        if left_out is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(path):
+                left_out, doubt = _whole(path)  # another process may have made it meanwhile
+                if left_out is None:
+                    if doubt:
+                        warnings.warn(f"{path} {doubt}: it is made again.", stacklevel=3)
+                    _clear_abandoned(path.parent)
+                    left_out = _make(path, write)
+        return left_out
     except OSError as error:
-        needed = n * int(np.prod(shape)) / 1e6
+        size = f", {megabytes:.1f} MB," if megabytes else ""
         raise DataError(
-            f"{path.parent}: the pictures, {needed:.1f} MB, cannot be kept there ({error}). Make "
-            "room, or set T2ILAB_CACHE to another folder, or read with cache=False."
+            f"{path.parent}: {path.name}{size} cannot be kept there "
+            f"({error.strerror or error}). Make room or let it be written, or set T2ILAB_CACHE to "
+            f"another folder{otherwise}."
         ) from error
 
 
-def _load(path: Path, n: int, shape: tuple[int, ...]) -> tuple[np.ndarray, Broken] | None:
-    """What is kept at `path`; None if it is missing or not whole."""
+class _NotKept(Exception):
+    """Rows are missing, and without them the rest is not wanted."""
+
+    def __init__(self, out: LeftOut):
+        self.out = out
+
+
+def _whole(path: Path) -> tuple[LeftOut | None, str]:
+    """What was left out of a file that is whole; else None, and why one that is there is not."""
+    if not path.exists():
+        return None, ""
     try:
-        listed = json.loads(path.with_suffix(".json").read_text())
-        broken = [(int(i), str(text)) for i, text in listed]
-        rows = np.load(path, mmap_mode="c")
-    except (OSError, ValueError, EOFError, TypeError):
-        return None
-    whole = rows.shape == (n - len(broken), *shape) and rows.dtype == np.uint8
-    return (rows, broken) if whole else None
+        beside = read(path.with_suffix(".json"), caches.Kept, largest=caches.LARGEST)
+    except DataError as error:
+        return None, f"cannot be trusted ({str(error).rstrip('.')})"
+    if _digest(path, path, beside.left_out) != beside.digest:
+        return None, "is not what was written (its digest differs)"
+    return beside.left_out, ""
 
 
-def _make(path: Path, rows, n: int, shape: tuple[int, ...], partial: bool):
+def _digest(path: Path, named: Path, left_out: LeftOut) -> str:
+    digest = hashlib.sha256(json.dumps([named.name, left_out]).encode())
+    with open(path, "rb", buffering=0) as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _make(path: Path, write: Callable[[BinaryIO], LeftOut]) -> LeftOut:
+    mine = f"{path.name}.{secrets.token_hex(4)}"
+    whole, beside = (path.with_name(f"{mine}{end}.tmp") for end in ("", ".json"))
+    try:
+        with open(whole, "wb") as file:
+            left_out = write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        kept = caches.Kept(digest=_digest(whole, path, left_out), left_out=left_out)
+        beside.write_text(json.dumps(to_dict(kept)), encoding="utf-8")
+        os.replace(beside, path.with_suffix(".json"))
+        os.replace(whole, path)
+    finally:
+        whole.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
+    return left_out
+
+
+def _write(file: BinaryIO, made, shape: tuple[int, ...], partial: bool) -> LeftOut:
+    """Row after row as a stream, not through a memory map: a full disk is then an `OSError`."""
+    left_out: LeftOut = []
+    _header(file, shape)
+    _allocate(file, file.tell() + int(np.prod(shape)))
+    for i, row in enumerate(made):
+        if isinstance(row, str):
+            left_out.append((i, row))
+        else:
+            file.write(row.tobytes())
+    there = shape[0] - len(left_out)
+    if left_out and not (partial and there):
+        raise _NotKept(left_out)
+    file.truncate()
+    file.seek(0)
+    _header(file, (there, *shape[1:]))
+    return left_out
+
+
+def _header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """The header of a .npy file. NumPy pads it so that its length does not depend on shape[0]."""
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+
+
+def _allocate(file: BinaryIO, size: int) -> None:
+    """Learn that a disk is full before anything is drawn, where the system can tell."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in {*_UNSUPPORTED, EINVAL}:
+                raise
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One process at a time. Where a file system has no locks two may do the same work twice."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
-        found = _load(path, n, shape)  # another process may have made it while this one waited
-        if found is not None:
-            return found
-        _clear_abandoned(path.parent)
-        parts = [path.with_name(f"{path.stem}.{os.getpid()}{end}.tmp") for end in (".npy", ".json")]
-        try:
-            broken = _write(parts[0], rows, n, shape)
-            if len(broken) == n or (broken and not partial):
-                return np.empty((0, *shape), np.uint8), broken
-            parts[1].write_text(json.dumps(broken))
-            os.replace(parts[1], path.with_suffix(".json"))
-            os.replace(parts[0], path)
-        finally:
-            for part in parts:
-                part.unlink(missing_ok=True)
-        return np.load(path, mmap_mode="c"), broken
-
-
-def _write(path: Path, rows, n: int, shape: tuple[int, ...]) -> Broken:
-    """Row after row as a stream, not through a memory map: a full disk is then an `OSError`."""
-    broken: Broken = []
-    with open(path, "wb") as file:
-        _header(file, n, shape)
-        for i, row in enumerate(rows):
-            if isinstance(row, str):
-                broken.append((i, row))
-            else:
-                file.write(row.tobytes())
-        file.seek(0)
-        _header(file, n - len(broken), shape)
-        file.flush()
-        os.fsync(file.fileno())
-    return broken
-
-
-def _header(file, n: int, shape: tuple[int, ...]) -> None:
-    """The header of a .npy file. NumPy pads it so that its length does not depend on n."""
-    np.lib.format.write_array_header_1_0(
-        file, {"descr": "|u1", "fortran_order": False, "shape": (n, *shape)}
-    )
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _UNSUPPORTED:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _clear_abandoned(folder: Path) -> None:

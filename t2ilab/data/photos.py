@@ -14,8 +14,12 @@ from torch import Tensor
 from t2ilab.data import pictures
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import DataError
+from t2ilab.paths import user_path
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+)
 LIBRARIES = (
     ("sklearn", "datasets/images/china.jpg"),
     ("sklearn", "datasets/images/flower.jpg"),
@@ -31,17 +35,18 @@ def load(
     The shorter side becomes `side` pixels, and the middle is kept.
 
     Args:
-        folder: of pictures, which come sorted by name, or one picture; "": the libraries' own.
+        folder: of pictures, which come sorted by name (hidden files, such as those that macOS
+            leaves beside pictures, are passed over), or one picture; "": the libraries' own.
         side: in pixels, 1 to 2048; 224 is what ImageNet's networks were trained on.
 
     Returns:
         Pictures in [-1, 1], and as many names.
 
     Raises:
-        UsageError: `side` is out of its range.
+        UsageError: `side` is out of its range, or `folder` is no path.
         DataError: no such folder, no pictures in it, or a picture that cannot be read.
     """
-    paths = _chosen(Path(folder).expanduser()) if str(folder) else installed()
+    paths = _chosen(user_path(folder, "folder")) if str(folder) else installed()
     images = np.stack([pictures.read(path, side) for path in paths])
     return to_float(images), [path.stem for path in paths]
 
@@ -70,7 +75,14 @@ def _chosen(place: Path) -> list[Path]:
             f'{place}: there is no such folder. Correct the path, or give "" for the '
             "photographs that installed libraries bring."
         )
-    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES)
+    try:
+        there = sorted(path for path in place.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror}.") from error
+    there = [path for path in there if not path.is_dir()]
+    paths = [path for path in there if path.suffix.lower() in SUFFIXES]
     if not paths:
-        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)}).")
+        others = sorted({path.suffix.lower() or "files without an ending" for path in there})
+        holds = f"; it holds {', '.join(others[:5])}. Save them as JPEG or PNG" if others else ""
+        raise DataError(f"{place} holds no pictures ({', '.join(SUFFIXES)}){holds}.")
     return paths

@@ -1,26 +1,33 @@
 """A picture file to a square of pixels, and many files to one array that is kept on disk.
 
-What can be shown is converted: greyscale, palettes, transparency (over white), CMYK, and 16 bits a
-channel, scaled rather than clipped. What cannot is refused with a `DataError` that names the file.
+What can be shown is converted: greyscale, palettes, transparency (over white), CMYK, and up to 16
+bits a channel, scaled by the depth that the file states rather than clipped. What cannot is refused
+with a `DataError` that names the file. Data sets, folders of photographs and uploads in a widget
+are all read by these rules.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from t2ilab.data import kept
 from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.paths import cache_dir
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in the upright picture
 
 CROPS = ("centre", "squash")
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM") + (
+    ("AVIF",) if "avif" in features.get_supported() else ()  # from Pillow 11.3 on
+)
 MAX_PIXELS = 89_478_485  # Pillow's own limit: a small file may unpack to gigabytes
 MAX_SIZE = 2048  # side of the square that is asked for
 
@@ -33,8 +40,23 @@ _UPRIGHT = {  # value of the EXIF tag Orientation -> what sets the picture uprig
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ORIENTATION = 0x0112
-_VERSION = 1  # part of the name of what is kept: raise it when pictures come out differently
+_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF, TIFF
+_KINDS = {  # first bytes -> what it is; the first four of a file that names its brand are a length
+    b"ftyphei": "a HEIC picture",
+    b"ftyphev": "a HEIC picture",
+    b"ftypmif1": "a HEIC picture",
+    b"ftypmsf1": "a HEIC picture",
+    b"ftypavi": "an AVIF picture",
+    b"ftyp": "a film",
+    b"\0\0\0\x0cjP": "a JPEG 2000 picture",
+    b"\0\0\0\x0cJXL": "a JPEG XL picture",
+    b"\xff\x0a": "a JPEG XL picture",
+    b"8BPS": "a Photoshop picture",
+    b"%PDF": "a PDF file",
+    b"II*\0": "a TIFF picture of a rare kind",
+    b"MM\0*": "a TIFF picture of a rare kind",
+}
+_VERSION = 2  # part of the name of what is kept: raise it when pictures come out differently
 _CHUNK = 256  # pictures held in memory while many are read
 _SHOWN = 5  # files named in a message about many
 
@@ -54,12 +76,17 @@ class Pictures(NamedTuple):
 
 
 def read(
-    path: str | Path, size: int, *, crop: str = "centre", box: Box | None = None
+    source: str | Path | bytes | memoryview,
+    size: int,
+    *,
+    crop: str = "centre",
+    box: Box | None = None,
 ) -> UInt8[np.ndarray, "size size 3"]:
     """One picture as a square of `size` pixels, RGB, values 0 to 255.
 
     Args:
-        path: a JPEG, PNG, GIF (first frame), BMP, TIFF, WebP or PPM file.
+        source: a JPEG, PNG, GIF (first frame), BMP, TIFF, WebP, PPM or PGM file; AVIF too, where
+            Pillow can. Its path, or its bytes (an upload).
         size: side of the square in pixels, 1 to 2048.
         crop: "centre" takes the largest square in the middle; "squash" takes the whole picture and
             changes its proportions, as the data code of Reed et al. 2016 does.
@@ -75,10 +102,13 @@ def read(
             range of values (32 bits a channel), or unpacks to more than 89 million pixels.
     """
     _check(size, crop)
-    path = Path(path)
-    image = _open(path)
-    square = image.crop(_region(path, image.size, crop, box))
-    return np.array(square.resize((size, size), Image.Resampling.BICUBIC))
+    try:
+        image = _open(source)
+        square = image.crop(_region(image.size, crop, box))
+        return np.array(square.resize((size, size), Image.Resampling.BICUBIC))
+    except _Refused as refused:
+        name = "" if isinstance(source, bytes | memoryview) else f"{source}: "
+        raise DataError(f"{name}{refused}") from refused.__cause__
 
 
 def read_many(
@@ -121,7 +151,13 @@ def read_many(
     squares = _squares(paths, boxes, size, crop, workers, label)
     if cache and paths:
         name = kept.fingerprint(paths, _VERSION, size, crop, boxes)
-        images, broken = kept.array(name, squares, len(paths), (size, size, 3), partial=skip)
+        images, broken = kept.rows(
+            cache_dir() / "pictures" / f"{name}.npy",
+            squares,
+            (len(paths), size, size, 3),
+            partial=skip,
+            otherwise=", or read with cache=False",
+        )
     else:
         images, broken = _in_memory(squares, size)
     return _judge(paths, images, broken, skip, report)
@@ -135,36 +171,50 @@ def _check(size: int, crop: str) -> None:
         )
 
 
-def _open(path: Path) -> Image.Image:
+class _Refused(Exception):
+    """Why a picture is not read, without its name."""
+
+
+def _open(source: str | Path | bytes | memoryview) -> Image.Image:
     """The decoded picture, RGB and upright."""
+    head = b""
     try:
-        if path.is_dir():
-            raise DataError(f"{path}: this is a folder; a picture file was expected.")
-        if path.stat().st_size == 0:
-            raise DataError(f"{path}: the file is empty (0 bytes). Copy it again from its source.")
-        with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError
-            image.load()
-            turn = _UPRIGHT.get(_orientation(image))
-            image = _to_rgb(path, image)
-            return image if turn is None else image.transpose(turn)
-    except DataError:
+        with _file(source) as file:
+            head = file.read(16)
+            file.seek(0)
+            with Image.open(file, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                image.load()
+                turn = _UPRIGHT.get(_orientation(image))
+                image = _to_rgb(image)
+                return image if turn is None else image.transpose(turn)
+    except _Refused:
         raise
     except Exception as error:  # Pillow's readers raise many kinds, down to IndexError
-        raise DataError(f"{path}: {_explain(error)}") from error
+        raise _Refused(_explain(error, head)) from error
 
 
-def _explain(error: Exception) -> str:
+def _file(source: str | Path | bytes | memoryview) -> BinaryIO:
+    if isinstance(source, bytes | memoryview):
+        data, size = bytes(source), len(source)
+    else:
+        path = Path(source)
+        if path.is_dir():
+            raise _Refused("this is a folder; a picture file was expected.")
+        data, size = None, path.stat().st_size  # 0 of a pipe, too, which is never opened
+    if size == 0:
+        raise _Refused("the file is empty (0 bytes). Copy it again from its source.")
+    return BytesIO(data) if data is not None else open(path, "rb")
+
+
+def _explain(error: Exception, head: bytes) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "there is no such file. Put the picture there, or correct the path."
     if isinstance(error, PermissionError):
         return "the file may not be read. Change its permissions."
     if isinstance(error, UnidentifiedImageError):
-        return (
-            "this is not a picture, or its first bytes are damaged. Expected a JPEG, PNG, GIF, "
-            "BMP, TIFF, WebP or PPM file; copy it again from its source."
-        )
+        return _foreign(head)
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return (
             f"the picture unpacks to more than {MAX_PIXELS:,} pixels (a decompression bomb?). "
@@ -172,7 +222,24 @@ def _explain(error: Exception) -> str:
         )
     if isinstance(error, MemoryError):
         return "there is not enough memory to unpack the picture. Save it smaller."
-    return f"the picture is cut short or damaged ({error}). Copy it again from its source."
+    if not head or getattr(error, "strerror", None):
+        return f"the file cannot be read ({getattr(error, 'strerror', None) or error})."
+    said = str(error)[:200]
+    return f"the picture is cut short or damaged ({said}). Copy it again from its source."
+
+
+def _foreign(head: bytes) -> str:
+    """What a file that begins with `head` is, if none of those that are read."""
+    for first, kind in _KINDS.items():
+        if head.startswith(first) or head[4:].startswith(first):
+            return (
+                f"this is {kind}, which is not read here, or it is damaged. "
+                "Save it as a JPEG or PNG file."
+            )
+    return (
+        "this is not a picture, or its first bytes are damaged. Expected a JPEG, PNG, GIF, "
+        "BMP, TIFF, WebP, PPM or PGM file; copy it again from its source."
+    )
 
 
 def _orientation(image: Image.Image) -> int:
@@ -182,29 +249,46 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(path: Path, image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        image = _from_16_bits(image)
-    if image.mode in ("I", "F"):
-        raise DataError(
-            f"{path}: the picture has 32 bits a channel (mode {image.mode}), so which "
+def _to_rgb(image: Image.Image) -> Image.Image:
+    bits, signed, inverted = _depth(image)
+    if image.mode == "F" or (image.mode == "I" and bits > 16):
+        raise _Refused(
+            f"the picture has 32 bits a channel (mode {image.mode}), so which "
             "value is white is unknown. Save it with 8 or 16 bits a channel."
         )
     try:
+        if image.mode == "I" or image.mode.startswith("I;16") or (image.mode == "L" and signed):
+            image = _to_8_bits(image, bits, signed, inverted)
         if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
             image = _over_white(image)
         return image.convert("RGB")
     except ValueError as error:
-        raise DataError(
-            f"{path}: the colours of the picture (mode {image.mode}) cannot be shown "
+        raise _Refused(
+            f"the colours of the picture (mode {image.mode}) cannot be shown "
             f"as RGB ({error}). Save it as RGB."
         ) from error
 
 
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    """0..65535 to 0..255. (Pillow's own `convert` clips at 255: nearly all of it turns white.)"""
-    values = np.asarray(image).astype(np.float32)
-    return Image.fromarray(np.rint(values / 257).clip(0, 255).astype(np.uint8))
+def _depth(image: Image.Image) -> tuple[int, bool, bool]:
+    """Of a grey picture: bits a pixel, are they signed, and is 0 white? (All by TIFF's tags.)"""
+    tags = getattr(image, "tag_v2", {})
+    bits, kinds = tags.get(_BITS, (16,)), tags.get(_SAMPLE_FORMAT, (1,))
+    # Pillow turns 8 bits over by itself. It scales PGM's depths to 16 bits; PNG knows no others.
+    return bits[0], kinds[0] == 2, tags.get(_PHOTOMETRIC) == 0
+
+
+def _to_8_bits(image: Image.Image, bits: int, signed: bool, inverted: bool) -> Image.Image:
+    """The whole range that the depth allows to 0..255; signed values from the lowest one on.
+
+    (Pillow's own `convert` clips at 255: nearly all of it turns white.)
+    """
+    values = np.asarray(image).astype(np.int32)
+    clear = values == image.info.get("transparency", -1)
+    if signed:
+        values = (values + (1 << bits - 1)) % (1 << bits)  # 8 bits come without their sign
+    grey = np.rint(values * (255 / ((1 << bits) - 1))).clip(0, 255).astype(np.uint8)
+    grey[clear] = 255
+    return Image.fromarray(255 - grey if inverted else grey)
 
 
 def _over_white(image: Image.Image) -> Image.Image:
@@ -212,22 +296,17 @@ def _over_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
-def _region(path: Path, size: tuple[int, int], crop: str, box: Box | None) -> tuple[int, ...]:
+def _region(size: tuple[int, int], crop: str, box: Box | None) -> tuple[int, ...]:
     """What of a picture of (width, height) is taken: left, top, right, bottom, whole pixels."""
     width, height = size
-    left, top, right, bottom = (
-        (0, 0, width, height)
-        if box is None
-        else (
-            max(round(box[0]), 0),
-            max(round(box[1]), 0),
-            min(round(box[2]), width),
-            min(round(box[3]), height),
-        )
-    )
-    if not (left < right and top < bottom):
-        raise DataError(
-            f"{path}: nothing of the box {box} (left, top, right, bottom) lies in this "
+    left, top, right, bottom = (0, 0, width, height) if box is None else box
+    known = all(map(math.isfinite, (left, top, right, bottom)))
+    if known:
+        left, top = max(round(left), 0), max(round(top), 0)
+        right, bottom = min(round(right), width), min(round(bottom), height)
+    if not (known and left < right and top < bottom):
+        raise _Refused(
+            f"nothing of the box {box} (left, top, right, bottom) lies in this "
             f"picture of {width} x {height} pixels. Correct the box."
         )
     if crop == "squash":

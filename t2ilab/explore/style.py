@@ -6,7 +6,6 @@ strength multiplies S(query): 1 is the paper's, 0 forgets the picture.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from typing import Any
 
 import ipywidgets as widgets
@@ -16,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from t2ilab.data.captioned import to_float, to_uint8
 from t2ilab.data.paperworld.world import World
-from t2ilab.errors import UsageError, choose
+from t2ilab.data.pictures import read as read_picture
+from t2ilab.errors import DataError, UsageError, choose
 from t2ilab.explore.captions import RIGHT, WRONG, read_back
 from t2ilab.explore.explorer import Explorer
 from t2ilab.models.reader import AttributeReader
@@ -25,7 +25,6 @@ from t2ilab.plots import INK, PAPER
 from t2ilab.systems.text_to_image import TextToImage
 
 TILE, GAP, LINE = 224, 28, 18  # pixels: of a picture, between two, of a line of text
-LARGEST = 50_000_000  # pixels of an upload
 STYLES = ("setting", "side")
 CAPTION = "a small yellow bird with black wings"
 
@@ -37,22 +36,9 @@ def opened(content: bytes | memoryview, size: int) -> UInt8[np.ndarray, "size si
         UsageError: it is no picture, or a damaged or an enormous one.
     """
     try:
-        with Image.open(BytesIO(bytes(content))) as file:
-            if file.width * file.height > LARGEST:
-                raise UsageError(
-                    f"The picture has {file.width} x {file.height} pixels: make it smaller first."
-                )
-            picture = file.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, UsageError):
-            raise
-        raise UsageError(
-            "The file is no picture that can be read: upload a PNG or a JPEG file."
-        ) from error
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    square = picture.crop((left, top, left + side, top + side))
-    return np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
+        return read_picture(bytes(content), size)
+    except DataError as error:
+        raise UsageError(f"The file is no picture that can be read: {error}") from error
 
 
 def style_renderer(

@@ -85,8 +85,10 @@ def scores(
         world: whose reader it is; goes into the extractor's name.
 
     Raises:
-        UsageError: fewer than 50 pictures of a kind.
+        UsageError: fewer than 50 pictures of a kind, or pictures that are not finite.
     """
+    _see_finite("real pictures", real)
+    _see_finite("generated pictures", fake)
     features = Features(reader).eval()
     return _compute(
         real, fake, features, ClassLogits(reader, classes).eval(), name=f"PaperWorld {world} reader"
@@ -100,9 +102,11 @@ def imagenet_scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w
         real, fake: pictures in [-1, 1]; at least 50 of each.
 
     Raises:
-        UsageError: fewer than 50 pictures of a kind.
+        UsageError: fewer than 50 pictures of a kind, or pictures that are not finite.
         DataError: its weights are not on this machine and cannot be had.
     """
+    _see_finite("real pictures", real)
+    _see_finite("generated pictures", fake)
     try:
         return _compute(
             _bytes(real), _bytes(fake), 2048, "logits_unbiased", name="ImageNet Inception-v3"
@@ -118,12 +122,30 @@ def imagenet_scores(real: Float[Tensor, "n 3 h w"], fake: Float[Tensor, "m 3 h w
 def inception_score(
     images: Float[Tensor, "n 3 h w"], reader: AttributeReader, classes: list[dict[str, int]]
 ) -> float:
-    """exp E KL(p(y|x) || p(y)) with the reader's p(y|x), over all pictures at once (no splits)."""
+    """exp E KL(p(y|x) || p(y)) with the reader's p(y|x), over all pictures at once (no splits).
+
+    Raises:
+        UsageError: pictures, or what the reader makes of them, are not finite.
+    """
+    _see_finite("pictures", images)
     return _inception_score(images, ClassLogits(reader, classes).eval())
 
 
 def _bytes(images: Tensor) -> Tensor:
     return images.add(1).mul(127.5).round().clamp(0, 255).byte()
+
+
+def _see_finite(what: str, values: Float[Tensor, "n ..."]) -> None:
+    """Refuse nan and infinity, also what is infinite in float32, before linear algebra meets it.
+
+    (Of a matrix that is not finite LAPACK may never come back: it kills the process.)
+    """
+    bad = (~values.float().flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
+    if bad:
+        raise UsageError(
+            f"{len(bad)} of {len(values)} {what} are not finite (nan or infinity); the first is "
+            f"number {bad[0]}, counted from 0. Look at what made them, or leave them out."
+        )
 
 
 @torch.inference_mode()
@@ -143,6 +165,8 @@ def _compute(
             for part in images.split(256):
                 fid.update(part, real=is_real)
                 kid.update(part, real=is_real)
+        _see_finite("real pictures' features", torch.cat(kid.real_features))
+        _see_finite("generated pictures' features", torch.cat(kid.fake_features))
         kid_mean, kid_std = kid.compute()
     return Scores(
         name,
@@ -163,6 +187,7 @@ def _inception_score(images: Tensor, logits: nn.Module | str) -> float:
         metric = InceptionScore(feature=logits, splits=1)
         for part in images.split(256):
             metric.update(part)
+        _see_finite("pictures' class logits", torch.cat(metric.features))
         return float(metric.compute()[0])
 
 

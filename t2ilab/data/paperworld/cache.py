@@ -1,8 +1,7 @@
-"""Pictures drawn once and kept: one memory-mapped file a world, split and size.
+"""Pictures drawn once and kept: one memory-mapped file a world, split and size (see `data.kept`).
 
 A file's name carries a fingerprint of the world's drawing code and data, so a changed world is
-drawn anew. Files are written under another name and moved into place when complete; a lock makes a
-second process wait for the first, and a killed one leaves nothing that is taken for whole.
+drawn anew.
 """
 
 import hashlib
@@ -10,16 +9,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
-from filelock import FileLock
 
+from t2ilab.data import kept
+from t2ilab.errors import DataError
 from t2ilab.paths import DATA, cache_dir
 
 ALONE = 1500  # up to this many pictures are drawn without starting other processes
+FACTS = ("values", "stated", "classes", "captions")
 
 
 @lru_cache
@@ -37,71 +39,55 @@ def fingerprint(world: str) -> str:
 
 
 def pictures(world, split: str, size: int, n: int) -> np.ndarray:
-    """The first n pictures, uint8 [n, size, size, 3], memory-mapped and read-only."""
+    """The first n pictures, uint8 [n, size, size, 3], memory-mapped and read-only.
+
+    Raises:
+        DataError: they cannot be kept, or a drawing process died.
+    """
     path = _path(world, f"{split}-{size}-{n}", ".npy")
-    if not _whole(path, (n, size, size, 3)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not _whole(path, (n, size, size, 3)):
-                _build(path, world, split, size, n)
+    draw = drawn if n <= ALONE else _drawn_in_processes
+    with closing(draw(world, split, size, range(n))) as made:
+        kept.rows(path, made, (n, size, size, 3))
     return np.load(path, mmap_mode="r")
 
 
 def words(world, split: str, n: int) -> dict:
-    """Facts and captions of the first n pictures: values [n, attributes], stated, captions, ..."""
+    """Facts and captions of the first n pictures: values [n, attributes], stated, captions, ...
+
+    Raises:
+        DataError: they cannot be kept.
+    """
+
+    def write(file) -> kept.LeftOut:
+        np.savez(file, **_describe(world, split, n))
+        return []
+
     path = _path(world, f"{split}-{n}", ".npz")
-    try:
-        with open(path, "rb") as file:
-            found = np.load(file)
-            kept = {k: found[k] for k in ("values", "stated", "classes", "captions")}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        kept = _describe(world, split, n)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.stem}.{os.getpid()}.npz")
-        np.savez(temporary, **kept)
-        os.replace(temporary, path)
-    levels = kept["stated"].shape[1]
-    lines = kept["captions"].tobytes().decode().split("\n")
-    kept["captions"] = [lines[i : i + levels] for i in range(0, len(lines), levels)]
-    return kept
+    kept.file(path, write)
+    with np.load(path) as found:
+        facts = {name: found[name] for name in FACTS}
+    levels = facts["stated"].shape[1]
+    lines = facts["captions"].tobytes().decode().split("\n")
+    facts["captions"] = [lines[i : i + levels] for i in range(0, len(lines), levels)]
+    return facts
 
 
 def _path(world, what: str, suffix: str) -> Path:
     return cache_dir() / "paperworld" / f"{world.name}-{what}-{fingerprint(world.name)}{suffix}"
 
 
-def _whole(path: Path, shape: tuple) -> bool:
-    try:
-        return np.load(path, mmap_mode="r").shape == shape
-    except (OSError, ValueError, EOFError):
-        return False
+def drawn(world, split: str, size: int, places: range) -> Generator[np.ndarray]:
+    """The pictures at `places` of a split, one after the other."""
+    for i in places:
+        yield world.picture(split, i, size)
 
 
-def _build(path: Path, world, split: str, size: int, n: int) -> None:
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
-    try:
-        out = np.lib.format.open_memmap(temporary, "w+", np.uint8, (n, size, size, 3))
-        if n <= ALONE:
-            draw_into(out, world, split, size, 0, n)
-        else:
-            _draw_in_processes(temporary, world, split, size, n)
-        out.flush()
-        del out
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _drawn_in_processes(world, split: str, size: int, places: range) -> Generator[np.ndarray]:
+    """As `drawn`: process k of c draws every c-th picture from the k-th on, into a pipe.
 
-
-def draw_into(out: np.ndarray, world, split: str, size: int, start: int, stop: int) -> None:
-    """Draw pictures start to stop of a split into their places in `out`."""
-    for i in range(start, stop):
-        out[i] = world.picture(split, i, size)
-
-
-def _draw_in_processes(path: Path, world, split: str, size: int, n: int) -> None:
-    """Each process fills its share of the file; fresh interpreters are safe in notebooks, too."""
+    Fresh interpreters are safe in notebooks, too; a full pipe makes them wait for the reader.
+    """
     count = os.cpu_count() or 1
-    bounds = np.linspace(0, n, count + 1).astype(int).tolist()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     jobs = [
         subprocess.Popen(
@@ -109,19 +95,27 @@ def _draw_in_processes(path: Path, world, split: str, size: int, n: int) -> None
                 sys.executable,
                 "-m",
                 "t2ilab.data.paperworld.worker",
-                json.dumps([str(path), world.name, split, size, start, stop]),
+                json.dumps([world.name, split, size, k, len(places), count]),
             ],
             env=environment,
+            stdout=subprocess.PIPE,
         )
-        for start, stop in zip(bounds, bounds[1:], strict=False)
+        for k in range(count)
     ]
     try:
-        failed = [job.returncode for job in jobs if job.wait() != 0]
+        for i in places:
+            job = jobs[i % count]
+            pixels = job.stdout.read(size * size * 3)
+            if len(pixels) < size * size * 3:
+                raise DataError(
+                    f"a process that drew {world.name}/{split} ended too early (status "
+                    f"{job.wait()}); what it said stands above. Was there enough memory?"
+                )
+            yield np.frombuffer(pixels, np.uint8)
     finally:
         for job in jobs:
             job.kill()
-    if failed:
-        raise RuntimeError(f"drawing {world.name}/{split} failed in a worker (exit {failed[0]})")
+            job.communicate()
 
 
 def _describe(world, split: str, n: int) -> dict[str, np.ndarray]:

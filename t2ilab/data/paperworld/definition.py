@@ -196,6 +196,11 @@ def _check_attributes(world: World, drawing: ModuleType) -> None:
             if not any((value != NONE) == (subject in whose) for value in content[name]):
                 wanted = "a colour" if subject in whose else f"'{NONE}'"
                 source.refuse(f"content.{name}", f"no value for '{subject}'; expected {wanted}")
+    for kind, palette in world.definition.colours.items():
+        of = [name for name, can in drawing.DRAWS.items() if can == kind]
+        used = {value for name in of for value in (content | world.style)[name]}
+        for unused in sorted(set(palette) - used):
+            source.refuse(f"colours.{kind}.{unused}", f"it is no value of {', '.join(of)}")
     before = list(world.definition.class_)
     for name in content:
         for other in world.definition.copies.get(name, ()):

@@ -14,7 +14,7 @@ from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.paperworld import birds, cache, definition, flowers, phrases, scenes
 from t2ilab.data.paperworld.captions import Template, caption, read
 from t2ilab.data.paperworld.definition import NONE, Source
-from t2ilab.data.paperworld.proofreading import proofread
+from t2ilab.data.paperworld.proofreading import Proofreader
 from t2ilab.errors import UsageError, choose
 from t2ilab.paths import DATA
 from t2ilab.schemas import to_dict
@@ -61,7 +61,7 @@ class World:
             "words": {value: line.words for value, line in found.lexicon.items()},
             "unseen": {value: line.unseen or line.words for value, line in found.lexicon.items()},
         }
-        proofread(self, found.source)
+        Proofreader(self, found.source).proofread()
         names = self.definition["class"]
         every = product(*(self.content[a] for a in names))
         self.classes = [c for c in every if self._agree(dict(zip(names, c, strict=True)))]

@@ -6,7 +6,7 @@ A bird is drawn facing right around the origin, its body about one unit long, y 
 import numpy as np
 
 from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, smooth
-from t2ilab.data.paperworld.places import Place, draw_place
+from t2ilab.data.paperworld.places import branch, grass, sky
 
 BODY = smooth(
     [
@@ -81,6 +81,19 @@ EYE_WHITE, PUPIL = circle(0.535, -0.385, 0.09, n=16), circle(0.55, -0.38, 0.052,
 SCALES = {"small": 0.295, "large": 0.375}
 BEAK_COLOUR = (244, 176, 44)
 LEG_COLOUR = (120, 84, 52)
+SETTINGS = {"branch": branch, "sky": sky, "grass": grass}
+DRAWS = {  # attribute -> the values that can be drawn, or the palette that they are from
+    "size": SCALES,
+    "breast": "paint",
+    "crown": "paint",
+    "wing": "paint",
+    "tail": "paint",
+    "beak": BEAKS,
+    "setting": SETTINGS,
+    "side": ("left", "right"),
+    "tone": "tone",
+}
+WITH: dict[str, tuple[str, ...]] = {}  # attribute -> the subjects that have it; of others "none"
 
 
 def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -105,7 +118,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
 
     page = Page(size, colours["tone"][facts["tone"]])
     feet = y + 0.52 * scale
-    draw_place(page, Place(setting, feet=feet), rng)
+    SETTINGS[setting](page, feet, rng)
     pose = Pose(x, y, scale, turn=-turn if mirror else turn, mirror=mirror)
     _lay_bird(page, pose, facts, colours, flying=flying, feet=feet)
     return page.finish(int(rng.integers(1 << 16)))

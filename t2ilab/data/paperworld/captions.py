@@ -118,8 +118,9 @@ def read(
         elif word in ("with", "has", "have"):
             give(pending, noun) if noun and copula else None
             copula = False
-            if word == "with" and noun == "bird" and re.search(r"is \w+ with \w+( and|$)", text):
-                noun, copula = "with", True
+            before, after = words[position - 2 : position - 1], words[position + 2 : position + 3]
+            if word == "with" and noun == "bird" and before == ["is"] and after in ([], ["and"]):
+                noun, copula = "with", True  # "this bird is red with white"
     if pending and noun:
         give(pending, noun)
     return stated

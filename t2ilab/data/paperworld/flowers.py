@@ -25,6 +25,18 @@ DISC, ALONG = circle(0, 0, 1, n=24), np.linspace(0, 1, 8)
 SPINE = np.stack([ALONG**2 - 0.2 * ALONG * (1 - ALONG), ALONG], 1)  # foot (0, 0), head (1, 1)
 SPINE = np.concatenate([SPINE, SPINE[::-1]])
 HALF_WIDTH = np.repeat([(-0.022, 0.0), (0.022, 0.0)], len(ALONG), axis=0)
+SETTINGS = {"meadow": settings.meadow, "pot": settings.pot, "garden": settings.garden}
+DRAWS = {  # attribute -> the values that can be drawn, or the palette that they are from
+    "petal": "paint",
+    "count": COUNTS,
+    "shape": WIDTHS,
+    "centre": "paint",
+    "leaves": ("leafy", "bare"),
+    "setting": SETTINGS,
+    "side": ("left", "right"),
+    "tone": "tone",
+}
+WITH: dict[str, tuple[str, ...]] = {}  # attribute -> the subjects that have it; of others "none"
 STEM, LEAF_COLOUR = (84, 120, 66), (104, 152, 78)
 LEAF = np.concatenate(
     [
@@ -98,7 +110,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
         top -= 0.10
         settings.pot(page, foot, top, rng)
     else:
-        getattr(settings, facts["setting"])(page, top, rng)
+        SETTINGS[facts["setting"]](page, top, rng)
     sheet = Sheet(size)
     _cut_stem(sheet, (foot, top + 0.03), (head, y), leafy=facts["leaves"] == "leafy")
     turn = -math.pi / 2 + 0.2 * jitter[4]

@@ -146,6 +146,19 @@ LONG_HAIR = smooth(
     3,
 )
 
+SETTINGS = {"park": settings.park, "town": settings.town, "room": settings.room}
+DRAWS = {  # attribute -> the values that can be drawn, or the palette that they are from
+    "subject": (*HEIGHTS, "dog"),
+    "pose": STANCES,
+    "top": "paint",
+    "bottom": "paint",
+    "fur": "fur",
+    "setting": SETTINGS,
+    "side": ("left", "right"),
+    "tone": "tone",
+}
+WITH = {"top": HEIGHTS, "bottom": HEIGHTS, "fur": ("dog",)}  # whose it is; of others "none"
+
 
 def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
     """Draw one person or dog.
@@ -164,7 +177,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
     skin, hair = SKINS[int(rng.integers(len(SKINS)))], HAIRS[int(rng.integers(len(HAIRS)))]
     page = Page(size, colours["tone"][facts["tone"]])
     x, feet = 0.5 + 0.04 * jitter[0], 0.90 + 0.02 * jitter[1]
-    getattr(settings, facts["setting"])(page, feet - 0.13, rng)
+    SETTINGS[facts["setting"]](page, feet - 0.13, rng)
     if subject == "dog":
         fur = colours["fur"][facts["fur"]]
         paints = PAINT | {"fur": fur, "look": PAINT["eye" if sum(fur) < 200 else "ink"]}

@@ -1,10 +1,8 @@
-"""Where things happen in PaperWorld: sky with clouds, a branch, grass, and the rest."""
-
-from dataclasses import dataclass
+"""What settings are made of: clouds, ground, grass; and where birds are: sky, branch, meadow."""
 
 import numpy as np
 
-from t2ilab.data.paperworld.paper import Page, Sheet, smooth
+from t2ilab.data.paperworld.paper import Colour, Page, Sheet, smooth
 
 CLOUD = smooth(
     [
@@ -25,25 +23,9 @@ CLOUD_COLOUR, BRANCH, LEAF_COLOUR = (250, 248, 243), (124, 88, 58), (108, 142, 8
 GRASS, GRASS_DARK = (126, 168, 92), (98, 142, 76)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A setting and the height at which something stands in it (0 top, 1 bottom)."""
-
-    setting: str
-    feet: float = 0.8
-
-
-def draw_place(page: Page, place: Place, rng: np.random.Generator) -> None:
-    """Lay the setting's sheets on the page."""
-    _clouds(page, rng, low=0.62 if place.setting == "sky" else 0.25)
-    if place.setting == "branch":
-        _branch(page, place.feet, rng)
-    elif place.setting == "grass":
-        _grass(page, place.feet, rng)
-
-
-def _clouds(page: Page, rng: np.random.Generator, *, low: float) -> None:
-    count = int(rng.integers(0, 4))
+def clouds(page: Page, rng: np.random.Generator, *, low: float = 0.25, most: int = 3) -> None:
+    """Lay up to `most` clouds above the height `low`."""
+    count = int(rng.integers(0, most + 1))
     if not count:
         return
     sheet = Sheet(page.size)
@@ -52,7 +34,40 @@ def _clouds(page: Page, rng: np.random.Generator, *, low: float) -> None:
     page.lay(sheet, height=0.012, depth=0.25)
 
 
-def _branch(page: Page, feet: float, rng: np.random.Generator) -> None:
+def blades(
+    sheet: Sheet, top: float, count: int, rng: np.random.Generator, *, high: float = 0.11
+) -> None:
+    """Cut blades of grass, up to `high`, that stand at the height `top`."""
+    for x, h, lean in rng.uniform((0, 0.05, -0.03), (1, high, 0.03), (count, 3)):
+        blade = [(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]
+        sheet.cut(np.array(blade), GRASS_DARK)
+
+
+def ground(sheet: Sheet, top: float, colour: Colour, slope: float = 0.02) -> None:
+    """Cut a ground with a gently uneven edge at the height `top`."""
+    sheet.cut(
+        np.array(
+            [
+                (-0.02, top + slope),
+                (0.3, top),
+                (0.7, top + 0.7 * slope),
+                (1.02, top - 0.5 * slope),
+                (1.02, 1.02),
+                (-0.02, 1.02),
+            ]
+        ),
+        colour,
+    )
+
+
+def sky(page: Page, feet: float, rng: np.random.Generator) -> None:
+    """Clouds alone, also low ones."""
+    clouds(page, rng, low=0.62)
+
+
+def branch(page: Page, feet: float, rng: np.random.Generator) -> None:
+    """A branch with a few leaves, at the height `feet`."""
+    clouds(page, rng)
     sheet = Sheet(page.size)
     slope, thick = rng.uniform(-0.06, 0.06), rng.uniform(0.030, 0.042)
     left, right = feet - slope, feet + slope
@@ -76,7 +91,9 @@ def _branch(page: Page, feet: float, rng: np.random.Generator) -> None:
     page.lay(sheet, height=0.025)
 
 
-def _grass(page: Page, feet: float, rng: np.random.Generator) -> None:
+def grass(page: Page, feet: float, rng: np.random.Generator) -> None:
+    """A meadow, its edge a little above `feet`."""
+    clouds(page, rng)
     sheet = Sheet(page.size)
     top = feet - 0.02
     sheet.cut(
@@ -92,9 +109,5 @@ def _grass(page: Page, feet: float, rng: np.random.Generator) -> None:
         ),
         GRASS,
     )
-    for x, h, lean in rng.uniform((0, 0.05, -0.03), (1, 0.12, 0.03), (9, 3)):
-        sheet.cut(
-            np.array([(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]),
-            GRASS_DARK,
-        )
+    blades(sheet, top, 9, rng, high=0.12)
     page.lay(sheet, height=0.02)

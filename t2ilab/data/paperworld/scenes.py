@@ -35,6 +35,23 @@ SCALES = {
     "zebra": 0.70,
 }
 
+SETTINGS = {
+    "sky": settings.sky,
+    "street": settings.street,
+    "field": settings.field,
+    "snow": settings.snow,
+    "sea": settings.sea,
+    "desert": settings.desert,
+}
+DRAWS = {  # attribute -> the values that can be drawn, or the palette that they are from
+    "subject": SCALES,
+    "setting": SETTINGS,
+    "colour": "paint",
+    "side": ("left", "right"),
+    "tone": "tone",
+}
+WITH = {"colour": ("school bus", "airplane", "boat", "train")}  # whose it is; of others "none"
+
 
 def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
     """Draw one scene.
@@ -53,7 +70,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
     jitter = rng.uniform(-1, 1, 3)
     page = Page(size, colours["tone"][facts["tone"]])
     feet = (0.79 if setting == "sky" else 0.84) + 0.02 * jitter[0]
-    getattr(settings, setting)(page, feet, rng)
+    SETTINGS[setting](page, feet, rng)
     paints = PAINT | {"body": colours["paint"].get(facts["colour"], (0, 0, 0))}
     x = 0.5 + 0.03 * jitter[1]
     if subject == "stop sign":

@@ -6,59 +6,13 @@ A setting lays its sheets behind the subject. All coordinates are shares of the 
 import numpy as np
 
 from t2ilab.data.paperworld.cutouts import box
-from t2ilab.data.paperworld.paper import Colour, Page, Sheet, circle, shade, smooth
-from t2ilab.data.paperworld.places import CLOUD, CLOUD_COLOUR, GRASS, GRASS_DARK
+from t2ilab.data.paperworld.paper import Page, Sheet, circle, shade, smooth
+from t2ilab.data.paperworld.places import GRASS, blades, clouds, ground
 
 WOOD, WOOD_DARK, EARTH = (198, 152, 106), (158, 114, 76), (118, 84, 62)
 DOT = circle(0, 0, 1, n=8)
 FENCE, FENCE_DARK = (226, 204, 170), (192, 166, 130)
 POT, POT_RIM = (196, 104, 70), (214, 124, 86)
-
-
-def clouds(
-    page: Page,
-    rng: np.random.Generator,
-    *,
-    low: float = 0.25,
-    most: int = 3,
-    colour: Colour = CLOUD_COLOUR,
-) -> None:
-    """Lay up to `most` clouds above the height `low`."""
-    count = int(rng.integers(0, most + 1))
-    if not count:
-        return
-    sheet = Sheet(page.size)
-    for x, y, s in rng.uniform((0, 0.06, 0.10), (1, low, 0.19), (count, 3)):
-        sheet.cut(CLOUD * s + (x, y), colour)
-    page.lay(sheet, height=0.012, depth=0.25)
-
-
-def blades(
-    sheet: Sheet, top: float, count: int, rng: np.random.Generator, colour: Colour = GRASS_DARK
-) -> None:
-    """Cut blades of grass that stand at the height `top`."""
-    for x, h, lean in rng.uniform((0, 0.05, -0.03), (1, 0.11, 0.03), (count, 3)):
-        sheet.cut(
-            np.array([(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]),
-            colour,
-        )
-
-
-def ground(sheet: Sheet, top: float, colour: Colour, slope: float = 0.02) -> None:
-    """Cut a ground with a gently uneven edge at the height `top`."""
-    sheet.cut(
-        np.array(
-            [
-                (-0.02, top + slope),
-                (0.3, top),
-                (0.7, top + 0.7 * slope),
-                (1.02, top - 0.5 * slope),
-                (1.02, 1.02),
-                (-0.02, 1.02),
-            ]
-        ),
-        colour,
-    )
 
 
 # ------------------------------------------------------------------------------------- for flowers

@@ -4,21 +4,23 @@ Picture i of a split is a function of (world, split, i, resolution) alone, and s
 its captions, which do not depend on the resolution.
 """
 
-import json
 from functools import cached_property, lru_cache
-from importlib import import_module
 from itertools import product
 from zlib import crc32
 
 import numpy as np
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.paperworld import cache
+from t2ilab.data.paperworld import birds, cache, definition, flowers, phrases, scenes
 from t2ilab.data.paperworld.captions import Template, caption, read
+from t2ilab.data.paperworld.definition import NONE, Source
+from t2ilab.data.paperworld.proofreading import Proofreader
 from t2ilab.errors import UsageError, choose
 from t2ilab.paths import DATA
+from t2ilab.schemas import to_dict
 
-WORLDS = ("birds", "flowers", "phrases", "scenes")
+DRAWINGS = {"birds": birds, "flowers": flowers, "phrases": phrases, "scenes": scenes}
+WORLDS = tuple(DRAWINGS)
 SPLITS = {"train": 20_000, "val": 2_000, "test": 2_000, "reader": 20_000}  # pictures in each
 SIZES = (32, 64, 128)
 FOLDER = DATA / "paperworld"
@@ -31,6 +33,7 @@ def world(name: str) -> "World":
 
     Raises:
         UsageError: there is no such world.
+        DataError: a file of `data/paperworld/` is damaged, or says what cannot be.
     """
     return World(choose("world", name, WORLDS))
 
@@ -47,48 +50,49 @@ class World:
     """
 
     def __init__(self, name: str):
-        self.name = name
-        self.colours = {
-            kind: {k: tuple(v) for k, v in named.items()} for kind, named in _json("paint").items()
-        }
-        self.definition = definition = _json(name)
-        self.colours |= {
-            kind: {k: tuple(v) for k, v in named.items()}
-            for kind, named in definition.get("colours", {}).items()
-        }
-        self.content = {k: self._values(v) for k, v in definition["content"].items()}
-        self.style = {k: self._values(v) for k, v in definition["style"].items()}
-        self.copies = definition.get("copies", {})
-        self.templates = [[Template.parse(t) for t in level] for level in definition["captions"]]
-        self.classes = list(product(*(self.content[a] for a in definition["class"])))
-        self.classes = [
-            c for c in self.classes if self._agree(dict(zip(definition["class"], c, strict=True)))
+        found = definition.read(FOLDER, DRAWINGS)[name]
+        self.name, self.optional = name, DRAWINGS[name].WITH
+        self.colours, self.content, self.style = found.colours, found.content, found.style
+        self.definition = to_dict(found.definition)
+        self.templates = [
+            [Template.parse(t) for t in level] for level in self.definition["captions"]
         ]
-        self.class_names = [" ".join(v for v in c if v != "none") for c in self.classes]
-        self.unseen = self._choose_unseen(definition["unseen"])
-
-    def _values(self, values: str | list[str]) -> tuple[str, ...]:
-        return tuple(self.colours[values]) if isinstance(values, str) else tuple(values)
+        self._words = {
+            "words": {value: line.words for value, line in found.lexicon.items()},
+            "unseen": {value: line.unseen or line.words for value, line in found.lexicon.items()},
+        }
+        Proofreader(self, found.source).proofread()
+        names = self.definition["class"]
+        every = product(*(self.content[a] for a in names))
+        self.classes = [c for c in every if self._agree(dict(zip(names, c, strict=True)))]
+        self.class_names = [" ".join(v for v in c if v != NONE) for c in self.classes]
+        self.unseen = self._choose_unseen(found.source)
 
     def _agree(self, facts: dict[str, str]) -> bool:
-        """Does the definition's "only" admit these facts together? (A dog wears no shirt, say.)"""
-        return all(
-            facts[a] in allowed
-            for condition in self.definition.get("only", [])
-            if all(facts.get(k) in v for k, v in condition["when"].items())
-            for a, allowed in condition["then"].items()
+        """Do these facts go together? A dog has fur and no shirt, a stop sign no other colour."""
+        return "subject" not in facts or all(
+            (facts[a] != NONE) == (facts["subject"] in subjects)
+            for a, subjects in self.optional.items()
             if a in facts
         )
 
-    def _choose_unseen(self, unseen: int | list) -> np.ndarray:
-        mask = np.zeros(len(self.classes), dtype=bool)
+    def _choose_unseen(self, source: Source) -> np.ndarray:
+        mask, unseen = np.zeros(len(self.classes), dtype=bool), self.definition["unseen"]
         if isinstance(unseen, int):
             order = np.random.default_rng(crc32(self.name.encode())).permutation(len(mask))
-            mask[order[:unseen]] = True
+            mask[order[: max(unseen, 0)]] = True
         else:  # partial combinations, e.g. {"subject": "stop sign", "setting": "sky"}
-            for i, combination in enumerate(self.classes):
-                facts = dict(zip(self.definition["class"], combination, strict=True))
-                mask[i] = any(all(facts[k] == v for k, v in held.items()) for held in unseen)
+            classes = [dict(zip(self.definition["class"], c, strict=True)) for c in self.classes]
+            for k, held in enumerate(unseen):
+                out = np.array([held.items() <= c.items() for c in classes])
+                if not (out & ~mask).any():
+                    source.refuse(f"unseen[{k}]", "it holds out no class, or none that is not held")
+                mask |= out
+        if not 0 < mask.sum() < len(mask):
+            source.refuse(
+                "unseen",
+                f"{mask.sum()} of {len(mask)} classes are held out; expected some, and not all",
+            )
         return mask
 
     @property
@@ -108,9 +112,10 @@ class World:
             pool = self._pools["unseen"]
         chosen = self.classes[pool[int(rng.integers(len(pool)))]]
         facts = dict(zip(self.definition["class"], chosen, strict=True))
+        copies = self.definition["copies"]
         for name, values in self.content.items():
-            if name in self.copies:
-                facts[name] = facts[self.copies[name][int(rng.integers(len(self.copies[name])))]]
+            if name in copies:
+                facts[name] = facts[copies[name][int(rng.integers(len(copies[name])))]]
             elif name not in facts:
                 agreeing = [v for v in values if self._agree(facts | {name: v})]
                 facts[name] = agreeing[int(rng.integers(len(agreeing)))]
@@ -139,11 +144,9 @@ class World:
         words = self.words("unseen" if unseen_words else "words")
         return [caption(level, facts, words, rng) for level in self.templates]
 
-    @lru_cache  # noqa: B019 - there are four worlds, kept for good
     def words(self, which: str = "words") -> dict[str, list[str]]:
         """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only."""
-        lexicon = {k: v for k, v in _json("lexicon").items() if k != "about"}
-        return {value: entry[which] or entry["words"] for value, entry in lexicon.items()}
+        return self._words[choose("part of the lexicon", which, self._words)]
 
     def read(self, text: str) -> dict[str, str]:
         """What a sentence states, by the lexicon: attribute -> value. Understands free text."""
@@ -156,7 +159,7 @@ class World:
         for name, values in self.content.items():
             for value in values:
                 kinds.setdefault(value, []).append(name)
-        meanings = dict(self.definition.get("also", {})) | {value: value for value in kinds}
+        meanings = dict(self.definition["also"]) | {value: value for value in kinds}
         for which in ("unseen", "words"):
             meanings |= {
                 word: value
@@ -164,13 +167,13 @@ class World:
                 if value in kinds
                 for word in words
             }
-        plain = {v: name for name in self.definition.get("plain", []) for v in self.content[name]}
+        plain = {v: name for name in self.definition["plain"] for v in self.content[name]}
         return meanings, kinds, self.definition["heads"], plain
 
     def picture(self, split: str, i: int, size: int) -> np.ndarray:
         """Picture i, uint8 [size, size, 3]."""
-        draw = import_module(f"t2ilab.data.paperworld.{self.name}").draw
-        return draw(self.facts(split, i), self.colours, size, self._rng(split, i, 2))
+        facts, rng = self.facts(split, i), self._rng(split, i, 2)
+        return DRAWINGS[self.name].draw(facts, self.colours, size, rng)
 
     def draw(self, facts: dict[str, str], size: int, seed: int = 0) -> np.ndarray:
         """A picture of exactly these facts (content and style), uint8 [size, size, 3]."""
@@ -188,8 +191,8 @@ class World:
                 + ", ".join(f"{k} {facts[k]}" for k in self.content)
                 + "."
             )
-        draw = import_module(f"t2ilab.data.paperworld.{self.name}").draw
-        return draw(facts, self.colours, size, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        return DRAWINGS[self.name].draw(facts, self.colours, size, rng)
 
     def load(self, split: str, size: int, n: int | None = None) -> CaptionedImages:
         """The first n pictures of a split with captions and attributes, drawn once and kept.
@@ -223,7 +226,3 @@ class World:
             attributes=attributes,
             stated=words["stated"],
         )
-
-
-def _json(name: str) -> dict:
-    return json.loads((FOLDER / f"{name}.json").read_text())

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from t2ilab.data.batches import PictureBatches
 from t2ilab.errors import TrainingError
 from t2ilab.fit import fit
 from t2ilab.models.dcgan import Generator
-from t2ilab.models.introspective import Classifier, Critic
+from t2ilab.models.introspective import Critic
 from t2ilab.trainers.adversarial_training import AdversarialTraining
 from t2ilab.trainers.gan import GAN, OBJECTIVES
 
@@ -106,7 +107,7 @@ def every_system(rank):
         gan = GAN(Generator(size=32, width=4), Critic(size=32, width=4), objective=objective)
         fit(gan, batches, **OPTIONS | {"steps": 3})
         seen[f"gan {objective}"] = parameters(gan)
-    network = Classifier(size=32, channels=3, width=4, classes=len(pictures.class_names))
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 200))
     robust = AdversarialTraining(network, epsilon=4 / 255, steps=1)
     fit(robust, batches, **OPTIONS | {"steps": 3})
     return seen | {"adversarial training": parameters(robust)}
@@ -121,6 +122,9 @@ def parameters(trainer):
 
 def main(out, scenarios):
     rank = int(os.environ["RANK"])
+    if scenarios == "forever":
+        fit(Tiny(seed=0, sleep=0.01), TinyBatches(), out=out / "run", **OPTIONS | {"steps": 10**6})
+        return
     if scenarios == "systems":
         (out / f"rank-{rank}.json").write_text(json.dumps(every_system(rank)))
         return
@@ -245,6 +249,28 @@ def test_every_system_trains_one_model(tmp_path):
     first, second = launch(tmp_path, *launcher, "--nproc-per-node", "2", scenarios="systems")
     assert set(first) >= set(CATALOGUE) | {"gan logistic", "gan wasserstein"}
     assert first == second
+
+
+def test_workers_end_with_a_checkpoint_when_their_launcher_is_killed(tmp_path):
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+    command = [*launcher, "--nproc-per-node", "2", __file__, str(tmp_path), "forever"]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = subprocess.Popen(command, env=env, **quiet)
+    checkpoint, lock = tmp_path / "run" / "checkpoint.pt", tmp_path / "run" / "lock"
+    waited(checkpoint.exists)
+    started.kill()
+    started.wait()
+    waited(lambda: not lock.exists())  # the first process has let go of the folder
+    assert torch.load(checkpoint, weights_only=True)["step"] > 0
+
+
+def waited(done, seconds=120):
+    """Wait until it is so."""
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_networks_that_learn_apart_are_noticed(torchrun):

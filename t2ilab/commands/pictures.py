@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,13 +122,16 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
     with results_apart():
         measured = _open(system, weights, world, size)
         about = measured.about
+        of_world = "world" in {f.name for f in fields(recipe(system).Options)}
         world = world or about["world"]
-        if not world:
+        if of_world and not world:
             raise UsageError(
                 f"weights '{about['name']}' do not say of which world they are: give --world, as "
                 "t2ilab list names them. (Public data sets have no reader to measure with.)"
             )
-        options = make(recipe(system).Options, system, {"world": world} | _named(needed))
+        options = make(
+            recipe(system).Options, system, ({"world": world} if of_world else {}) | _named(needed)
+        )
         found = recipe(system).measure(measured, options, n)
     head = {"weights": about["name"], "world": world, "size": measured.size}
     found = plain({**head, **found}, "result", [])
@@ -191,7 +195,7 @@ def _bundled(system: str, world: str, size: int | None) -> str:
     fitting = {
         name: about.size or 0
         for name, about in ours.items()
-        if about.world == world and size in (None, about.size)
+        if about.world in ("", world) and size in (None, about.size)
     }
     if fitting:
         return max(fitting, key=lambda x: (fitting[x] == 64, fitting[x], -len(x)))

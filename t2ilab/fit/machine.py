@@ -4,6 +4,7 @@ Lightning Fabric does the work; here its choices are made once for all trainers.
 are started from outside, by `fabric run` or `torchrun`; each finds its place in the environment.
 """
 
+import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -87,7 +88,7 @@ def pick_precision(precision: str, device: str) -> str:
 def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
     """A launched Fabric on one device, or on this process's share of several (`WORLD_SIZE` > 1).
 
-    With several processes `broadcast_buffers` is off: two forward passes of one network before
+    With several processes buffers are not shared: two forward passes of one network before
     one backward pass, as adversarial training has them, otherwise change buffers that the
     backward pass needs.
 
@@ -119,10 +120,18 @@ def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
                 devices=here,
                 plugins=plugins,
                 num_nodes=int(os.environ["WORLD_SIZE"]) // here,
-                strategy=DDPStrategy(broadcast_buffers=False),
+                strategy=DDPStrategy(**{_sync_buffers(): False}),
             )
         fabric.launch()
     return fabric
+
+
+def _sync_buffers() -> str:
+    """What torch calls the option that its newer versions have renamed."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    names = inspect.signature(DistributedDataParallel.__init__).parameters
+    return "forward_sync_buffers" if "forward_sync_buffers" in names else "broadcast_buffers"
 
 
 def takes_plain_backward(fabric: "Fabric") -> bool:

@@ -1,6 +1,7 @@
 """What a run knows beside its trainer: budget, clock, losses, strips, and when to decide what."""
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,7 @@ class Run:
 
     def __init__(self, budget: Budget, *, strips: int, save_every_s: float, several: bool):
         self.budget, self.save_every_s, self.several = budget, save_every_s, several
+        self._parent = os.getppid()
         self.losses, self.strips = Losses(budget.row_every), Strips(strips)
         self.step, self.seconds, self.waited = 0, 0.0, 0.0
         self.stopped: str | None = None
@@ -129,13 +131,18 @@ class Run:
 
         Returns the first loss of any process that is not finite.
         """
-        reports = gather(fabric, (self.losses.read(), interrupts.name, self._clock()))
+        name = interrupts.name or ("SIGTERM" if self._orphaned() else None)
+        reports = gather(fabric, (self.losses.read(), name, self._clock()))
         self.seconds = reports[0][2]
         self.signal = next((name for _, name, _ in reports if name), None)
         self.stopped = self.budget.spent(self.step, self.seconds)
         self.stopped = self.stopped or ("signal" if self.signal else None)
         self._plan()
         return min((bad for bad, _, _ in reports if bad), default=None)
+
+    def _orphaned(self) -> bool:
+        """Whether the launcher of several processes was killed, which would leave them running."""
+        return self.several and os.getppid() != self._parent
 
     def _plan(self) -> None:
         """Ask again after half a second or 50 steps, whichever is sooner."""

@@ -135,7 +135,10 @@ def see_that_all_agree(fabric: "Fabric", trainer: Any, run: Run) -> None:
     if fabric.world_size == 1:
         return
     networks = {name: x for name, x in vars(trainer).items() if isinstance(x, torch.nn.Module)}
-    sums = {name: [float(p.double().sum()) for p in x.parameters()] for name, x in networks.items()}
+    sums = {
+        name: [float(p.detach().double().sum()) for p in x.parameters()]
+        for name, x in networks.items()
+    }
     every = gather(fabric, sums)
     apart = [name for name in sums if any(one[name] != every[0][name] for one in every)]
     if apart:

@@ -111,6 +111,9 @@ def test_damaged_files_are_named(root):
     for text, words in (
         ("class_00103\n", "line 1: there is no class 'class_00103'"),
         ("class_00005\nclass_00102\n", "line 2: class 'blackberry lily' is also"),
+        ("class_0000", "line 1: there is no class 'class_0000'"),
+        ("class_" + "5" * 10_000, "line 1: there is no class 'class_5555"),
+        ("", "class 'english marigold' is in none of .*testclasses.txt. One of them is cut short"),
     ):
         lists.write_text(text)
         with pytest.raises(DataError, match=words):
@@ -124,6 +127,26 @@ def test_damaged_labels_are_named(root):
         oxford_flowers.load(root, "train", 8)
     savemat(path, {"other": np.zeros(3)})
     with pytest.raises(DataError, match=r"imagelabels\.mat: this is not the file of labels"):
+        oxford_flowers.load(root, "train", 8)
+    for labels, words in (
+        (np.array([[77, np.nan]]), "picture 2 has the label nan"),
+        (np.array([[77, np.inf]]), "picture 2 has the label inf"),
+        (np.array([[77, 1.5]]), "picture 2 has the label 1.5"),
+        (np.array([[77, 1j]]), "'labels' is of kind complex128; expected a row of numbers"),
+        ({"a": np.arange(3)}, "'labels' is of kind .*; expected a row of numbers"),
+        (np.array([[1], ["a"]], object), "'labels' is of kind object"),
+        (np.array(["77"]), "'labels' is of kind <U2"),
+        (np.zeros((2, 3)), r"'labels' is \(2, 3\); expected 1 x pictures"),
+        (np.zeros((1, 0)), "no such label for the picture of .*image_00003.txt"),
+        (np.array([LABELS[:5]]), "no such label for the picture of .*image_00006.txt"),
+        (np.array([[77, 1, *LABELS[2:]]]), "class_00001/image_00002.txt is missing"),
+    ):
+        savemat(path, {"labels": labels})
+        with pytest.raises(DataError, match=words) as caught:
+            oxford_flowers.load(root, "train", 8)
+        assert "imagelabels.mat" in str(caught.value)
+    path.write_bytes(bytes(2**18 + 1))
+    with pytest.raises(DataError, match=r"imagelabels\.mat: the file has more than 262,144 bytes"):
         oxford_flowers.load(root, "train", 8)
     path.write_bytes(b"<html>404</html>")
     with pytest.raises(DataError, match=r"imagelabels\.mat: this is not the file of labels"):

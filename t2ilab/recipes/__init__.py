@@ -6,10 +6,10 @@ public data set), `train_introspective` (INNg, WINN), `train_encoder`, `train_re
 in `RECIPES`.
 """
 
+from t2ilab.models.imagenet import load_classifier
 from t2ilab.recipes.data import encode_all, load_data, reader_features
 from t2ilab.recipes.encoder import (
     classifier_features,
-    load_classifier,
     measure_matcher,
     train_encoder,
     train_matcher,

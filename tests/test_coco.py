@@ -1,8 +1,10 @@
 """MS-COCO captions in the layout of 2017 and of 2014, drawn small."""
 
 import json
+import re
 import shutil
 
+import damage
 import pytest
 from PIL import Image
 
@@ -144,3 +146,18 @@ def test_five_captions_each_are_expected_or_any_number(root):
         coco.load(root, "train", 8)
     data = coco.load(root, "train", 8, captions_each=None)
     assert [len(said) for said in data.captions] == [4, 5]
+
+
+def test_mutations_are_refused_or_change_no_pair(root, monkeypatch, capsys):
+    """What cannot be known: other words in a caption, two captions that changed their pictures."""
+    path = root / "annotations" / "captions_train2017.json"
+    words = re.compile(rb'"caption": "[^"]*"')
+    whole = words.sub(b"", path.read_bytes())
+
+    def knowable(kind, data):
+        exchanged = kind.startswith("swap") and "_id'" in kind
+        return not exchanged and words.sub(b"", data) != whole and "'caption'" not in kind
+
+    load = damage.pairs_read(coco, monkeypatch)
+    counts = damage.survey(capsys, path, damage.values, lambda: load(root, "train"), knowable)
+    assert counts["refused"] > 100

@@ -2,6 +2,7 @@
 
 import shutil
 
+import damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -230,3 +231,22 @@ def test_a_damaged_line_of_a_list_is_named(root, name, line, words):
 def test_an_unknown_split_is_refused(root):
     with pytest.raises(UsageError, match="train, val, trainval, test"):
         cub.load(root, "dev", 8)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CUB_200_2011/images.txt",
+        "CUB_200_2011/classes.txt",
+        "CUB_200_2011/image_class_labels.txt",
+        "CUB_200_2011/bounding_boxes.txt",
+        "cvpr2016_cub/trainclasses.txt",
+    ],
+)
+def test_mutations_are_refused_or_change_no_pair(root, name, monkeypatch, capsys):
+    """What cannot be known: another box that lies in the picture (it changes no pair)."""
+    load = damage.pairs_read(cub, monkeypatch)
+    counts = damage.survey(
+        capsys, root / name, damage.lines, lambda: load(root, "trainval", "test", bird_box=True)
+    )
+    assert counts["refused"] > 50

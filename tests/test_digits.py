@@ -3,6 +3,7 @@
 import gzip
 import struct
 
+import damage
 import numpy as np
 import pytest
 import torch
@@ -130,3 +131,40 @@ def test_batches_depend_on_seed_and_step_alone_and_an_epoch_sees_all():
     assert torch.equal(by_name(2)["labels"], one(2)["labels"])
     with pytest.raises(UsageError, match="batch size"):
         PictureBatches(data, batch_size=1000)
+
+
+def other_bytes(data: bytes, rng) -> tuple[str, bytes]:
+    """An IDX file with another header, other items, or packed and then damaged."""
+    kind = rng.choice("header header item packed raw".split())
+    size = 16 if len(data) > 100 else 8
+    numbers, body = list(struct.unpack(f">{size // 4}I", data[:size])), data[size:]
+    each, i = len(body) // 5, rng.randrange(5)
+    if kind == "packed":
+        return kind, damage.raw(gzip.compress(data, mtime=0), rng)[1]
+    if kind == "raw":
+        return damage.raw(data, rng)
+    if kind == "header":
+        k = rng.randrange(len(numbers))
+        numbers[k] = rng.choice([0, 1, 4, 6, 28, 2049, 2051, 10**9, 2**32 - 1, numbers[k] << 8])
+    elif rng.random() < 0.5:
+        body = body[: i * each] + body[(i + 1) * each :]
+    else:
+        body = body[: i * each] + body[i * each :] * 2
+    return kind, header(*numbers) + body
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+def test_mutations_are_refused_or_change_no_pair(mnist, name, capsys):
+    """What cannot be known: another pixel, another digit from 0 to 9."""
+    path = mnist / "MNIST" / "raw" / name
+    size = len(path.read_bytes())
+
+    def read():
+        data = load_mnist(mnist)
+        return data.images.tobytes(), data.classes.tolist(), data.captions
+
+    def knowable(kind, data):
+        return kind not in ("flip", "byte") or len(data) != size
+
+    counts = damage.survey(capsys, path, other_bytes, read, knowable)
+    assert counts["refused"] > 100

@@ -2,6 +2,7 @@
 
 import shutil
 
+import damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -184,3 +185,22 @@ def test_a_broken_picture_stops_or_is_left_out(root):
     data = flickr8k.load(root, "train", 8, skip=True, report=None)
     assert data.class_names == ["11_aa"] and data.classes.tolist() == [0]
     assert data.captions == [[f"A dog , number {i} of 11" for i in range(5)]]
+
+
+def test_mutations_are_refused_or_change_no_pair(root, monkeypatch, capsys):
+    """What cannot be known: other words in a caption; a caption that changed its picture with one
+    of the same number."""
+    path = root / "Flickr8k.token.txt"
+
+    def named(data):
+        return [row.partition(b"\t")[0] for row in data.split(b"\n")]
+
+    whole, load = named(path.read_bytes()), damage.pairs_read(flickr8k, monkeypatch)
+    counts = damage.survey(
+        capsys,
+        path,
+        damage.lines,
+        lambda: load(root, *flickr8k.SPLITS),
+        lambda kind, data: named(data) != whole and kind != "exchange",
+    )
+    assert counts["refused"] > 100

@@ -1,7 +1,9 @@
 """Oxford-102 flowers with Reed's captions in their original layout, drawn small."""
 
 import shutil
+from io import BytesIO
 
+import damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -151,3 +153,40 @@ def test_damaged_labels_are_named(root):
     path.write_bytes(b"<html>404</html>")
     with pytest.raises(DataError, match=r"imagelabels\.mat: this is not the file of labels"):
         oxford_flowers.load(root, "train", 8)
+
+
+def other_labels(data: bytes, rng) -> tuple[str, bytes]:
+    """imagelabels.mat with other contents: dropped, doubled, swapped, retyped, nested labels."""
+    kind = rng.choice("drop double swap number retype nest name kind raw raw".split())
+    labels, name, i = list(LABELS), "labels", rng.randrange(len(LABELS))
+    if kind == "raw":
+        return damage.raw(data, rng)
+    if kind == "drop":
+        del labels[i]
+    elif kind == "double":
+        labels.insert(i, labels[i])
+    elif kind == "swap":
+        labels[i], labels[i - 1] = labels[i - 1], labels[i]
+    elif kind in ("number", "retype"):
+        odd = [np.nan, np.inf, -np.inf, 1.5, -1, 0, 103, 1e300, 2**40, 77.0000001, 1 + 2j]
+        labels[i] = rng.randrange(1, 103) if kind == "number" else rng.choice(odd)
+    elif kind == "nest":
+        struct, cell = {"labels": np.array([labels])}, np.array([np.array(labels), "a"], object)
+        labels = rng.choice([struct, cell, "77", [labels] * 3, [[labels]] * 2, []])
+    elif kind == "name":
+        name = rng.choice(["label", "Labels", "labels2", "x"])
+    dtypes = ["f4", "f8", "i2", "c16", "U9", "?"] if kind == "kind" else [None]
+    values = labels if isinstance(labels, dict) else np.array(labels, rng.choice(dtypes))
+    file = BytesIO()
+    savemat(file, {name: values}, do_compression=rng.random() < 0.5)
+    return kind, file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [("imagelabels.mat", other_labels), ("cvpr2016_flowers/trainclasses.txt", damage.lines)],
+)
+def test_mutations_are_refused_or_change_no_pair(root, name, change, monkeypatch, capsys):
+    load = damage.pairs_read(oxford_flowers, monkeypatch)
+    counts = damage.survey(capsys, root / name, change, lambda: load(root, "trainval", "test"))
+    assert counts["refused"] > 50

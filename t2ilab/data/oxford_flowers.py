@@ -7,14 +7,13 @@ the picture-wise split of the original, setid.mat, is not used.
 """
 
 import re
-import warnings
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.sources import AGAIN, Report, Source, first, gather, ten_captions
+from t2ilab.data.matlab import matrix
+from t2ilab.data.sources import Report, Source, first, gather, ten_captions
 from t2ilab.errors import DataError, choose
 
 SPLITS = ("train", "val", "trainval", "test")
@@ -151,28 +150,18 @@ def _see_captions(matrix: Path, labels: list[int], texts: Path) -> None:
 
 def _labels(path: Path) -> list[int]:
     """The class, 1 to 102, of each picture, from MATLAB's file with the one variable `labels`."""
-    from scipy.io import loadmat
-
-    data = SOURCE.bytes(path, LARGEST)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of a variable that stands there twice
-            labels = loadmat(BytesIO(data), variable_names=["labels"])["labels"]
-    except Exception as error:  # scipy's reader raises many kinds
+        labels = matrix(SOURCE.bytes(path, LARGEST), "labels").ravel()
+    except ValueError as error:
         raise DataError(
-            f"{path}: this is not the file of labels, or it is damaged ({error}). Get "
+            f"{path}: this is not the file of labels, or it is damaged: {error}. Get "
             f"it again.\n{SOURCE.help()}"
         ) from error
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "uif" or labels.ndim != 2:
-        kind = getattr(labels, "dtype", type(labels).__name__)
-        raise DataError(f"{path}: 'labels' is of kind {kind}; expected a row of numbers. {AGAIN}")
-    if 1 not in labels.shape:
-        raise DataError(f"{path}: 'labels' is {labels.shape}; expected 1 x pictures. {AGAIN}")
-    wrong = ~np.isin(labels.ravel(), np.arange(1, len(CLASS_NAMES) + 1))
+    wrong = ~np.isin(labels, np.arange(1, len(CLASS_NAMES) + 1))
     if wrong.any():
         i = int(wrong.argmax())
         raise DataError(
-            f"{path}: picture {i + 1} has the label {labels.ravel()[i]}; expected 1 to "
+            f"{path}: picture {i + 1} has the label {labels[i]}; expected 1 to "
             f"{len(CLASS_NAMES)}. Get the file again."
         )
-    return labels.ravel().astype(int).tolist()
+    return labels.astype(int).tolist()

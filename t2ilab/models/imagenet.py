@@ -8,6 +8,7 @@ before each name.
 """
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -194,6 +195,7 @@ def _read(file: Path) -> dict[str, Tensor]:
 
             held = load_file(file)
         else:
+            _see_checksums(file)
             held = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds: pickle, zip, safetensors' own, memory
         raise WeightsError(
@@ -208,6 +210,14 @@ def _read(file: Path) -> dict[str, Tensor]:
         )
     prefix = "module." if all(str(key).startswith("module.") for key in held) else ""
     return {str(key).removeprefix(prefix): value for key, value in held.items()}
+
+
+def _see_checksums(file: Path) -> None:
+    """Refuse a zip, as torch.save writes it, of which a part was altered: torch does not look."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as packed:
+            if altered := packed.testzip():
+                raise ValueError(f"{altered} in it has another checksum than it says")
 
 
 def _filled(network: nn.Module, tensors: dict[str, Tensor], source: str | Path) -> nn.Module:

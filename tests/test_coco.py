@@ -1,8 +1,10 @@
 """MS-COCO captions in the layout of 2017 and of 2014, drawn small."""
 
 import json
+import re
 import shutil
 
+import damage
 import pytest
 from PIL import Image
 
@@ -109,13 +111,53 @@ def test_a_damaged_annotation_file_is_named(root):
     content = json.loads(good)
     unknown = content | {"annotations": [{"image_id": 7, "id": 1, "caption": "a cat"}]}
     for text, words in (
-        (good[:-20], "line 1, column .*cut short"),
-        (json.dumps({"instances": []}), "not a COCO captions file.*'images'"),
-        ("[1]", "not a COCO captions file"),
-        (json.dumps(unknown), "stopped at 7"),
+        (good[:-20], "line 1: this is no JSON"),
+        (json.dumps({"instances": []}), "missing required field 'images'"),
+        ("[1]", "expected 'object', got 'array'"),
+        (json.dumps(unknown), "annotation 1 is of image 7, which is not one of the images"),
+        (good.replace('"info": {}', '"info": ' + "[" * 100_000), "more than 40 brackets"),
+        (good.replace('"height": 20', '"height": ' + "1" * 10_000, 1), "has 10000 digits"),
+        (good.replace('"id": 25', '"id": 1e999', 1), "the number '1e999' is too large"),
+        (good.replace('"id": 25', '"id": NaN', 1), "NaN is no number"),
+        (good.replace('"id": 25', '"id": "25"', 1), r"images\[0\].id: expected 'int', got 'str'"),
+        (good.replace('"id": 25', '"id": 9', 1), "two of the images have the id 9"),
+        (good.replace('"id": 25', '"id": 24', 1), "image 24 has the file name '000000000025.jpg'"),
+        (good.replace("000000000025.jpg", "../25.jpg"), "image 25 has the file name"),
+        (good.replace('"id": 45', '"id": 35'), "two of the annotations have the id 35"),
+        (good.replace('"image_id": 25', '"image_id": 9', 1), "image 25 has 4 captions"),
+        (good.replace('"image_id": 25', '"image_id": 9, "image_id": 25', 1), "stands twice"),
+        (good.replace('"annotations"', '"annotations": [], "annotations"'), "'annotations' stands"),
+        ("\ufeff" + good, "byte-order mark"),
         (json.dumps(content | {"annotations": []}), "has no captions"),
     ):
         path.write_text(text)
+        assert text != good
         with pytest.raises(DataError, match=words) as caught:
             coco.load(root, "train", 8)
-        assert str(path) in str(caught.value)
+        assert str(path) in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_five_captions_each_are_expected_or_any_number(root):
+    path = root / "annotations" / "captions_train2017.json"
+    content = json.loads(path.read_text())
+    content["annotations"] = [n for n in content["annotations"] if n["id"] != 25]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="image 25 has 4 captions; expected at least 5.*captions_e"):
+        coco.load(root, "train", 8)
+    data = coco.load(root, "train", 8, captions_each=None)
+    assert [len(said) for said in data.captions] == [4, 5]
+
+
+def test_mutations_are_refused_or_change_no_pair(root, monkeypatch, capsys):
+    """What cannot be known: other words in a caption, two captions that changed their pictures."""
+    path = root / "annotations" / "captions_train2017.json"
+    words = re.compile(rb'"caption": "[^"]*"')
+    whole = words.sub(b"", path.read_bytes())
+
+    def knowable(kind, data):
+        exchanged = kind.startswith("swap") and "_id'" in kind
+        return not exchanged and words.sub(b"", data) != whole and "'caption'" not in kind
+
+    load = damage.pairs_read(coco, monkeypatch)
+    counts = damage.survey(capsys, path, damage.values, lambda: load(root, "train"), knowable)
+    assert counts["refused"] > 100

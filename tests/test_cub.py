@@ -2,6 +2,7 @@
 
 import shutil
 
+import damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -177,10 +178,18 @@ def test_blank_lines_do_not_count_and_lost_characters_are_spaces(root):
             "1 001.Black_footed_Albatross\nsecond 002\n",
             "line 2: expected",
         ),
-        ("CUB_200_2011/bounding_boxes.txt", "1 60.0 10.0 10.0\n", "'1 <x> <y> <width> <height>'"),
-        ("CUB_200_2011/image_class_labels.txt", "1 2\n", "picture 1 has the class 2"),
-        ("CUB_200_2011/image_class_labels.txt", "1 1\n", "picture 2 has the class none"),
-        ("cvpr2016_cub/trainclasses.txt", "\n", "no picture of a class in trainclasses.txt"),
+        ("CUB_200_2011/image_class_labels.txt", "1 1\n", "has 1 lines; expected 8"),
+        (
+            "cvpr2016_cub/trainclasses.txt",
+            "003.Sooty_Albatross\n",
+            "class '001.Black_footed_Albatross' is in none of trainclasses.txt",
+        ),
+        (
+            "cvpr2016_cub/trainclasses.txt",
+            f"{KINDS[0]}\n{KINDS[2]}\n{KINDS[0]}\n",
+            "line 3: class '001.Black_footed_Albatross' is also in trainclasses.txt, line 1",
+        ),
+        ("CUB_200_2011/classes.txt", "".join(f"{i + 1} {KINDS[0]}\n" for i in range(4)), "line 2"),
     ],
 )
 def test_damaged_lists_are_named_with_their_line(root, name, text, words):
@@ -190,6 +199,54 @@ def test_damaged_lists_are_named_with_their_line(root, name, text, words):
     assert (root / name).name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name, line, words",
+    [
+        ("bounding_boxes", "1 60.0 10.0 10.0", "'1 <x> <y> <width> <height>'"),
+        ("bounding_boxes", "1 nan 10.0 10.0 10.0", "nan is no length in a picture"),
+        ("bounding_boxes", "1 60.0 -inf 10.0 10.0", "-inf is no length"),
+        ("bounding_boxes", "1 60.0 10.0 1e300 10.0", "1e300 is no length"),
+        ("bounding_boxes", "1 6_0.0 10.0 10.0 10.0", "6_0.0 is no length"),
+        ("bounding_boxes", "1 60.0 10.0 0.0 10.0", "the box of picture 1 is 0 wide and 10 high"),
+        ("bounding_boxes", "2 60.0 10.0 10.0 10.0", "line 2: 2 stands there twice"),
+        ("bounding_boxes", "", "the line with number 1 is missing"),
+        ("image_class_labels", "1 2", "picture 1 has the class 2"),
+        ("image_class_labels", "1 inf", "picture 1 has the class inf"),
+        ("image_class_labels", f"1 {'1' * 10_000}", "picture 1 has the class 1111"),
+        ("image_class_labels", f"{'1' * 10_000} 1", "line 1: expected a number and a text"),
+        ("images", f"1 {file_of(0, 2)}.jpg", "line 2: .*0002_796113.jpg' stands there twice"),
+        ("images", f"1 {KINDS[0]}/../x.jpg", "picture 1 is .*; expected '<class>/<file>.jpg'"),
+        ("images", f"1 {KINDS[0]}/{'x' * 300}.jpg", "picture 1 is .*; expected '<class>/<f"),
+        ("images", f"1 {file_of(1, 1)}b.jpg", "picture 1 has the class 1, but .*of another"),
+    ],
+)
+def test_a_damaged_line_of_a_list_is_named(root, name, line, words):
+    path = root / "CUB_200_2011" / f"{name}.txt"
+    path.write_text("\n".join([line, *path.read_text().split("\n")[1:]]))
+    with pytest.raises(DataError, match=words) as caught:
+        cub.load(root, "train", 8, bird_box=True)
+    assert str(path) in str(caught.value) and len(str(caught.value)) < 600
+
+
 def test_an_unknown_split_is_refused(root):
     with pytest.raises(UsageError, match="train, val, trainval, test"):
         cub.load(root, "dev", 8)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CUB_200_2011/images.txt",
+        "CUB_200_2011/classes.txt",
+        "CUB_200_2011/image_class_labels.txt",
+        "CUB_200_2011/bounding_boxes.txt",
+        "cvpr2016_cub/trainclasses.txt",
+    ],
+)
+def test_mutations_are_refused_or_change_no_pair(root, name, monkeypatch, capsys):
+    """What cannot be known: another box that lies in the picture (it changes no pair)."""
+    load = damage.pairs_read(cub, monkeypatch)
+    counts = damage.survey(
+        capsys, root / name, damage.lines, lambda: load(root, "trainval", "test", bird_box=True)
+    )
+    assert counts["refused"] > 50

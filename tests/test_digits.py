@@ -3,6 +3,7 @@
 import gzip
 import struct
 
+import damage
 import numpy as np
 import pytest
 import torch
@@ -56,11 +57,64 @@ def test_mnist_gets_a_border(mnist):
     assert len(load_mnist(mnist, "test")) == 5
 
 
+def test_mnist_may_lie_flat_and_be_packed_or_not(mnist):
+    before, raw = load_mnist(mnist), mnist / "MNIST" / "raw"
+    for ending in (".gz", ""):
+        for path in raw.glob("*ubyte" if ending else "*.gz"):
+            path.rename(raw / f"{path.name}.away")
+        for root in (mnist, mnist / "MNIST", raw):
+            after = load_mnist(root)
+            assert np.array_equal(before.images, after.images), root
+            assert np.array_equal(before.classes, after.classes)
+        for path in raw.glob("*.away"):
+            path.rename(path.with_suffix(""))
+
+
+def header(*numbers: int) -> bytes:
+    return struct.pack(f">{len(numbers)}I", *numbers)
+
+
+@pytest.mark.parametrize(
+    "name, data, words",
+    [
+        ("images-idx3", header(2049, 5, 28, 28), "magic number 2049 .*expected 2051"),
+        ("images-idx3", header(2051, 10**9, 28, 28), "1,000,000,000 items of 784 bytes, but 0 b"),
+        ("images-idx3", header(2051, 5, 28, 28) + bytes(784 * 4), "5 items .* but 3,136 bytes"),
+        ("images-idx3", header(2051, 5, 28, 28) + bytes(784 * 6), "5 items .* but 4,704 bytes"),
+        ("images-idx3", header(2051, 4, 28, 28) + bytes(784 * 4), "4 pictures, but .* 5 labels"),
+        ("images-idx3", header(2051, 5, 2**16, 2**16), "sizes .5, 65536, 65536.; expected 2051"),
+        ("images-idx3", header(2051, 0, 28, 28), "0 items"),
+        ("images-idx3", b"\0\0\x08", "cut short: 3 bytes"),
+        ("images-idx3", b"<html>not found</html>", "magic number .* This is another file"),
+        ("images-idx3", gzip.compress(bytes(10**8)), "magic number 0"),
+        ("images-idx3", gzip.compress(bytes(100))[:-9], "the packed file is damaged"),
+        ("labels-idx1", header(2049, 5) + bytes([5, 0, 4, 10, 9]), "label 3 is 10; expected"),
+        ("labels-idx1", header(2051, 5) + bytes(5), "magic number 2051 .*expected 2049"),
+    ],
+)
+def test_damaged_files_of_mnist_are_named(mnist, name, data, words):
+    path = mnist / "MNIST" / "raw" / f"train-{name}-ubyte"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=words) as caught:
+        load_mnist(mnist)
+    assert str(path) in str(caught.value)
+
+
+def test_a_failed_download_is_told_in_words(tmp_path, monkeypatch):
+    def fails(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.__init__", fails)
+    with pytest.raises(DataError, match="MNIST could not be fetched .no route to host"):
+        load_mnist(tmp_path, download=True)
+
+
 def test_what_the_digits_refuse(tmp_path):
     with pytest.raises(UsageError, match="split"):
         load_digits("val")
-    with pytest.raises(UsageError, match="8 or more"):
-        load_digits(size=4)
+    for size in (4, 10**6, 16.0):
+        with pytest.raises(UsageError, match="8 or more"):
+            load_digits(size=size)
     with pytest.raises(DataError, match="MNIST/raw"):
         load_mnist(tmp_path)
 
@@ -77,3 +131,40 @@ def test_batches_depend_on_seed_and_step_alone_and_an_epoch_sees_all():
     assert torch.equal(by_name(2)["labels"], one(2)["labels"])
     with pytest.raises(UsageError, match="batch size"):
         PictureBatches(data, batch_size=1000)
+
+
+def other_bytes(data: bytes, rng) -> tuple[str, bytes]:
+    """An IDX file with another header, other items, or packed and then damaged."""
+    kind = rng.choice("header header item packed raw".split())
+    size = 16 if len(data) > 100 else 8
+    numbers, body = list(struct.unpack(f">{size // 4}I", data[:size])), data[size:]
+    each, i = len(body) // 5, rng.randrange(5)
+    if kind == "packed":
+        return kind, damage.raw(gzip.compress(data, mtime=0), rng)[1]
+    if kind == "raw":
+        return damage.raw(data, rng)
+    if kind == "header":
+        k = rng.randrange(len(numbers))
+        numbers[k] = rng.choice([0, 1, 4, 6, 28, 2049, 2051, 10**9, 2**32 - 1, numbers[k] << 8])
+    elif rng.random() < 0.5:
+        body = body[: i * each] + body[(i + 1) * each :]
+    else:
+        body = body[: i * each] + body[i * each :] * 2
+    return kind, header(*numbers) + body
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
+def test_mutations_are_refused_or_change_no_pair(mnist, name, capsys):
+    """What cannot be known: another pixel, another digit from 0 to 9."""
+    path = mnist / "MNIST" / "raw" / name
+    size = len(path.read_bytes())
+
+    def read():
+        data = load_mnist(mnist)
+        return data.images.tobytes(), data.classes.tolist(), data.captions
+
+    def knowable(kind, data):
+        return kind not in ("flip", "byte") or len(data) != size
+
+    counts = damage.survey(capsys, path, other_bytes, read, knowable)
+    assert counts["refused"] > 100

@@ -9,9 +9,9 @@ from torch import nn
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
-from t2ilab.errors import DataError, UsageError, WeightsError
+from t2ilab.errors import UsageError
 from t2ilab.recipes import train
-from t2ilab.recipes.encoder import WIDTHS, classifier_features, load_classifier
+from t2ilab.recipes.encoder import WIDTHS, classifier_features
 from t2ilab.systems.encoders import load_encoder, load_matcher
 from t2ilab.text.encoders import ENCODERS
 
@@ -128,22 +128,3 @@ def test_features_of_a_torchvision_classifier():
 def test_a_network_without_a_linear_layer_has_no_such_features():
     with pytest.raises(UsageError, match="Conv2d has no linear layer"):
         classifier_features(nn.Conv2d(3, 4, 1), coloured())
-
-
-def test_a_classifier_s_weights_come_from_a_file(tmp_path):
-    from torchvision.models import squeezenet1_1
-
-    network = squeezenet1_1(weights=None).eval()
-    torch.save(network.state_dict(), tmp_path / "w.pth")
-    again = load_classifier("squeezenet1_1", tmp_path / "w.pth")
-    x = torch.rand(1, 3, 64, 64)
-    assert torch.equal(again(x), network(x)) and not again.training
-    with pytest.raises(UsageError, match="unknown classifier 'squeezenet1'.*did you mean"):
-        load_classifier("squeezenet1", tmp_path / "w.pth")
-    with pytest.raises(DataError, match="there is no file .*none.pth: give the weights of"):
-        load_classifier("squeezenet1_1", tmp_path / "none.pth")
-    with pytest.raises(WeightsError, match="w.pth is not of resnet18"):
-        load_classifier("resnet18", tmp_path / "w.pth")
-    (tmp_path / "w.pth").write_bytes(b"no weights")
-    with pytest.raises(DataError, match="w.pth holds no weights"):
-        load_classifier("squeezenet1_1", tmp_path / "w.pth")

@@ -2,6 +2,7 @@
 
 import shutil
 
+import damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,8 +36,8 @@ def root(tmp_path):
         if there:
             Image.new("RGB", (30, 20), (40 * k, 0, 0)).save(root / "Flicker8k_Dataset" / name)
         lines += [f"{name}#{i}\tA dog , number {i} of {name[:2]} ." for i in range(5)]
-    lines[0] = "2258277193_586949ec62.jpg.1#0\tpeople waiting for the subway "
-    lines[1] = "2258277193_586949ec62.jpg#1\tSome people  looking out windows ."
+    odd = [f"2258277193_586949ec62.jpg#{i}\tSome people  looking out windows ." for i in range(5)]
+    lines += ["2258277193_586949ec62.jpg.1#0\tpeople waiting for the subway ", *odd[1:]]
     (root / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
     for part in ("train", "dev", "test"):
         names = [name for name, where, _ in PICTURES if where == part]
@@ -69,7 +70,7 @@ def test_all_captions_are_a_corpus_and_the_odd_name_is_put_right(root):
     assert len(said) == 7 and len(said["12_ab.jpg"]) == 5  # that picture is not on disk
     assert said["2258277193_586949ec62.jpg"] == [
         "people waiting for the subway",
-        "Some people looking out windows",
+        *["Some people looking out windows"] * 4,
     ]
     assert list(flickr8k.captions(root, "train")) == ["13_ac.jpg", "12_ab.jpg", "11_aa.jpg"]
 
@@ -126,8 +127,55 @@ def test_damaged_captions_are_named_with_their_line(root):
             flickr8k.captions(root)
         assert str(path) in str(caught.value)
     path.write_bytes(b"\n".join(line for line in lines if not line.startswith(b"21_ba")))
-    with pytest.raises(DataError, match=r"no caption of 21_ba\.jpg"):
+    with pytest.raises(DataError, match=r"devImages.*line 1: there is no caption of 21_ba\.jpg"):
         flickr8k.load(root, "val", 8, report=None)
+
+
+def with_line(text: str, k: int, *lines: str) -> str:
+    """The text with other lines in place of its line k, counted from 0."""
+    kept = text.split("\n")
+    return "\n".join([*kept[:k], *lines, *kept[k + 1 :]])
+
+
+@pytest.mark.parametrize(
+    "lines, words",
+    [
+        ([], r"11_aa.jpg has the captions 0, 1, 2, 4; expected 5, numbered from 0 to 4"),
+        (["11_aa.jpg#3\tA dog .", "11_aa.jpg#5\tA cat ."], "has the captions 0, 1, 2, 3, 4, 5;"),
+        (["11_aa.jpg#3\tA dog .", "11_aa.jpg#3\tA cat ."], "line 5: caption 3 .* stands"),
+        (["11_aa.jpg#2\tA dog ."], "line 4: caption 2 of 11_aa.jpg stands there twice"),
+        (["11_aa.jpg#3\t ."], "line 4: caption 3 of 11_aa.jpg is empty"),
+        (["11_aa.jpg#3\tA dog .11_aa.jpg#4\tA"], "line 4: expected"),
+        (["../11_aa.jpg#3\tA dog"], "line 4: expected"),
+        ([f"{'1' * 300}.jpg#3\tA dog"], "line 4: expected"),
+        ([f"11_aa.jpg#{'3' * 10_000}\tA dog"], "line 4: expected"),
+        (["11_aa.jpg#3\tA \0 dog"], "line 4: this is not text in UTF-8 .a NUL"),
+    ],
+)
+def test_each_picture_has_its_five_captions(root, lines, words):
+    path = root / "Flickr8k.token.txt"
+    path.write_text(with_line(path.read_text(), 3, *lines))
+    with pytest.raises(DataError, match=words) as caught:
+        flickr8k.load(root, "test", 8)
+    assert str(path) in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_captions_are_in_the_order_of_their_numbers(root):
+    before, path = flickr8k.captions(root), root / "Flickr8k.token.txt"
+    path.write_text("\n".join(path.read_text().split("\n")[::-1]))
+    assert flickr8k.captions(root) == before
+
+
+def test_a_list_names_each_picture_once_and_none_without_captions(root):
+    path = root / "Flickr_8k.trainImages.txt"
+    for text, words in (
+        ("13_ac.jpg\n\n13_ac.jpg\n", "line 3: 13_ac.jpg stands there twice, first in line 1"),
+        ("13_ac.jpg\n12_ab.jp\n", "line 2: there is no caption of 12_ab.jp in"),
+        ("/etc/passwd\n", "line 1: there is no caption"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=words):
+            flickr8k.load(root, "train", 8)
 
 
 def test_a_broken_picture_stops_or_is_left_out(root):
@@ -136,4 +184,23 @@ def test_a_broken_picture_stops_or_is_left_out(root):
         flickr8k.load(root, "train", 8, report=None)
     data = flickr8k.load(root, "train", 8, skip=True, report=None)
     assert data.class_names == ["11_aa"] and data.classes.tolist() == [0]
-    assert data.captions == [[f"A dog , number {i} of 11" for i in (2, 3, 4)]]
+    assert data.captions == [[f"A dog , number {i} of 11" for i in range(5)]]
+
+
+def test_mutations_are_refused_or_change_no_pair(root, monkeypatch, capsys):
+    """What cannot be known: other words in a caption; a caption that changed its picture with one
+    of the same number."""
+    path = root / "Flickr8k.token.txt"
+
+    def named(data):
+        return [row.partition(b"\t")[0] for row in data.split(b"\n")]
+
+    whole, load = named(path.read_bytes()), damage.pairs_read(flickr8k, monkeypatch)
+    counts = damage.survey(
+        capsys,
+        path,
+        damage.lines,
+        lambda: load(root, *flickr8k.SPLITS),
+        lambda kind, data: named(data) != whole and kind != "exchange",
+    )
+    assert counts["refused"] > 100

@@ -1,7 +1,9 @@
 """Oxford-102 flowers with Reed's captions in their original layout, drawn small."""
 
 import shutil
+from io import BytesIO
 
+import damage
 import numpy as np
 import pytest
 from PIL import Image
@@ -111,6 +113,9 @@ def test_damaged_files_are_named(root):
     for text, words in (
         ("class_00103\n", "line 1: there is no class 'class_00103'"),
         ("class_00005\nclass_00102\n", "line 2: class 'blackberry lily' is also"),
+        ("class_0000", "line 1: there is no class 'class_0000'"),
+        ("class_" + "5" * 10_000, "line 1: there is no class 'class_5555"),
+        ("", "class 'english marigold' is in none of .*testclasses.txt. One of them is cut short"),
     ):
         lists.write_text(text)
         with pytest.raises(DataError, match=words):
@@ -125,6 +130,63 @@ def test_damaged_labels_are_named(root):
     savemat(path, {"other": np.zeros(3)})
     with pytest.raises(DataError, match=r"imagelabels\.mat: this is not the file of labels"):
         oxford_flowers.load(root, "train", 8)
+    for labels, words in (
+        (np.array([[77, np.nan]]), "picture 2 has the label nan"),
+        (np.array([[77, np.inf]]), "picture 2 has the label inf"),
+        (np.array([[77, 1.5]]), "picture 2 has the label 1.5"),
+        (np.array([[77, 1j]]), "'labels' holds something else than real numbers"),
+        ({"a": np.arange(3)}, "'labels' holds something else"),
+        (np.array([[1], ["a"]], object), "'labels' holds something else"),
+        (np.array(["77"]), "'labels' holds something else"),
+        (np.zeros((2, 3)), "picture 1 has the label 0"),
+        (np.zeros((1, 0)), "no such label for the picture of .*image_00003.txt"),
+        (np.array([LABELS[:5]]), "no such label for the picture of .*image_00006.txt"),
+        (np.array([[77, 1, *LABELS[2:]]]), "class_00001/image_00002.txt is missing"),
+    ):
+        savemat(path, {"labels": labels})
+        with pytest.raises(DataError, match=words) as caught:
+            oxford_flowers.load(root, "train", 8)
+        assert "imagelabels.mat" in str(caught.value)
+    path.write_bytes(bytes(2**18 + 1))
+    with pytest.raises(DataError, match=r"imagelabels\.mat: the file has more than 262,144 bytes"):
+        oxford_flowers.load(root, "train", 8)
     path.write_bytes(b"<html>404</html>")
     with pytest.raises(DataError, match=r"imagelabels\.mat: this is not the file of labels"):
         oxford_flowers.load(root, "train", 8)
+
+
+def other_labels(data: bytes, rng) -> tuple[str, bytes]:
+    """imagelabels.mat with other contents: dropped, doubled, swapped, retyped, nested labels."""
+    kind = rng.choice("drop double swap number retype nest name kind raw raw".split())
+    labels, name, i = list(LABELS), "labels", rng.randrange(len(LABELS))
+    if kind == "raw":
+        return damage.raw(data, rng)
+    if kind == "drop":
+        del labels[i]
+    elif kind == "double":
+        labels.insert(i, labels[i])
+    elif kind == "swap":
+        labels[i], labels[i - 1] = labels[i - 1], labels[i]
+    elif kind in ("number", "retype"):
+        odd = [np.nan, np.inf, -np.inf, 1.5, -1, 0, 103, 1e300, 2**40, 77.0000001, 1 + 2j]
+        labels[i] = rng.randrange(1, 103) if kind == "number" else rng.choice(odd)
+    elif kind == "nest":
+        struct, cell = {"labels": np.array([labels])}, np.array([np.array(labels), "a"], object)
+        labels = rng.choice([struct, cell, "77", [labels] * 3, [[labels]] * 2, []])
+    elif kind == "name":
+        name = rng.choice(["label", "Labels", "labels2", "x"])
+    dtypes = ["f4", "f8", "i2", "c16", "U9", "?"] if kind == "kind" else [None]
+    values = labels if isinstance(labels, dict) else np.array(labels, rng.choice(dtypes))
+    file = BytesIO()
+    savemat(file, {name: values}, do_compression=rng.random() < 0.5)
+    return kind, file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, change",
+    [("imagelabels.mat", other_labels), ("cvpr2016_flowers/trainclasses.txt", damage.lines)],
+)
+def test_mutations_are_refused_or_change_no_pair(root, name, change, monkeypatch, capsys):
+    load = damage.pairs_read(oxford_flowers, monkeypatch)
+    counts = damage.survey(capsys, root / name, change, lambda: load(root, "trainval", "test"))
+    assert counts["refused"] > 50

@@ -49,7 +49,9 @@ def test_the_options_reach_the_loader(tmp_path):
         image.save(tmp_path / "images" / name)
     (tmp_path / "images" / "3.jpg").write_text("broken")
     (tmp_path / "Flickr_8k.trainImages.txt").write_text("1.jpg\n2.jpg\n3.jpg\n")
-    (tmp_path / "Flickr8k.token.txt").write_text("".join(f"{i}.jpg#0\ta dog\n" for i in (1, 2, 3)))
+    (tmp_path / "Flickr8k.token.txt").write_text(
+        "".join(f"{i}.jpg#{k}\ta dog\n" for i in (1, 2, 3) for k in range(5))
+    )
     said = []
     data = public.load(
         "flickr8k", tmp_path, "train", 20, crop="squash", skip=True, cache=False, report=said.append

@@ -6,15 +6,19 @@ validation pictures, as in the papers on text to image. There are no classes her
 its own.
 """
 
-import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.sources import Report, Source, first, gather, tidy
+from t2ilab.data.sources import AGAIN, Report, Source, first, gather, tidy
 from t2ilab.errors import DataError, choose
+from t2ilab.schemas import read
+from t2ilab.schemas.coco import Captions
 
 SPLITS = {"train": "train", "val": "val", "test": "val"}
 YEARS = (2017, 2014)
+LARGEST = 2**30  # bytes of an annotation file; that of train2017 has 92 MB
 
 SOURCE = Source(
     title="MS-COCO captions",
@@ -38,6 +42,7 @@ def load(
     size: int,
     *,
     year: int | None = None,
+    captions_each: int | None = 5,
     n: int | None = None,
     crop: str = "centre",
     skip: bool = False,
@@ -52,13 +57,16 @@ def load(
         size: side of the square pictures in pixels. All of train2017 takes 1.5 GB at 64 pixels
             (in a memory-mapped file).
         year: 2017 or 2014; None takes 2017 if its annotation file is there, else 2014.
+        captions_each: the least number of captions of a picture that has any (a few have six or
+            seven); None takes any number.
         n: only the first n pictures.
         crop, cache: as in `pictures.read_many`.
         skip: leave out pictures that are missing or broken, and say which; False stops at them.
         report: gets a line on what was left out; None drops it.
 
     Raises:
-        DataError: a file or folder is missing or damaged.
+        DataError: a file or folder is missing or damaged; an id stands twice, a caption is of no
+            picture, a file's name is not that of its id, a caption is missing.
         UsageError: there is no such split, year, size or crop.
     """
     part = SPLITS[choose("split", split, SPLITS)]
@@ -66,7 +74,7 @@ def load(
     years = YEARS if year is None else (int(choose("year", str(year), map(str, YEARS))),)
     annotations = SOURCE.find(root, *[f"annotations/captions_{part}{y}.json" for y in years])
     folder = SOURCE.find(root, annotations.stem.removeprefix("captions_"))
-    names, said = _parse(annotations)
+    names, said = _parse(annotations, captions_each)
     silent = sum(1 for i in names if not said[i])
     if silent and report is not None:
         report(f"coco/{split}: left out {silent:,} pictures without a caption")
@@ -85,26 +93,44 @@ def load(
     )
 
 
-def _parse(path: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
+def _parse(path: Path, each: int | None = 5) -> tuple[dict[int, str], dict[int, list[str]]]:
     """Picture number -> file name, and picture number -> captions in the order of their numbers."""
-    try:
-        content = json.loads(SOURCE.text(path))
-        names = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        said: dict[int, list[str]] = {i: [] for i in names}
-        for note in sorted(content["annotations"], key=lambda note: note["id"]):
-            if text := tidy(note["caption"]):
-                said[note["image_id"]].append(text)
-    except json.JSONDecodeError as error:
+    if not path.is_file():
+        raise DataError(f"{path}: this is no file; the captions of COCO were expected there.")
+    held = read(path, Captions, largest=LARGEST, advice="Unpack it again from its archive.")
+    _once(path, "images", (image.id for image in held.images))
+    _once(path, "annotations", (note.id for note in held.annotations))
+    for image in held.images:
+        match = re.fullmatch(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg", image.file_name)
+        if match is None or int(match[1]) != image.id:
+            raise DataError(
+                f"{path}: image {image.id} has the file name {image.file_name[:80]!r}; expected "
+                f"its id in twelve digits, {image.id:012d}.jpg. {AGAIN}"
+            )
+    said: dict[int, list[str]] = {image.id: [] for image in held.images}
+    for note in sorted(held.annotations, key=lambda note: note.id):
+        if note.image_id not in said:
+            raise DataError(
+                f"{path}: annotation {note.id} is of image {note.image_id}, which is not one of "
+                f"the images in this file. {AGAIN}"
+            )
+        said[note.image_id].append(tidy(note.caption))
+    few = next((i for i, texts in said.items() if each and 0 < len(texts) < each), None)
+    if few is not None:
         raise DataError(
-            f"{path}, line {error.lineno}, column {error.colno}: the file is cut short "
-            f"or damaged ({error.msg}). Unpack it again from its archive."
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path}: this is not a COCO captions file: expected 'images' with 'id' "
-            "and 'file_name', and 'annotations' with 'id', 'image_id' (of one of the "
-            f"images) and 'caption'; stopped at {error}."
-        ) from error
+            f"{path}: image {few} has {len(said[few])} captions; expected at least {each}. "
+            f"{AGAIN} Or set captions_each (None takes any number)."
+        )
+    said = {i: [text for text in texts if text] for i, texts in said.items()}
     if not any(said.values()):
         raise DataError(f"{path}: the file has no captions. Unpack it again from its archive.")
-    return names, said
+    return {image.id: image.file_name for image in held.images}, said
+
+
+def _once(path: Path, kind: str, ids: Iterable[int]) -> None:
+    """Refuse an id that stands twice."""
+    seen: set[int] = set()
+    for i in ids:
+        if i in seen:
+            raise DataError(f"{path}: two of the {kind} have the id {i}. {AGAIN}")
+        seen.add(i)

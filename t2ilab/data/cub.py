@@ -6,14 +6,17 @@ class (zero-shot): 100 classes train, 50 val, 50 test; Reed et al. 2016 train th
 train and val together ("trainval").
 """
 
+import math
+import re
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pictures import Box
-from t2ilab.data.sources import Report, Source, first, gather, ten_captions
+from t2ilab.data.sources import AGAIN, Report, Source, first, gather, plain_name, ten_captions
 from t2ilab.errors import DataError, choose
 
 SPLITS = ("train", "val", "trainval", "test")
+FARTHEST = 100_000  # pixels: no picture is so wide
 
 SOURCE = Source(
     title="CUB-200-2011",
@@ -59,23 +62,24 @@ def load(
         report: gets a line on what was left out; None drops it.
 
     Raises:
-        DataError: a file is missing or damaged; a class is in two splits.
+        DataError: a file is missing or damaged; a class is in two splits or in none.
         UsageError: there is no such split, size or crop.
     """
     choose("split", split, SPLITS)
     root = SOURCE.root(root)
     birds = SOURCE.find(root, "CUB_200_2011/images.txt", "images.txt").parent
     texts = SOURCE.find(root, "cvpr2016_cub/text_c10", "text_c10", "CUB_200_2011/text_c10")
-    kinds = SOURCE.numbered(birds / "classes.txt")
+    kinds = SOURCE.numbered(birds / "classes.txt", distinct=True)
     folders = list(kinds.values())
     places = {folder: k for k, folder in enumerate(folders)}
-    wanted = set(SOURCE.class_lists(texts.parent, folders, places.get)[split])
+    every = range(len(folders))
+    wanted = set(SOURCE.class_lists(texts.parent, folders, places.get, every)[split])
     names = _names(birds, kinds)
     classes = {i: places[name.partition("/")[0]] for i, name in names.items()}
     chosen = first(n, [i for i in names if classes[i] in wanted])
     if not chosen:
         raise DataError(f"{birds / 'images.txt'}: no picture of a class in {split}classes.txt.")
-    boxes = _boxes(birds / "bounding_boxes.txt", chosen) if bird_box else None
+    boxes = _boxes(birds / "bounding_boxes.txt", chosen, len(names)) if bird_box else None
     captions = [
         ten_captions(SOURCE, (texts / names[i]).with_suffix(".txt"), captions_each) for i in chosen
     ]
@@ -104,31 +108,50 @@ def _names(birds: Path, kinds: dict[int, str]) -> dict[int, str]:
 
     images.txt (by the folder) and image_class_labels.txt both say the class; they must agree.
     """
-    names = SOURCE.numbered(birds / "images.txt")
+    listed = birds / "images.txt"
+    names = SOURCE.numbered(listed, distinct=True)
     path = birds / "image_class_labels.txt"
-    labels = SOURCE.numbered(path)
+    labels = SOURCE.numbered(path, count=len(names))
     for i, name in names.items():
-        label = labels.get(i, "none")
-        if not label.isdecimal() or kinds.get(int(label)) != name.partition("/")[0]:
+        folder, _, file = name.partition("/")
+        if not (plain_name(folder) and plain_name(file) and file.endswith(".jpg")):
             raise DataError(
-                f"{path}: picture {i} has the class {label}, but {birds}/images.txt "
-                f"has it in the folder of another: {name}. Unpack the archive again."
+                f"{listed}: picture {i} is {name[:80]!r}; expected '<class>/<file>.jpg'. {AGAIN}"
+            )
+        label = labels[i]
+        if not re.fullmatch(r"[0-9]{1,9}", label) or kinds.get(int(label)) != folder:
+            raise DataError(
+                f"{path}: picture {i} has the class {label[:80]}, but {listed} has it in the "
+                f"folder of another: {name}. Unpack the archive again."
             )
     return names
 
 
-def _boxes(path: Path, chosen: list[int]) -> list[Box]:
+def _boxes(path: Path, chosen: list[int], count: int) -> list[Box]:
     """The square around each bird: centre of its box, side 1.5 times the longer side of the box."""
-    lines = SOURCE.numbered(path)
+    lines = SOURCE.numbered(path, count=count)
     boxes = []
     for i in chosen:
         try:
-            x, y, width, height = map(float, lines[i].split())
-        except (KeyError, ValueError):
+            x, y, width, height = map(_pixels, lines[i].split())
+        except ValueError as error:
             raise DataError(
-                f"{path}: expected '{i} <x> <y> <width> <height>' for picture {i}, got "
-                f"{lines.get(i, 'no such line')!r}."
+                f"{path}: expected '{i} <x> <y> <width> <height>' in pixels for picture {i}, got "
+                f"{lines[i][:80]!r} ({error}). {AGAIN}"
             ) from None
+        if width <= 0 or height <= 0:
+            raise DataError(
+                f"{path}: the box of picture {i} is {width:g} wide and {height:g} high; expected "
+                f"more than 0. {AGAIN}"
+            )
         centre_x, centre_y, half = x + width / 2, y + height / 2, 0.75 * max(width, height)
         boxes.append((centre_x - half, centre_y - half, centre_x + half, centre_y + half))
     return boxes
+
+
+def _pixels(text: str) -> float:
+    """A length in a picture; ValueError where it cannot be one."""
+    number = float(text)
+    if not math.isfinite(number) or abs(number) > FARTHEST or "_" in text:
+        raise ValueError(f"{text[:40]} is no length in a picture")
+    return number

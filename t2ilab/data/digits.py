@@ -5,17 +5,40 @@ machine that runs the course. MNIST (LeCun et al. 1998) has 70,000 of 28 x 28 an
 torchvision where there is a network. Grey: the three channels of a picture are equal.
 """
 
+import gzip
+import math
+import os
+import struct
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data.sources import AGAIN, Source
 from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.paths import user_path
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-SPLITS = ("train", "test")
+STEMS = {"train": "train", "test": "t10k"}  # how MNIST's files begin
+SPLITS = tuple(STEMS)
 TEST = 297  # scikit-learn's digits have no split: the last ones, by other writers, are the test
+LARGEST = 256  # pixels a side: eight enlarged to more show nothing new, and fill the memory
+MOST = 70_000  # pictures of MNIST in one file; the larger has 60,000
+FOLDERS = ("MNIST/raw", "raw", "")
+
+MNIST = Source(
+    title="MNIST",
+    licence="CC BY-SA 3.0. Cite LeCun et al. 1998.",
+    get="Get the four files with download=True where there is a network, or from a mirror of "
+    "yann.lecun.com/exdb/mnist.",
+    layout="""\
+  MNIST/raw/train-images-idx3-ubyte, train-labels-idx1-ubyte
+  MNIST/raw/t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte
+(or in the root folder itself; each may end in .gz)""",
+)
 
 
 def load_digits(split: str = "train", size: int = 16) -> CaptionedImages:
@@ -23,16 +46,18 @@ def load_digits(split: str = "train", size: int = 16) -> CaptionedImages:
 
     Args:
         split: "train" or "test".
-        size: side in pixels, at least 8.
+        size: side in pixels, 8 to 256.
 
     Raises:
-        UsageError: an unknown split, or too small a size.
+        UsageError: an unknown split, or such a size.
     """
     from sklearn.datasets import load_digits as from_sklearn
 
     choose("split", split, SPLITS)
-    if size < 8:
-        raise UsageError(f"size {size}: the digits have 8 pixels a side; ask for 8 or more.")
+    if not isinstance(size, int | np.integer) or not 8 <= size <= LARGEST:
+        raise UsageError(
+            f"size {size!r}: the digits have 8 pixels a side; ask for 8 or more, at most {LARGEST}."
+        )
     found = from_sklearn()
     part = slice(None, -TEST) if split == "train" else slice(-TEST, None)
     grey = (found.images[part] * (255 / 16)).round().astype(np.uint8)
@@ -46,27 +71,85 @@ def load_mnist(
     """MNIST in 32 x 32 pixels: the 28 x 28 of the files, with a black border of 2.
 
     Args:
-        root: the folder that holds `MNIST/raw/`, as torchvision lays it out.
+        root: the folder of the files, or the one that holds `MNIST/raw/`, as torchvision lays it
+            out; as they are or as .gz.
         split: "train" (60,000) or "test" (10,000).
-        download: fetch what is missing.
+        download: whether torchvision may fetch files that are not there.
 
     Raises:
         UsageError: an unknown split.
-        DataError: the files are not there, or cannot be fetched.
+        DataError: the files are not there, are damaged, or cannot be fetched.
     """
-    from torchvision.datasets import MNIST
-
-    choose("split", split, SPLITS)
-    try:
-        found = MNIST(str(Path(root).expanduser()), train=split == "train", download=download)
-    except (RuntimeError, OSError) as error:
+    stem = STEMS[choose("split", split, SPLITS)]
+    root = user_path(root, "root")
+    names = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
+    if download and None in (_find(root, name) for name in names):
+        _fetch(root)
+    pictures, labels = (_find(MNIST.root(root), name) for name in names)
+    if pictures is None or labels is None:
+        raise MNIST.missing(root / FOLDERS[0] / names[pictures is not None])
+    grey, numbers = _idx(pictures, (28, 28)), _idx(labels, ())
+    if len(grey) != len(numbers):
         raise DataError(
-            f"MNIST is not in {root}: expected MNIST/raw/train-images-idx3-ubyte and "
-            "the three files beside it. Give another folder, or download=True where "
-            f"there is a network. ({type(error).__name__})"
+            f"{pictures} has {len(grey):,} pictures, but {labels} has {len(numbers):,} labels: "
+            "these are files of two data sets, or one is cut short. Get both again."
+        )
+    if numbers.max() > 9:
+        i = int((numbers > 9).argmax())
+        raise DataError(f"{labels}: label {i} is {numbers[i]}; expected a digit, 0 to 9. {AGAIN}")
+    return _captioned(f"mnist/{split}/32", np.pad(grey, ((0, 0), (2, 2), (2, 2))), numbers)
+
+
+def _find(root: Path, name: str) -> Path | None:
+    """Where a file of MNIST lies: itself before the packed one."""
+    places = (root / folder / f"{name}{end}" for folder in FOLDERS for end in ("", ".gz"))
+    return next((path for path in places if os.path.exists(path)), None)
+
+
+def _fetch(root: Path) -> None:
+    from torchvision.datasets import MNIST as Fetched
+
+    try:
+        Fetched(str(root), download=True)
+    except Exception as error:  # no network, a proxy, a full disk, a file that came damaged
+        raise DataError(
+            f"MNIST could not be fetched ({error or type(error).__name__}). {MNIST.help()}"
         ) from error
-    grey = np.pad(found.data.numpy(), ((0, 0), (2, 2), (2, 2)))
-    return _captioned(f"mnist/{split}/32", grey, found.targets.numpy())
+
+
+def _idx(path: Path, sides: tuple[int, ...]) -> np.ndarray:
+    """The bytes [n, *sides] of an IDX file (yann.lecun.com/exdb/mnist), packed by gzip or not.
+
+    Big-endian: a magic number (8 for bytes, and the number of dimensions), the sizes, the values.
+    """
+    each, head = math.prod(sides), 8 + 4 * len(sides)
+    data = _unpacked(path, head + MOST * each)
+    if len(data) < head:
+        raise DataError(f"{path}: the file is cut short: {len(data)} bytes. {AGAIN}")
+    magic, n, *found = struct.unpack(f">{2 + len(sides)}I", data[:head])
+    if magic != 0x801 + len(sides) or tuple(found) != sides:
+        raise DataError(
+            f"{path}: the header says magic number {magic} and sizes {[n, *found]}; expected "
+            f"{0x801 + len(sides)} and {['n', *sides]}. This is another file, or it is damaged. "
+            f"{AGAIN}"
+        )
+    if not 0 < n <= MOST or len(data) != head + n * each:
+        raise DataError(
+            f"{path}: the header says {n:,} items of {each} bytes, but {len(data) - head:,} bytes "
+            f"follow; expected as many, of 1 to {MOST:,} items. {AGAIN}"
+        )
+    return np.frombuffer(data, np.uint8, offset=head).reshape(n, *sides)
+
+
+def _unpacked(path: Path, most: int) -> bytes:
+    """What a file holds, and what is packed in it: not more than `most` bytes and one."""
+    data = MNIST.bytes(path, most)
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        return gzip.GzipFile(fileobj=BytesIO(data)).read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: the packed file is damaged ({error}). {AGAIN}") from error
 
 
 def _captioned(name: str, grey: np.ndarray, labels: np.ndarray) -> CaptionedImages:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.data.sources import Report, Source, first, gather, tidy
+from t2ilab.data.sources import AGAIN, Report, Source, first, gather, plain_name, tidy
 from t2ilab.errors import DataError, choose
 
 SPLITS = {
@@ -17,6 +17,7 @@ SPLITS = {
     "val": "Flickr_8k.devImages.txt",
     "test": "Flickr_8k.testImages.txt",
 }
+EACH = 5  # captions of a picture, numbered from 0
 
 SOURCE = Source(
     title="Flickr8k",
@@ -58,13 +59,15 @@ def load(
     Of the split lists only the pictures on disk are used: a part of the data set will do.
 
     Raises:
-        DataError: a list, the captions or all pictures are missing; a file is damaged.
+        DataError: a list, the captions or all pictures are missing; a file is damaged: see
+            `captions`.
         UsageError: there is no such split, size or crop.
     """
     choose("split", split, SPLITS)
     root = SOURCE.root(root)
     folder = SOURCE.find(root, "images", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
-    listed = _listed(root, split)
+    said = captions(root, split)
+    listed = list(said)
     found = [name for name in listed if (folder / name).is_file()]
     if not found:
         raise DataError(
@@ -73,13 +76,6 @@ def load(
         )
     if report is not None:
         report(f"flickr8k/{split}: {len(found):,} of the {len(listed):,} pictures are in {folder}")
-    said = captions(root)
-    silent = [name for name in found if name not in said]
-    if silent:
-        raise DataError(
-            f"{_text(root, 'Flickr8k.token.txt')}: no caption of {silent[0]} and "
-            f"{len(silent) - 1} more pictures of split '{split}'. Copy the file again."
-        )
     found = first(n, found)
     return gather(
         f"flickr8k/{split}",
@@ -107,31 +103,58 @@ def captions(root: str | Path, split: str | None = None) -> dict[str, list[str]]
     `....jpg.1`: that caption is put with the others. No split list has this picture.
 
     Raises:
-        DataError: a file is missing, or a line is not "<picture>#<number><tab><caption>".
+        DataError: a file is missing; a line is not "<picture>#<number><tab><caption>"; a picture
+            has not the captions 0 to 4, each once; a split's list names a picture twice, or one
+            that has no captions.
     """
     root = SOURCE.root(root)
     path = _text(root, "Flickr8k.token.txt")
-    said: dict[str, list[str]] = {}
-    for k, line in enumerate(SOURCE.lines(path), 1):
-        match = re.fullmatch(r"(.+?\.jpg)(?:\.\d+)?#\d+\t(.*)", line)
-        if match is None and line.strip():
+    numbered: dict[str, dict[int, str]] = {}
+    for k, line in SOURCE.filled(path):
+        name, number, text = _parsed(path, k, line)
+        if text is None or number in numbered.setdefault(name, {}):
+            wrong = "is empty" if text is None else "stands there twice"
+            raise DataError(f"{path}, line {k}: caption {number} of {name} {wrong}. {AGAIN}")
+        numbered[name][number] = text
+    for name, texts in numbered.items():
+        if sorted(texts) != list(range(EACH)):
+            held = ", ".join(map(str, sorted(texts)))
             raise DataError(
-                f"{path}, line {k}: expected '<picture>.jpg#<number><tab><caption>', "
-                f"got {line[:80]!r}. Copy the file again from its source."
+                f"{path}: {name} has the captions {held}; expected {EACH}, numbered from 0 to "
+                f"{EACH - 1}. {AGAIN}"
             )
-        if match and (text := tidy(match[2])):
-            said.setdefault(match[1], []).append(text)
-    if split is None:
-        return said
-    choose("split", split, SPLITS)
-    return {name: said[name] for name in _listed(root, split) if name in said}
+    said = {name: [texts[i] for i in range(EACH)] for name, texts in numbered.items()}
+    return said if split is None else {name: said[name] for name in _listed(root, split, said)}
+
+
+def _parsed(path: Path, k: int, line: str) -> tuple[str, int, str | None]:
+    """Line k of the captions: name of the picture, number of the caption, caption (or None)."""
+    match = re.fullmatch(r"([^\t#]+?\.jpg)(?:\.[0-9])?#([0-9]{1,3})(?:\t([^\t\r]*))?", line)
+    if match is None or not plain_name(match[1]):
+        raise DataError(
+            f"{path}, line {k}: expected '<picture>.jpg#<number><tab><caption>', "
+            f"got {line[:80]!r}. {AGAIN}"
+        )
+    return match[1], int(match[2]), tidy(match[3] or "") or None
 
 
 def _text(root: Path, name: str) -> Path:
     return SOURCE.find(root, f"text/{name}", name, f"Flickr8k_text/{name}")
 
 
-def _listed(root: Path, split: str) -> list[str]:
-    """The names in a split's list, each once."""
-    lines = SOURCE.lines(_text(root, SPLITS[split]))
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+def _listed(root: Path, split: str, said: dict[str, list[str]]) -> list[str]:
+    """The names in a split's list, each of a picture with captions, and each once."""
+    path = _text(root, SPLITS[choose("split", split, SPLITS)])
+    names: dict[str, int] = {}
+    for k, name in SOURCE.filled(path):
+        if name not in said:
+            raise DataError(
+                f"{path}, line {k}: there is no caption of {name[:80]} in Flickr8k.token.txt. "
+                "Copy both files again from their source."
+            )
+        if name in names:
+            raise DataError(
+                f"{path}, line {k}: {name} stands there twice, first in line {names[name]}. {AGAIN}"
+            )
+        names[name] = k
+    return list(names)

@@ -9,11 +9,15 @@ the picture-wise split of the original, setid.mat, is not used.
 import re
 from pathlib import Path
 
+import numpy as np
+
 from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data.matlab import matrix
 from t2ilab.data.sources import Report, Source, first, gather, ten_captions
 from t2ilab.errors import DataError, choose
 
 SPLITS = ("train", "val", "trainval", "test")
+LARGEST = 2**18  # bytes of imagelabels.mat, which has 502: it is compressed, and unpacks to more
 
 SOURCE = Source(
     title="Oxford-102 flowers",
@@ -81,7 +85,8 @@ def load(
         report: gets a line on what was left out; None drops it.
 
     Raises:
-        DataError: a file is missing or damaged; a class is in two splits.
+        DataError: a file is missing or damaged; a class is in two splits or in none; labels and
+            captions are of other pictures, or say other classes.
         UsageError: there is no such split, size or crop.
     """
     choose("split", split, SPLITS)
@@ -90,15 +95,14 @@ def load(
     matrix = SOURCE.find(root, "imagelabels.mat", "flowers-102/imagelabels.mat")
     labels = _labels(matrix)
     texts = SOURCE.find(root, "cvpr2016_flowers/text_c10", "text_c10")
-    wanted = set(SOURCE.class_lists(texts.parent, CLASS_NAMES, _place)[split])
+    _see_captions(matrix, labels, texts)
+    used = sorted({label - 1 for label in labels})
+    wanted = set(SOURCE.class_lists(texts.parent, CLASS_NAMES, _place, used)[split])
     chosen = first(n, [i for i, label in enumerate(labels, 1) if label - 1 in wanted])
     if not chosen:
         raise DataError(f"{matrix}: no picture of a class in {texts.parent}/{split}classes.txt.")
     captions = [
-        ten_captions(
-            SOURCE, texts / f"class_{labels[i - 1]:05d}" / f"image_{i:05d}.txt", captions_each
-        )
-        for i in chosen
+        ten_captions(SOURCE, texts / _said_in(labels[i - 1], i), captions_each) for i in chosen
     ]
     return gather(
         f"oxford_flowers/{split}",
@@ -116,25 +120,48 @@ def load(
 
 def _place(line: str) -> int | None:
     """ "class_00077" -> 76."""
-    match = re.fullmatch(r"(?:class_)?0*([1-9]\d*)", line)
-    return int(match[1]) - 1 if match and int(match[1]) <= len(CLASS_NAMES) else None
+    match = re.fullmatch(r"(?:class_)?([0-9]{1,5})", line)
+    number = int(match[1]) if match else 0
+    return number - 1 if 1 <= number <= len(CLASS_NAMES) else None
+
+
+def _said_in(label: int, i: int) -> str:
+    """The file of the captions of picture i."""
+    return f"class_{label:05d}/image_{i:05d}.txt"
+
+
+def _see_captions(matrix: Path, labels: list[int], texts: Path) -> None:
+    """Whether the captions are of the same pictures as the labels, and in folders of their classes.
+
+    Both are the data set's own; where a label was altered or lost, they differ.
+    """
+    labelled = {_said_in(label, i) for i, label in enumerate(labels, 1)}
+    there = {
+        f"{path.parent.name}/{path.name}" for path in texts.glob("class_[0-9]*/image_[0-9]*.txt")
+    }
+    if lost := sorted(labelled - there):
+        raise SOURCE.missing(texts / lost[0], f"{matrix.name} says so of its picture")
+    if more := sorted(there - labelled):
+        raise DataError(
+            f"{matrix}: there is no such label for the picture of {texts / more[0]}. The labels "
+            f"are cut short or of another class. Get both files again.\n{SOURCE.help()}"
+        )
 
 
 def _labels(path: Path) -> list[int]:
     """The class, 1 to 102, of each picture, from MATLAB's file with the one variable `labels`."""
-    from scipy.io import loadmat
-
     try:
-        labels = loadmat(path)["labels"].ravel().tolist()
-    except Exception as error:  # scipy's reader raises many kinds
+        labels = matrix(SOURCE.bytes(path, LARGEST), "labels").ravel()
+    except ValueError as error:
         raise DataError(
-            f"{path}: this is not the file of labels, or it is damaged ({error}). Get "
+            f"{path}: this is not the file of labels, or it is damaged: {error}. Get "
             f"it again.\n{SOURCE.help()}"
         ) from error
-    for i, label in enumerate(labels, 1):
-        if label != int(label) or not 1 <= label <= len(CLASS_NAMES):
-            raise DataError(
-                f"{path}: picture {i} has the label {label}; expected 1 to "
-                f"{len(CLASS_NAMES)}. Get the file again."
-            )
-    return [int(label) for label in labels]
+    wrong = ~np.isin(labels, np.arange(1, len(CLASS_NAMES) + 1))
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise DataError(
+            f"{path}: picture {i + 1} has the label {labels[i]}; expected 1 to "
+            f"{len(CLASS_NAMES)}. Get the file again."
+        )
+    return labels.astype(int).tolist()

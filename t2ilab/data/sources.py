@@ -3,8 +3,9 @@
 Every message names the file, and the line where there is one; `Source` says where files come from.
 """
 
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ import numpy as np
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pictures import read_many
 from t2ilab.errors import DataError, UsageError
+from t2ilab.paths import LONGEST_NAME, user_path
 
+LARGEST = 64 * 2**20  # bytes of a list or of a file of captions; the largest real one has 3.4 MB
+AGAIN = "Copy it again from its source."
 Report = Callable[[str], Any] | None
 
 
@@ -45,15 +49,15 @@ class Source:
 
     def root(self, root: str | Path) -> Path:
         """The root folder, or the error that it is not there."""
-        folder = Path(root).expanduser()
-        if not folder.is_dir():
+        folder = user_path(root, "root")
+        if not os.path.isdir(folder):
             raise self.missing(folder, "the root folder")
         return folder
 
     def find(self, root: Path, *names: str) -> Path:
         """The first of `names` that exists under the root; the error names the first one."""
         for name in names:
-            if (root / name).exists():
+            if os.path.exists(root / name):
                 return root / name
         others = ", ".join(names[1:])
         raise self.missing(root / names[0], f"also looked for: {others}" if others else "")
@@ -63,62 +67,119 @@ class Source:
         return [line.rstrip("\r") for line in self.text(path).split("\n")]
 
     def text(self, path: Path) -> str:
-        """A text file, which must be UTF-8."""
+        """A text file, which must be UTF-8 and hold no NUL."""
+        data = self.bytes(path)
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise self.missing(path) from None
-        except OSError as error:
-            raise DataError(f"{path}: the file cannot be read ({error}).") from error
-        try:
-            return data.decode("utf-8-sig")
+            text, at, reason = data.decode("utf-8-sig"), data.find(b"\0"), "a NUL character"
         except UnicodeDecodeError as error:
-            number = data[: error.start].count(b"\n") + 1
-            raise DataError(
-                f"{path}, line {number}: this is not text in UTF-8 ({error.reason}). "
-                "Copy the file again from its source."
-            ) from error
+            text, at, reason = "", error.start, error.reason
+        if at >= 0:
+            line = data[:at].count(b"\n") + 1
+            raise DataError(f"{path}, line {line}: this is not text in UTF-8 ({reason}). {AGAIN}")
+        return text
 
-    def numbered(self, path: Path) -> dict[int, str]:
-        """Lines of the form "<number> <text>", as CUB's lists are written."""
-        found = {}
-        for k, line in enumerate(self.lines(path), 1):
-            number, _, text = line.strip().partition(" ")
-            if not line.strip():
-                continue
-            if not number.isdecimal() or not text:
-                raise DataError(f"{path}, line {k}: expected a number and a text, got {line!r}.")
-            found[int(number)] = text.strip()
+    def bytes(self, path: Path, largest: int = LARGEST) -> bytes:
+        """What a file holds, of at most `largest` bytes."""
+        if not os.path.exists(path):
+            raise self.missing(path)
+        if not path.is_file():
+            raise DataError(f"{path}: this is no file; a file of {self.title} was expected there.")
+        try:
+            with open(path, "rb") as file:
+                data = file.read(largest + 1)
+        except OSError as error:
+            raise DataError(
+                f"{path}: the file cannot be read ({error.strerror or error})."
+            ) from error
+        if len(data) > largest:
+            raise DataError(
+                f"{path}: the file has more than {largest:,} bytes; no file of its kind is so "
+                f"large. {AGAIN}"
+            )
+        return data
+
+    def numbered(
+        self, path: Path, *, count: int | None = None, distinct: bool = False
+    ) -> dict[int, str]:
+        """Lines of the form "<number> <text>", as CUB's lists are written: 1 to N, each once.
+
+        Args:
+            count: the N that there must be, one for each picture; None: any.
+            distinct: whether no text may stand twice.
+        """
+        found: dict[int, str] = {}
+        texts: set[str] = set()
+        for k, line in self.filled(path):
+            match = re.fullmatch(r"([0-9]{1,9})[ \t]+(\S.*)", line)
+            if match is None:
+                raise DataError(
+                    f"{path}, line {k}: expected a number and a text, got {line[:80]!r}."
+                )
+            number, text = int(match[1]), match[2]
+            if number in found or (distinct and text in texts):
+                twice = number if number in found else repr(text[:80])
+                raise DataError(f"{path}, line {k}: {twice} stands there twice. {AGAIN}")
+            found[number] = text
+            texts.add(text)
+        lost = next((i for i in range(1, len(found) + 1) if i not in found), None)
+        if lost is not None:
+            raise DataError(f"{path}: the line with number {lost} is missing. {AGAIN}")
+        if count is not None and len(found) != count:
+            raise DataError(
+                f"{path}: the file has {len(found):,} lines; expected {count:,}, one for each "
+                f"picture. It or the list of pictures is cut short. {AGAIN}"
+            )
         return found
 
+    def filled(self, path: Path) -> Iterator[tuple[int, str]]:
+        """The lines that are not blank, without spaces around them, each with its number."""
+        stripped = ((k, line.strip()) for k, line in enumerate(self.lines(path), 1))
+        return ((k, line) for k, line in stripped if line)
+
     def class_lists(
-        self, folder: Path, names: Sequence[str], place: Callable[[str], int | None]
+        self,
+        folder: Path,
+        names: Sequence[str],
+        place: Callable[[str], int | None],
+        used: Iterable[int],
     ) -> dict[str, list[int]]:
         """trainclasses.txt, valclasses.txt, testclasses.txt: split -> classes; none in two splits.
 
-        `place` turns a line into the number of its class, or None when there is no such class.
+        Args:
+            names: of the classes, by number.
+            place: turns a line into the number of its class, or None when there is no such class.
+            used: classes that have pictures; each must be in a split, else a list is cut short.
         """
-        splits: dict[str, list[int]] = {}
+        splits: dict[str, list[int]] = {"train": [], "val": [], "test": []}
         seen: dict[int, str] = {}
-        for split in ("train", "val", "test"):
+        for split, classes in splits.items():
             path = folder / f"{split}classes.txt"
-            splits[split] = []
-            for k, line in enumerate(self.lines(path), 1):
-                if not line.strip():
-                    continue
-                number = place(line.strip())
+            for k, line in self.filled(path):
+                number = place(line)
                 if number is None:
                     raise DataError(
-                        f"{path}, line {k}: there is no class {line.strip()!r} in {self.title}."
+                        f"{path}, line {k}: there is no class {line[:80]!r} in {self.title}."
                     )
                 if number in seen:
                     raise DataError(
-                        f"{path}, line {k}: class {names[number]!r} is also in "
-                        f"{seen[number]}; the splits must share no class."
+                        f"{path}, line {k}: class {names[number]!r} is also in {seen[number]}; "
+                        "no class may stand twice, or be in two splits."
                     )
                 seen[number] = f"{path.name}, line {k}"
-                splits[split].append(number)
+                classes.append(number)
+        lost = next((number for number in used if number not in seen), None)
+        if lost is not None:
+            raise DataError(
+                f"{folder}: class {names[lost]!r} is in none of trainclasses.txt, valclasses.txt "
+                f"and testclasses.txt. One of them is cut short. {AGAIN}"
+            )
         return splits | {"trainval": splits["train"] + splits["val"]}
+
+
+def plain_name(text: str) -> bool:
+    """Whether a text from a list can be the name of a file: no folder in it, and not too long."""
+    fits = 0 < len(text.encode()) <= LONGEST_NAME
+    return fits and text not in (".", "..") and not set(text) & set("/\\\0")
 
 
 def tidy(text: str) -> str:
@@ -147,8 +208,10 @@ def ten_captions(source: Source, path: Path, expected: int | None) -> list[str]:
 
 def first(n: int | None, items: list) -> list:
     """The first n items; all of them for None."""
-    if n is not None and n < 1:
-        raise UsageError(f"n={n}: give the number of pictures wanted, at least 1, or None for all.")
+    if n is not None and not (isinstance(n, int | np.integer) and n >= 1):
+        raise UsageError(
+            f"n={n!r}: give the number of pictures wanted, at least 1, or None for all."
+        )
     return items[:n]
 
 

@@ -1,7 +1,6 @@
 """A caption encoder, learned by matching captions with pictures, or with each other."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,10 +10,11 @@ from torch import Tensor, nn
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
-from t2ilab.errors import DataError, UsageError, WeightsError, choose
+from t2ilab.errors import UsageError
 from t2ilab.losses.matching import OBJECTIVES
 from t2ilab.metrics.binding import AFTER, FORMS, binding, swapped
 from t2ilab.metrics.retrieval import class_retrieval, unseen
+from t2ilab.models.imagenet import MEAN, STD
 from t2ilab.recipes.data import load_data, reader_features
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
@@ -42,7 +42,6 @@ PLANS = {
 }
 # By kind and profile, where the encoder's own default is too wide for a laptop; "gpu": the paper's.
 WIDTHS = {"char": {"smoke": {"channels": (8, 16, 16)}, "laptop": {"channels": (48, 64, 96)}}}
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BATCH_SIZES = {"char": 96}  # three times the work a caption; others 256
 
 
@@ -150,37 +149,6 @@ def measure_matcher(
     return measured
 
 
-def load_classifier(name: str, path: str | Path) -> nn.Module:
-    """A torchvision classifier with weights from a file of yours; nothing is downloaded.
-
-    Args:
-        name: as in torchvision.models, e.g. "googlenet", whose features Reed et al. 2016 use; with
-            ImageNet's 1,000 classes.
-        path: of its state dict, as torchvision's own weight files (*.pth) hold it.
-
-    Raises:
-        UsageError: torchvision has no such classifier.
-        DataError: the file is missing or damaged; WeightsError: it is of another network.
-    """
-    from torchvision import models
-
-    make = models.get_model_builder(choose("classifier", name, models.list_models(models)))
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise DataError(f"there is no file {path}: give the weights of {name}, a file *.pth.")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch promises no kind of error
-        raise DataError(f"{path} holds no weights: {error}") from error
-    extra = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    network = make(weights=None, **extra)
-    try:
-        network.load_state_dict(state)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise WeightsError(f"{path} is not of {name}: {str(error)[:300]}") from error
-    return network.eval()
-
-
 @torch.inference_mode()
 def classifier_features(
     network: nn.Module, data: CaptionedImages, *, side: int = 224, batch_size: int = 32
@@ -201,7 +169,7 @@ def classifier_features(
     seen: list[Tensor] = []
     hook = linear[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
     was_training, device = network.training, next(network.parameters()).device
-    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (MEAN, STD))
     try:
         network.eval()
         for i in range(0, len(data), batch_size):

@@ -266,9 +266,7 @@ def damaged(text: str, rng) -> bytes:
 def seen(one: World) -> str:
     """Everything that a world takes from its files."""
     shown = one.definition | {"class_names": one.class_names, "held_out": one.unseen.tolist()}
-    words = [
-        [one.words(which).get(v, [v]) for which in ("words", "unseen")] for v in one._reading[1]
-    ]
+    words = [one.words("words"), one.words("unseen")]
     parts = (one.colours, one.content, one.style, one.attributes, words, one._reading, shown)
     return json.dumps(parts, sort_keys=True)
 

@@ -39,18 +39,22 @@ def caption_consistency(
         attribute -> share in [0, 1], and "all" -> the share with every attribute right.
 
     Raises:
-        UsageError: no pictures, more of them than `data` has, or an attribute that the reader does
-            not read.
+        UsageError: no pictures, more of them than `data` has, or one that is not finite; no
+            attribute, or one that the reader does not read or `data` does not have; a level that
+            `data` does not have.
     """
     if not 1 <= len(images) <= len(data):
         raise UsageError(f"{len(images)} pictures: expected 1 to {len(data)}, as {data.name} has.")
-    read, right = reader.read(images), {}
-    for name in attributes:
-        choose("attribute", name, read)
-        right[name] = read[name].cpu().numpy() == data.attributes[name][: len(images)]
+    levels = 0 if data.stated is None else data.stated.shape[1]
+    if level is not None and not 0 <= level < levels:
+        raise UsageError(f"level {level}: {data.name} knows what {levels} levels state, from 0 on.")
+    read, right = _read(reader, images, attributes, data), {}
+    for name in read:
+        right[name] = read[name] == data.attributes[name][: len(images)]
+        fact = list(data.attributes).index(name)  # content comes before style, which none states
         if level is not None:
-            fact = list(data.attributes).index(name)  # content comes before style
-            right[name] |= ~data.stated[: len(images), level, fact]
+            content = fact < data.stated.shape[2]
+            right[name] |= ~data.stated[: len(images), level, fact] if content else True
     shares = {name: float(values.mean()) for name, values in right.items()}
     return shares | {"all": float(np.logical_and.reduce(list(right.values())).mean())}
 
@@ -63,7 +67,7 @@ def entropy(labels: np.ndarray) -> float:
 
 def joint(values: dict, names: Iterable[str]) -> np.ndarray:
     """Several attributes as one label: equal where all of them are equal."""
-    rows = np.stack([torch.as_tensor(values[name]).cpu().numpy() for name in names], axis=1)
+    rows = np.stack([values[name] for name in names], axis=1)
     return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
 
 
@@ -83,6 +87,33 @@ def diversity(
     Returns:
         the mean over the captions of H(attributes of its pictures), divided by H(of the real ones);
         1 where each caption's pictures are as varied as all real pictures are.
+
+    Raises:
+        UsageError: no pictures, or one that is not finite; no attribute, or one that the reader
+            does not read or `data` does not have; real pictures that are all alike.
     """
-    each = [entropy(joint(reader.read(pictures), attributes)) for pictures in images]
-    return float(np.mean(each) / entropy(joint(data.attributes, attributes)))
+    if not len(images) or not images.shape[1]:
+        raise UsageError("diversity: no pictures; give at least one of one caption.")
+    attributes = list(attributes)
+    each = [_read(reader, pictures, attributes, data) for pictures in images]
+    real = entropy(joint(data.attributes, attributes))
+    if not real:
+        raise UsageError(
+            f"diversity: the pictures of {data.name} are all alike in {', '.join(attributes)}; "
+            "compare with more of them."
+        )
+    return float(np.mean([entropy(joint(read, attributes)) for read in each]) / real)
+
+
+def _read(reader, images: Tensor, attributes: Iterable[str], data) -> dict[str, np.ndarray]:
+    """The attributes asked for as they are read from pictures that can be read."""
+    if not (finite := torch.isfinite(images).flatten(1).all(1)).all():
+        first = int((~finite).nonzero()[0])
+        raise UsageError(f"picture {first} has a value that is not finite: it cannot be read.")
+    found, read = reader.read(images), {}
+    for name in attributes:
+        choose("attribute", name, [name for name in found if name in data.attributes])
+        read[name] = found[name].cpu().numpy()
+    if not read:
+        raise UsageError(f"no attribute to count: give some of {', '.join(found)}.")
+    return read

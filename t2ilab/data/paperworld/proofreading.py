@@ -31,7 +31,8 @@ class Proofreader:
             for values in world.content.values()
             for value in values
         }
-        self._tried: set[tuple] = set()  # words in the slots of a template
+        self._plain = set(world.definition["plain"])
+        self._tried: set[tuple] = set()
         self._known_values: dict[tuple, list[str]] = {}
 
     def proofread(self) -> None:
@@ -121,7 +122,10 @@ class Proofreader:
     def _examples(
         self, template: Template, kind: Facts
     ) -> Iterator[tuple[Facts, dict[str, list[str]]]]:
-        """Facts of a kind and a word for each value: one example, and one for each new word."""
+        """Facts of a kind and a word for each value: one example, and one for each new word.
+
+        New is a word that was not said of its attribute, or none of its sort in this sentence.
+        """
         choices = [
             [(value, word) for value in self._values(slot, kind) for word in self._words[value]]
             for slot in template.slots
@@ -129,7 +133,10 @@ class Proofreader:
         case = (template.text, *(kind[name] for name in template.when))
         for k in range(max(map(len, choices), default=1)):
             chosen = [pairs[(k + 3 * j) % len(pairs)] for j, pairs in enumerate(choices)]
-            new = {case, *((template.text, j, word) for j, (_, word) in enumerate(chosen))}
+            new = {case, *zip(template.slots, (word for _, word in chosen), strict=True)}
+            for (name, *_), (value, word) in zip(template.slots, chosen, strict=True):
+                alike = value if name in self._plain else " " in word  # are read alike
+                new.add((template.text, name, alike))
             if not new <= self._tried:
                 self._tried |= new
                 facts = dict(kind)

@@ -1,45 +1,93 @@
-"""Large files written so that neither a kill nor a full disk nor a power cut leaves half of one."""
+"""Files written so that neither a kill nor a full disk nor a power cut leaves half of one."""
 
 import os
+import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import IO
 
-SUFFIX = ".partial"
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+SUFFIX = ".t2ilab-partial"  # of files that are being written; no other program's
+ABANDONED = 86_400  # seconds after which, without file locks, a half-written file is nobody's
 
 
 @contextmanager
 def replacing(path: Path, *, before: Callable[[], None] | None = None) -> Iterator["Sink"]:
     """A binary file to write to, which takes the place of `path` once the block has ended well.
 
-    The bytes go to a temporary file in the same folder and to the disk itself (fsync) first. When
-    the block raises or the disk is full, the temporary file is removed and `path` is untouched.
-    After a kill it stays behind, for `remove_leftovers`. `before` runs when all is written, just
-    before the replacing.
+    As `replacing_all` of one file.
+    """
+    with replacing_all(path, before=before) as (sink,):
+        yield sink
+
+
+@contextmanager
+def replacing_all(*paths: Path, before: Callable[[], None] | None = None) -> Iterator[list["Sink"]]:
+    """Files that belong together: all are on the disk before the first takes its place.
+
+    As `aside`, with sinks that `torch.save` can write to. Only a kill between two renamings, which
+    are microseconds apart, leaves a new file beside an old one.
+
+    Raises:
+        OSError: the writing failed; every one of `paths` is as it was.
+    """
+    with aside(*paths, before=before) as files:
+        sinks = [Sink(file) for file in files]
+        yield sinks
+        for sink in sinks:
+            if sink.error is not None:
+                raise sink.error
+
+
+@contextmanager
+def aside(*paths: Path, before: Callable[[], None] | None = None) -> Iterator[list[IO[bytes]]]:
+    """Open binary files that take the places of `paths` once the block has ended well.
+
+    They are temporary files in the same folders (`file.name`, which may be opened once more, as a
+    memory map) and go to the disk itself (fsync) first. When the block raises or the disk is full
+    they are removed, and `paths` are untouched. After a kill they stay behind until the next
+    writing into the same folder. `before` runs when all is written, just before the replacing.
+
+    A link stays, and what it leads to is replaced. What is there and is no file (a device, a pipe)
+    is never replaced, but written to.
 
     Raises:
         OSError: the writing failed.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{SUFFIX}")
-    file = open(temporary, "wb")
+    opened: list[tuple[IO[bytes], Path | None]] = []
     try:
-        with file:
-            sink = Sink(file)
-            yield sink
-            if sink.error is not None:
-                raise sink.error
+        for path in paths:
+            opened.append(_open(path))
+        yield [file for file, _ in opened]
+        for file, target in opened:
             file.flush()
-            os.fsync(file.fileno())
+            if target is not None:
+                os.fsync(file.fileno())
         if before is not None:
             before()
-        os.replace(temporary, path)
+        for file, target in opened:
+            if target is not None:
+                if os.name == "nt":  # there an open file cannot be moved
+                    file.close()
+                os.replace(file.name, target)  # still locked: nobody takes it for a leftover
     except BaseException:
-        with suppress(OSError):
-            file.close()
-        temporary.unlink(missing_ok=True)
+        for file, target in opened:
+            with suppress(OSError):
+                file.close()
+            if target is not None:
+                Path(file.name).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    for file, _ in opened:
+        file.close()
+    for folder in {target.parent for _, target in opened if target is not None}:
+        _sync_folder(folder)
 
 
 class Sink:
@@ -65,10 +113,52 @@ class Sink:
         """Nothing to do: `replacing` flushes."""
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed writer left in `folder`; nobody else may be writing there."""
-    for temporary in folder.glob(f".*{SUFFIX}"):
-        temporary.unlink(missing_ok=True)
+def remove_leftovers(folder: Path, *, below: str = "") -> None:
+    """Remove what killed writers left in `folder`; what is still being written stays.
+
+    `below`: "*/" looks into its sub-folders in its place.
+    """
+    for temporary in folder.glob(f"{below}.*{SUFFIX}"):
+        with suppress(OSError), open(temporary, "r+b") as file:
+            held = _lock(file)
+            old = time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED
+            if held or (held is None and old):
+                temporary.unlink()  # while it is held: see _open
+
+
+def _open(path: Path) -> tuple[IO[bytes], Path | None]:
+    """A locked temporary file and what it will replace; or a device itself, and None."""
+    if _is_special(path):
+        return open(path, "ab"), None
+    target = Path(os.path.realpath(path))
+    remove_leftovers(target.parent)
+    while True:
+        temporary = target.with_name(f".{target.name[:40]}.{token_hex(4)}{SUFFIX}")
+        file = open(temporary, "xb")
+        if _lock(file) is not False and temporary.exists():
+            return file, target
+        file.close()  # taken for a leftover between opening and locking it
+
+
+def _is_special(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: IO[bytes]) -> bool | None:
+    """Take the lock that dies with its process: True; False where another holds it; None where the
+    file system has no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

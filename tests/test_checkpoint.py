@@ -194,7 +194,7 @@ def test_a_folder_with_a_run_says_how_to_resume(tmp_path):
 
 def test_resume_in_an_empty_folder_begins(tmp_path):
     """A job that is requeued makes the same call again, even if it was killed very early."""
-    (tmp_path / ".checkpoint.pt.99.partial").write_bytes(b"half")
+    (tmp_path / f".checkpoint.pt.99{durable.SUFFIX}").write_bytes(b"half")
     assert fit(Tiny(), TinyBatches(), steps=2, out=tmp_path, resume=True, **PLAIN).steps == 2
     assert not list(tmp_path.glob(".*"))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from t2ilab.durable import replacing
+from t2ilab.durable import SUFFIX, replacing
 from t2ilab.errors import TrainingError
 
 NAME = "checkpoint.pt"
@@ -85,7 +85,7 @@ def _keep_previous(path: Path) -> None:
     """Give the present checkpoint its second name; `path` keeps naming it until it is replaced."""
     if not path.exists():
         return
-    linked = path.with_name(f".{PREVIOUS}.{os.getpid()}.partial")
+    linked = path.with_name(f".{PREVIOUS}.{os.getpid()}{SUFFIX}")
     linked.unlink(missing_ok=True)
     with suppress(OSError):  # a file system without hard links: then there is no previous one
         os.link(path, linked)

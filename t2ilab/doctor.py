@@ -81,7 +81,9 @@ def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
         found.extend(look())
     except Exception as error:
         words = f"could not be looked at: {type(error).__name__}: {error}"
-        found.append(Finding(look.__name__, "broken", words, "see the message"))
+        homeless = "home directory" in str(error)  # Jupyter cannot do without
+        advice = "set HOME to a folder of yours" if homeless else "see the message"
+        found.append(Finding(look.__name__, "broken", words, advice))
     return found
 
 
@@ -267,9 +269,8 @@ def kernel() -> Iterator[Finding]:
     found = command if os.path.isabs(command) else shutil.which(command) or command
     bare = os.path.basename(command) in ("python", "python3") and not os.path.isabs(command)
     if bare or os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
-        spins = (
-            "" if "OMP_WAIT_POLICY" in spec.env else "; outside of `t2ilab lab` its threads spin"
-        )
+        passive = "OMP_WAIT_POLICY" in spec.env
+        spins = "" if passive else "; outside of `t2ilab lab` its threads spin"
         yield Finding("kernel", "ok", f"python3 runs in this environment{spins}")
     else:
         yield Finding(
@@ -308,16 +309,23 @@ def weights() -> Iterator[Finding]:
 
 def cache() -> Iterator[Finding]:
     """The folder for drawn pictures: can it be written to, and how much is in it?"""
-    yield from _place("kept pictures", cache_dir, "T2ILAB_CACHE", "{size:.0f} MB in {folder}")
+
+    def words(folder: Path) -> str:
+        sizes = (os.path.getsize(path) for path in folder.rglob("*") if path.is_file())
+        return f"{sum(sizes) / 1e6:.0f} MB in {folder} (may be removed)"
+
+    yield from _place("kept pictures", cache_dir, "T2ILAB_CACHE", words)
 
 
 def runs() -> Iterator[Finding]:
     """Where runs go: can it be written to?"""
-    yield from _place("runs", runs_dir, "T2ILAB_RUNS", "go to {folder}")
+    yield from _place("runs", runs_dir, "T2ILAB_RUNS", "go to {}".format)
 
 
-def _place(name: str, find: Callable[[], Path], variable: str, words: str) -> Iterator[Finding]:
-    advice = f"make it writable, or set {variable} to a folder of yours"
+def _place(
+    name: str, find: Callable[[], Path], variable: str, words: Callable[[Path], str]
+) -> Iterator[Finding]:
+    advice = f"set {variable} to a folder of yours"
     try:
         folder = find()
     except UsageError as error:  # there is no home folder
@@ -325,12 +333,11 @@ def _place(name: str, find: Callable[[], Path], variable: str, words: str) -> It
         return
     try:
         os.rmdir(tempfile.mkdtemp(prefix=".doctor-", dir=_there(folder)))
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     except OSError as error:
         said = f"cannot write into {folder}: {error.strerror} ({error.filename})"
-        yield Finding(name, "broken", said, advice)
+        yield Finding(name, "broken", said, f"make it writable, or {advice}")
         return
-    yield Finding(name, "ok", words.format(folder=folder, size=size))
+    yield Finding(name, "ok", words(folder))
 
 
 def _there(folder: Path) -> Path:

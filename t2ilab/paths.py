@@ -49,7 +49,8 @@ def cache_dir() -> Path:
         folder = Path("~")
     if not folder.is_absolute():
         raise UsageError(
-            "this user has no home folder to keep drawn pictures in: set T2ILAB_CACHE to a folder"
+            "this user has no home folder to keep drawn pictures in: set HOME, or "
+            "T2ILAB_CACHE, to a folder of yours"
         )
     return folder
 
@@ -74,5 +75,5 @@ def runs_dir() -> Path:
     except RuntimeError:
         raise UsageError(
             f"runs cannot go to {folder}, which may not be written to, and this user has no home "
-            f"folder: set T2ILAB_RUNS to a folder"
+            f"folder: set HOME, or T2ILAB_RUNS, to a folder of yours"
         ) from None

@@ -106,9 +106,8 @@ def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
     world_size = whole_number("WORLD_SIZE", 1)
     plugins: list[Any] = [Bfloat16(device)] if precision == "bf16-mixed" else []
     with _fabric_run_unset():
-        if (
-            world_size == 1
-        ):  # the environment is named, or a Slurm job of one task is taken for many
+        if world_size == 1:
+            # the environment is named, or a Slurm job of one task is taken for many
             fabric = Fabric(
                 accelerator=device, devices=1, plugins=[*plugins, LightningEnvironment()]
             )

@@ -3,16 +3,21 @@
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from t2ilab import __version__
-from t2ilab.paths import ROOT, cache_dir
+from t2ilab import __version__, environment
+from t2ilab.errors import UsageError
+from t2ilab.paths import ROOT, cache_dir, runs_dir
 
 INSTALL = f"{sys.executable} -m pip install"
 FREE_GB, MEMORY_GB = 2.0, 2.0  # below these a training may fail
+VARIABLES = [f"T2ILAB_{name}" for name in ("CACHE", "DEBUG", "IMAGENET", "PROFILE", "RUNS")]
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,9 @@ def examine() -> list[Finding]:
         kernel,
         weights,
         cache,
+        runs,
         disk,
-        environment,
+        variables,
     )
     findings: list[Finding] = []
     for look in looks:
@@ -75,7 +81,9 @@ def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
         found.extend(look())
     except Exception as error:
         words = f"could not be looked at: {type(error).__name__}: {error}"
-        found.append(Finding(look.__name__, "broken", words, "see the message"))
+        homeless = "home directory" in str(error)  # Jupyter cannot do without
+        advice = "set HOME to a folder of yours" if homeless else "see the message"
+        found.append(Finding(look.__name__, "broken", words, advice))
     return found
 
 
@@ -176,18 +184,26 @@ def precision() -> Iterator[Finding]:
 
 
 def cores() -> Iterator[Finding]:
-    """How many there are for us, and how many torch will use."""
+    """How many there are for us, how many torch will use, and how its threads wait."""
     import torch
 
     from t2ilab import lab
 
     count, threads = lab.cores(), torch.get_num_threads()
-    many = threads > count
+    waits = os.environ.get("OMP_WAIT_POLICY", "")
+    advice = []
+    if threads > count:
+        advice.append(f"more threads than cores slow training down: set OMP_NUM_THREADS={count}")
+    if waits.upper() != "PASSIVE" and threads > 1:
+        advice.append(
+            "threads that spin while they wait make everything many times slower beside a busy "
+            "program: unset OMP_WAIT_POLICY"
+        )
     yield Finding(
         "cores",
-        "warning" if many else "ok",
-        f"{count}, torch uses {threads} threads",
-        f"more threads than cores slow training down: set OMP_NUM_THREADS={count}" if many else "",
+        "warning" if advice else "ok",
+        f"{count}, torch uses {threads} threads, OMP_WAIT_POLICY={waits}",
+        "; ".join(advice),
     )
 
 
@@ -243,16 +259,19 @@ def kernel() -> Iterator[Finding]:
     """Notebooks ask for "python3": which Python is that?"""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    repair = f"{sys.executable} -m ipykernel install --sys-prefix"
+    repair = f"{sys.executable} -m ipykernel install --sys-prefix --env OMP_WAIT_POLICY PASSIVE"
     try:
-        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+        spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
         yield Finding("kernel", "broken", "there is no kernel 'python3'", repair)
         return
+    command = spec.argv[0]
     found = command if os.path.isabs(command) else shutil.which(command) or command
     bare = os.path.basename(command) in ("python", "python3") and not os.path.isabs(command)
     if bare or os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
-        yield Finding("kernel", "ok", "python3 runs in this environment")
+        passive = "OMP_WAIT_POLICY" in spec.env
+        spins = "" if passive else "; outside of `t2ilab lab` its threads spin"
+        yield Finding("kernel", "ok", f"python3 runs in this environment{spins}")
     else:
         yield Finding(
             "kernel",
@@ -290,33 +309,49 @@ def weights() -> Iterator[Finding]:
 
 def cache() -> Iterator[Finding]:
     """The folder for drawn pictures: can it be written to, and how much is in it?"""
-    folder = cache_dir()
-    probe = folder / f".doctor.{os.getpid()}"
+
+    def words(folder: Path) -> str:
+        sizes = (os.path.getsize(path) for path in folder.rglob("*") if path.is_file())
+        return f"{sum(sizes) / 1e6:.0f} MB in {folder} (may be removed)"
+
+    yield from _place("kept pictures", cache_dir, "T2ILAB_CACHE", words)
+
+
+def runs() -> Iterator[Finding]:
+    """Where runs go: can it be written to?"""
+    yield from _place("runs", runs_dir, "T2ILAB_RUNS", "go to {}".format)
+
+
+def _place(
+    name: str, find: Callable[[], Path], variable: str, words: Callable[[Path], str]
+) -> Iterator[Finding]:
+    advice = f"set {variable} to a folder of yours"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"?")
-        probe.unlink()
-    except OSError as error:
-        yield Finding(
-            "kept pictures",
-            "broken",
-            f"cannot write into {folder}: {error.strerror}",
-            "make it writable, or set T2ILAB_CACHE to a folder of yours",
-        )
+        folder = find()
+    except UsageError as error:  # there is no home folder
+        yield Finding(name, "broken", str(error), advice)
         return
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-    yield Finding("kept pictures", "ok", f"{size:.0f} MB in {folder} (may be removed)")
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".doctor-", dir=_there(folder)))
+    except OSError as error:
+        said = f"cannot write into {folder}: {error.strerror} ({error.filename})"
+        yield Finding(name, "broken", said, f"make it writable, or {advice}")
+        return
+    yield Finding(name, "ok", words(folder))
+
+
+def _there(folder: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def disk() -> Iterator[Finding]:
     """Where pictures are kept and where runs go; one line where both are on one disk."""
-    from t2ilab.files import runs_dir
-
     places: dict[int, tuple[Path, float]] = {}
-    for folder in (cache_dir(), runs_dir()):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(there).free / 1e9
-        places.setdefault(there.stat().st_dev, (folder, free))
+    for find in (cache_dir, runs_dir):
+        with suppress(OSError, UsageError):  # `cache` and `runs` tell
+            there = _there(find())
+            places.setdefault(there.stat().st_dev, (find(), shutil.disk_usage(there).free / 1e9))
     for folder, free in places.values():
         state = "broken" if free < 0.1 else "warning" if free < FREE_GB else "ok"
         yield Finding(
@@ -329,21 +364,17 @@ def disk() -> Iterator[Finding]:
         )
 
 
-def environment() -> Iterator[Finding]:
-    """What the environment variables of this package are set to."""
-    from t2ilab.lab import PROFILES
-
-    ours = {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith("T2ILAB_") and value
-    }
-    profile = ours.get("T2ILAB_PROFILE")
-    wrong = profile is not None and profile not in PROFILES
+def variables() -> Iterator[Finding]:
+    """What the environment variables of this package, and of launchers, are set to."""
+    ours = {k: v for k, v in sorted(os.environ.items()) if k.startswith("T2ILAB_") and v}
     words = " ".join(f"{name}={value}" for name, value in ours.items()) or "nothing is set"
-    yield Finding(
-        "environment",
-        "broken" if wrong else "ok",
-        words,
-        f"T2ILAB_PROFILE is one of {', '.join(PROFILES)}: set it so, or unset it" if wrong else "",
-    )
+    problems = [f"{name} is no variable that is read" for name in ours if name not in VARIABLES]
+    looks = [environment.profile]
+    looks += [partial(environment.whole_number, *one) for one in environment.LAUNCHERS.items()]
+    for look in looks:
+        try:
+            look()
+        except UsageError as error:
+            problems.append(str(error))
+    state = "broken" if problems else "ok"
+    yield Finding("environment", state, words, "; ".join(problems))

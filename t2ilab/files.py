@@ -2,14 +2,15 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2ilab.durable import replacing
-from t2ilab.errors import T2ILabError, UsageError
-from t2ilab.paths import NOTEBOOKS, ROOT
+from t2ilab.durable import remove_leftovers, replacing
+from t2ilab.errors import UsageError
+from t2ilab.paths import runs_dir as runs_dir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,27 +18,27 @@ if TYPE_CHECKING:
 LARGEST_ARRAY = 10_000  # numbers in one recorded array; more belongs into a file of its own
 
 
-def runs_dir() -> Path:
-    """Where runs are kept: `runs/` of the checkout, or of the current folder without one.
-
-    The environment variable T2ILAB_RUNS moves it.
-    """
-    if os.environ.get("T2ILAB_RUNS"):
-        return Path(os.environ["T2ILAB_RUNS"]).expanduser().resolve()
-    return (ROOT if NOTEBOOKS.is_dir() else Path.cwd()) / "runs"
-
-
 def new_folder(parent: Path, name: str) -> Path:
-    """Make `parent/name`, or `name-2`, `name-3`, ... where that is taken; never an existing one."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 10_000):
-        folder = parent / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
-    raise T2ILabError(f"there are too many folders named {name}: remove some of them")
+    """Make `parent/name`, or `name-2`, `name-3`, ... where that is taken; never an existing one.
+
+    What killed writers left in its neighbours is swept up.
+
+    Raises:
+        UsageError: it cannot be made there.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(parent, below="*/")
+        for number in count(1):
+            folder = parent / (name if number == 1 else f"{name}-{number}")
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UsageError(
+            f"cannot make the folder {name} in {parent}: {getattr(error, 'strerror', error)}. Give "
+            f"another place with --out, or set T2ILAB_RUNS to a folder that you may write to."
+        ) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -61,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file; None where there is no such file, or no JSON object in it."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last: thousands of brackets
         return None
     return found if isinstance(found, dict) else None
 

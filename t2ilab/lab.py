@@ -14,12 +14,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from t2ilab import __version__
+from t2ilab import __version__, environment
+from t2ilab.environment import DEVICES as DEVICES
+from t2ilab.environment import PROFILES
 from t2ilab.errors import T2ILabError, UsageError, choose
-from t2ilab.files import new_folder, plain, runs_dir, write_atomically, write_json
+from t2ilab.files import new_folder, plain, write_atomically, write_json
+from t2ilab.paths import OWN_RUNS, runs_dir, user_path
 
-PROFILES = ("smoke", "laptop", "gpu")  # from small to large: pick() falls back towards smoke
-DEVICES = ("auto", "cpu", "cuda", "mps")
 _MISSING = object()
 
 
@@ -140,13 +141,16 @@ def start(profile: str = "laptop", seed: int = 0, device: str = "auto", out: str
         out: the folder for figures and `metrics.json`; "" makes a fresh one under `runs/`.
 
     Raises:
-        UsageError: an unknown profile or device, a device this machine lacks, a wrong seed.
+        UsageError: an unknown profile or device, a device this machine lacks, a wrong seed; a
+            folder that cannot be made.
     """
-    asked, forced = choose("profile", profile, PROFILES), os.environ.get("T2ILAB_PROFILE", "")
-    profile = choose("profile (in T2ILAB_PROFILE)", forced, PROFILES) if forced else asked
-    device = _device(device)
+    from t2ilab.fit.machine import pick_device
+
+    asked = choose("profile", profile, PROFILES)
+    profile = environment.profile() or asked
+    device = pick_device(device)
     seed_everything(seed)
-    folder = Path(out).expanduser().resolve() if out else _fresh_out()
+    folder = user_path(out, "OUT").resolve() if out else _fresh_out()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -191,28 +195,15 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _device(device: str) -> str:
-    import torch
-
-    choose("device", device, DEVICES)
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next((name for name, available in there.items() if available), "cpu")
-    if not there.get(device, True):
-        kind = {"cuda": "NVIDIA GPU", "mps": "Apple GPU"}[device]
-        raise UsageError(
-            f"device '{device}' was asked for, but torch finds no {kind} on this machine: "
-            "give 'auto' or 'cpu'"
-        )
-    return device
-
-
 def _fresh_out() -> Path:
     shell = sys.modules["IPython"].get_ipython() if in_notebook() else None
     opened = shell.user_ns.get("__vsc_ipynb_file__") if shell else sys.argv[0]
     stem = Path(os.environ.get("JPY_SESSION_NAME") or opened or "notebook").stem
     name = re.sub(r"[^\w-]+", "_", stem).strip("_") or "notebook"
-    return new_folder(runs_dir() / name, time.strftime("by-hand-%Y%m%d-%H%M%S"))
+    folder = new_folder(runs_dir() / name, time.strftime("by-hand-%Y%m%d-%H%M%S"))
+    if runs_dir().name == OWN_RUNS:
+        print(f"the course's folder may not be written to: figures and numbers go to {folder}")
+    return folder
 
 
 def _png(figure: Any, dpi: int) -> bytes:

@@ -103,7 +103,7 @@ def test_a_kernel_of_another_python_is_noticed(monkeypatch):
     from jupyter_client import kernelspec
 
     def spec(command):
-        found = SimpleNamespace(argv=[command])
+        found = SimpleNamespace(argv=[command], env={})
         monkeypatch.setattr(kernelspec.KernelSpecManager, "get_kernel_spec", lambda *_: found)
 
     spec("/opt/other/bin/python")
@@ -170,7 +170,7 @@ def test_a_driver_without_a_torch_for_it(monkeypatch):
 
 def test_an_unknown_profile_in_the_environment(monkeypatch):
     monkeypatch.setenv("T2ILAB_PROFILE", "lapdog")
-    finding = only(doctor.environment)
+    finding = only(doctor.variables)
     assert finding.state == "broken" and "smoke, laptop, gpu" in finding.advice
 
 

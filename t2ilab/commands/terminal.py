@@ -2,14 +2,18 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import traceback
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
+from t2ilab.environment import whole_number
 from t2ilab.errors import T2ILabError, UsageError, choose
 
 FAILED, WRONG_USE = 1, 2  # exit statuses; a signal gives 128 + its number, as shells have it
@@ -26,12 +30,47 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except T2ILabError as error:
-            say_error(error)
-            ctx.exit(WRONG_USE if isinstance(error, UsageError) else FAILED)
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except click.ClickException as error:
+            error.message = _cut(error.message)
+            raise
         except KeyboardInterrupt:
             note("stopped by Ctrl-C")
             ctx.exit(128 + signal.SIGINT)
+        except Exception as error:
+            if isinstance(error, BrokenPipeError):  # `| head`; click ends in silence
+                raise
+            say_error(error if isinstance(error, T2ILabError) else _unforeseen(error))
+            ctx.exit(WRONG_USE if isinstance(error, UsageError) else FAILED)
+
+
+def _unforeseen(error: Exception) -> T2ILabError:
+    """Whatever nobody thought of, in a sentence: about memory, about a file, or with a number."""
+    said = _cut((str(error).splitlines() or [""])[0][:300])
+    if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
+        sentence = f"there is not enough memory ({said}): ask for fewer or smaller pictures."
+    elif isinstance(error, OSError) and error.strerror:
+        files = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        sentence = f"{': '.join([*files, error.strerror])}. T2ILAB_DEBUG=1 shows where it happened."
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if f"{os.sep}t2ilab{os.sep}" in frame.filename] or frames
+        way = " ".join(f"{Path(frame.filename).name} {frame.name}" for frame in ours)
+        kind = type(error).__name__
+        sentence = (
+            f"{kind}: {said}. Nobody foresaw this: please report it, with your command, as fault "
+            f"{zlib.crc32(f'{kind} {way}'.encode()):08x} ({Path(ours[-1].filename).name}, line "
+            f"{ours[-1].lineno}). T2ILAB_DEBUG=1 shows the traceback."
+        )
+    made = T2ILabError(sentence)
+    made.__cause__ = error
+    return made
+
+
+def _cut(text: str) -> str:
+    """Numbers of thousands of digits, and the like, cut short."""
+    return re.sub(r"\S{400,}", lambda word: f"{word[0][:60]}...{word[0][-20:]}", text)
 
 
 def example(*lines: str) -> str:
@@ -42,7 +81,7 @@ def example(*lines: str) -> str:
 
 def rank() -> int:
     """The number of this process among those that `torchrun` or `fabric run` started; else 0."""
-    return int(os.environ.get("RANK", 0))
+    return whole_number("RANK", 0)
 
 
 def note(text: str) -> None:
@@ -53,11 +92,11 @@ def note(text: str) -> None:
 
 def say_error(error: T2ILabError) -> None:
     """The message alone; with T2ILAB_DEBUG=1 the traceback as well. Once on each machine."""
-    if int(os.environ.get("LOCAL_RANK", 0)) != 0:
+    if os.environ.get("LOCAL_RANK", "").strip("0 ").isdigit():
         return
     if os.environ.get("T2ILAB_DEBUG", "") not in ("", "0"):
         traceback.print_exception(error)
-    click.echo(f"error: {error}", err=True)
+    click.echo(f"error: {_cut(str(error))}", err=True)
 
 
 @contextlib.contextmanager

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from t2ilab.environment import DEVICES, whole_number
 from t2ilab.errors import TrainingError, UsageError, choose
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 T = TypeVar("T")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "32-true", "bf16-mixed")
 _ALIASES = {"32": "32-true", "bf16": "bf16-mixed", "gpu": "cuda"}  # words that `fabric run` takes
 
@@ -104,22 +104,23 @@ def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
 
     device = pick_device(_command_line("ACCELERATOR", device))
     precision = pick_precision(_command_line("PRECISION", precision), device)
-    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    world_size = whole_number("WORLD_SIZE", 1)
     plugins: list[Any] = [Bfloat16(device)] if precision == "bf16-mixed" else []
     with _fabric_run_unset():
-        if not several:  # the environment is named, or a Slurm job of one task is taken for many
+        if world_size == 1:
+            # the environment is named, or a Slurm job of one task is taken for many
             fabric = Fabric(
                 accelerator=device, devices=1, plugins=[*plugins, LightningEnvironment()]
             )
         else:
             if device == "mps":
                 raise UsageError("several processes cannot share an Apple GPU: use device='cpu'")
-            here = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"]))
+            here = whole_number("LOCAL_WORLD_SIZE", 1, default=world_size)
             fabric = Fabric(
                 accelerator=device,
                 devices=here,
                 plugins=plugins,
-                num_nodes=int(os.environ["WORLD_SIZE"]) // here,
+                num_nodes=world_size // here,
                 strategy=DDPStrategy(**{_sync_buffers(): False}),
             )
         fabric.launch()

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from t2ilab.data import paperworld, public
+from t2ilab.environment import DEVICES, PROFILES
 from t2ilab.errors import UsageError, choose
-from t2ilab.fit.machine import DEVICES
-
-PROFILES = ("smoke", "laptop", "gpu")
 
 
 def option(

@@ -8,7 +8,6 @@ it trains, is measured and saved; a signal leaves a checkpoint to go on from, an
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from t2ilab import catalogue
 from t2ilab.data.captioned import CaptionedImages
+from t2ilab.environment import whole_number
 from t2ilab.errors import UsageError, WeightsError
 from t2ilab.fit import Fitted, Record, Stopped, fit
 from t2ilab.fit.checkpoint import NAME as CHECKPOINT
@@ -118,7 +118,7 @@ def run(
     """
     out = None if out is None else user_path(out, "out")
     recipe = catalogue.recipe(options.system)
-    first = int(os.environ.get("RANK", 0)) == 0
+    first = whole_number("RANK", 0) == 0
     if first:  # refuse a folder now, not after minutes of preparation
         Folder(out, resume=resume).see_free()
 
@@ -177,7 +177,7 @@ def prepare(name: str, given: dict[str, Any], out: Path | None, show: bool) -> S
             return recipe.System.load(folder)
         except WeightsError as error:
             raise WeightsError(f"{error} Remove {folder} to train it again.") from error
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if whole_number("WORLD_SIZE", 1) > 1:
         raise UsageError(
             f"several processes need a system '{name}' that is trained: train it first, by "
             f"t2ilab train {name}, and name it by an option of this training."

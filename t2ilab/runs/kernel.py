@@ -16,12 +16,14 @@ class ThisPython(AsyncKernelManager):
 
     It is spoken to through sockets in a folder of its own: of many kernels that start at once,
     two may be given the same TCP port. T2ILAB_PROFILE is emptied, for a run injects its profile.
+    The folder is also the home of a user without one, for Jupyter needs one.
     """
 
     def __init__(self, **options: Any):
         super().__init__(**options)
         folder = tempfile.mkdtemp(prefix="t2ilab-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._home = {} if os.path.expanduser("~") != "~" else {"HOME": folder}
         path = os.path.join(folder, "kernel")
         if os.name == "posix" and len(path) < 90:  # a socket's path has at most about 104 letters
             self.transport, self.ip = "ipc", path
@@ -33,5 +35,5 @@ class ThisPython(AsyncKernelManager):
             argv=launch,
             display_name="Python 3",
             language="python",
-            env={"T2ILAB_PROFILE": "", "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+            env={"T2ILAB_PROFILE": "", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **self._home},
         )

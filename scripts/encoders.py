@@ -17,7 +17,7 @@ from t2ilab import schemas
 from t2ilab.errors import DataError
 from t2ilab.files import write_csv
 from t2ilab.paths import DATA
-from t2ilab.recipes.encoder import Options
+from t2ilab.recipes import encoder
 from t2ilab.recipes.options import make
 from t2ilab.recipes.train import run
 from t2ilab.schemas.weights import Beside
@@ -51,7 +51,8 @@ def train(folder: Path, profile: str) -> None:
         print(name, flush=True)
         options = {"kind": name.split("-")[0], "objective": objective, "world": WORLD, "size": 32}
         run(
-            make(Options, "encoder", options | {"profile": profile}),
+            encoder,
+            make(encoder.Options, "encoder", options | {"profile": profile}),
             out=out,
             resume=out.exists(),
             command="python scripts/encoders.py",

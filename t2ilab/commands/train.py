@@ -120,7 +120,13 @@ def _train(system: str, given: dict[str, Any]) -> None:
     folder = user_path(resume or out, "--out") if resume or out else _new_folder(options)
     with results_apart():
         try:
-            trained = run(options, out=folder, resume=resume is not None, command=command(options))
+            trained = run(
+                recipe(system),
+                options,
+                out=folder,
+                resume=resume is not None,
+                command=command(options),
+            )
         except Stopped as stopped:
             say_error(stopped)
             note(f"to go on: {command(options, whole=True)} --resume {shlex.quote(str(folder))}")

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from t2ilab.errors import UsageError
-from t2ilab.models.reed import init_dcgan
+from t2ilab.models.layers import init_dcgan
 
 SIZES = (8, 16, 32, 64)
 

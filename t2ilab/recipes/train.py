@@ -91,10 +91,12 @@ def train(
         UsageError: an unknown system, option, name or value.
     """
     recipe = catalogue.recipe(system)
-    return run(make(recipe.Options, system, options), out=out, resume=resume, show=show)
+    options = make(recipe.Options, system, options)
+    return run(recipe, options, out=out, resume=resume, show=show)
 
 
 def run(
+    recipe: Recipe,
     options: Options,
     *,
     out: str | Path | None = None,
@@ -105,7 +107,7 @@ def run(
     """Train with these options.
 
     Args:
-        options: of a system of the catalogue.
+        recipe: of the catalogue (a module; see `Recipe`), and `options` of it.
         out: folder for checkpoints, history, strips and, unless a signal ended the run, weights.
         resume: go on with the run in `out`.
         show: whether to draw a bar.
@@ -117,7 +119,6 @@ def run(
         Stopped: a signal came while something was prepared.
     """
     out = None if out is None else user_path(out, "out")
-    recipe = catalogue.recipe(options.system)
     first = whole_number("RANK", 0) == 0
     if first:  # refuse a folder now, not after minutes of preparation
         Folder(out, resume=resume).see_free()

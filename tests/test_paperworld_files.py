@@ -97,7 +97,7 @@ def test_a_new_sentence_with_a_new_noun(folder):
         ("lexicon", '"words": ["red"', '"word": ["red"', "red: .*unknown field 'word'"),
         # sentences
         ("birds", "a {size} {breast} bird with a", "a {size} {brest} bird with a", "mean 'breast'"),
-        ("birds", '"a {breast} bird"', '"a {tone} bird"', r"captions\[3\]\[0\]: .*'tone'"),
+        ("birds", '"a {breast} bird"', '"a {tone} bird"', r"captions\[3\]\[0\], .*'tone'"),
         ("birds", '"a {breast} bird"', '"a {breast bird"', r"captions\[3\]\[0\]: .*slots such"),
         ("birds", '"a {breast} bird"', '"a {breast} bird!"', r"captions\[3\]\[0\]: .*slots such"),
         ("birds", '"a {breast} bird"', '"a {breast} owl"', "'a .* owl' is understood as nothing"),

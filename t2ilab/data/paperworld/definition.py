@@ -4,75 +4,20 @@ The schema (`schemas/paperworld.py`) has seen the shape of each file. Here is se
 in it is known, that a word means one value, and that the drawing can draw what is asked of it.
 """
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple
 
 from t2ilab import schemas
 from t2ilab.data.paperworld.captions import SLOT
 from t2ilab.data.paperworld.paper import Colour
-from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.data.paperworld.source import Source
 from t2ilab.schemas.paperworld import Definition, Lexicon, Paint, Sentence
 
 NONE = "none"  # the value of what is not there: a dog's shirt
-WORD = re.compile(r"[a-z]+(?:[ -][a-z]+)*")
-TEXT = re.compile(r"[a-z]+(?:[,.]? [a-z]+|['-][a-z]+)*[.]?")
 MOST = 50_000  # classes of a world
-ADVICE = {
-    Paint: 'A colour is three whole numbers from 0 to 255, such as "teal": [0, 128, 128].',
-    Lexicon: 'A line of it is such as "red": {"words": ["red", "crimson"], "unseen": ["scarlet"]}.',
-    Definition: "README.md says how it is written: 'A colour or a word for PaperWorld'.",
-}
-
-
-class Source:
-    """One of the files; whatever is refused in it is told with its path and field."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def read(self, schema: type) -> Any:
-        """What it holds, by its schema."""
-        return schemas.read(self.path, schema, advice=ADVICE[schema], largest=2**20)
-
-    def refuse(self, place: str, said: object) -> NoReturn:
-        said = str(said).rstrip(".")
-        raise DataError(
-            f"{self.path}: {place}: {said if len(said) < 500 else said[:500] + ' ...'}."
-        )
-
-    def known(self, place: str, kind: str, name: str, choices: Iterable[str]) -> None:
-        """Refuse a name that is not among `choices`."""
-        try:
-            if name not in choices:
-                choose(kind, name, choices)
-        except UsageError as error:
-            self.refuse(place, error)
-
-    def listed(self, place: str, kind: str, names: list[str], choices: Iterable[str]) -> None:
-        """Refuse a list with a name that is not among `choices`, or with one that stands twice."""
-        choices = dict.fromkeys(choices)
-        for i, name in enumerate(names):
-            self.known(f"{place}[{i}]", kind, name, choices)
-        self.once(place, names)
-
-    def once(self, place: str, names: list[str]) -> None:
-        for name, count in Counter(names).items():
-            if count > 1:
-                self.refuse(place, f"'{name[:80]}' stands {count} times; expected once")
-
-    def word(self, place: str, text: str, pattern: re.Pattern = WORD) -> None:
-        """Refuse what captions cannot hold."""
-        if not pattern.fullmatch(text):
-            self.refuse(
-                place,
-                f"{text!r} cannot stand in a caption; expected letters from a to z, in lower case, "
-                "with single spaces or hyphens between words",
-            )
 
 
 class World(NamedTuple):
@@ -242,13 +187,13 @@ def _check_sentences(world: World) -> None:
             when = sentence.when if isinstance(sentence, Sentence) else {}
             text = sentence.text if isinstance(sentence, Sentence) else sentence
             slots = [name for slot in SLOT.findall(text) for name in slot.split("+")]
-            source.listed(f"{place}: '{text[:80]}', slot", "attribute", slots, content)
-            source.word(place, SLOT.sub("slot", text), TEXT)
+            source.listed(f"{place}, slot", "attribute", slots, content)
+            source.sentence(place, text)
             for name, values in when.items():
                 source.known(f"{place}.when", "attribute", name, content)
                 source.listed(f"{place}.when.{name}", "value", values, content[name])
     for i, aside in enumerate(world.definition.asides):
-        source.word(f"asides[{i}]", aside, TEXT)
+        source.sentence(f"asides[{i}]", aside)
     source.once("asides", world.definition.asides)
 
 
@@ -271,8 +216,8 @@ def _check_reading(world: World, values: set[str]) -> None:
         source.listed(f"heads.{noun}", "attribute", names, content)
         meaning = (named | definition.also).get(noun)
         if (meaning in own or " " in noun) and not (noun == meaning and noun in plain):
+            why = f"by lexicon.json or also it means '{meaning}'" if meaning else "it has two words"
             source.refuse(
                 f"heads.{noun}",
-                f"it is a word for '{meaning}', and no noun; expected a noun of one word, "
-                "or a value of an attribute that stands under plain",
+                f"{why}; expected a noun of one word, or a value of an attribute under plain",
             )

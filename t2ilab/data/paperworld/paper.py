@@ -23,6 +23,11 @@ def shade(colour: Colour, by: float) -> Colour:
     return tuple(round(c + (towards - c) * abs(by)) for c in colour)
 
 
+def points(text: str) -> np.ndarray:
+    """An outline [n, 2] written as in SVG: "x,y x,y ..."."""
+    return np.array([pair.split(",") for pair in text.split()], dtype=float)
+
+
 def smooth(points, steps: int = 6) -> np.ndarray:
     """A closed Catmull-Rom curve through `points` [n, 2]: an outline [n * steps, 2]."""
     p = np.asarray(points, dtype=float)

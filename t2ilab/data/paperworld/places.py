@@ -2,20 +2,13 @@
 
 import numpy as np
 
-from t2ilab.data.paperworld.paper import Colour, Page, Sheet, smooth
+from t2ilab.data.paperworld.paper import Colour, Page, Sheet, points, smooth
 
 CLOUD = smooth(
-    [
-        (-1.0, 0.25),
-        (-0.85, -0.10),
-        (-0.45, -0.18),
-        (-0.20, -0.50),
-        (0.25, -0.48),
-        (0.45, -0.15),
-        (0.85, -0.10),
-        (1.0, 0.25),
-        (0.0, 0.32),
-    ],
+    points(
+        "-1.0,0.25 -0.85,-0.10 -0.45,-0.18 -0.20,-0.50 0.25,-0.48 0.45,-0.15 "
+        "0.85,-0.10 1.0,0.25 0.0,0.32"
+    ),
     4,
 )
 LEAF = smooth([(0, 0), (0.35, -0.28), (0.8, -0.22), (1.0, 0), (0.7, 0.2), (0.3, 0.18)], 3)

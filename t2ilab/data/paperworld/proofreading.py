@@ -10,7 +10,8 @@ from itertools import product
 from math import prod
 
 from t2ilab.data.paperworld.captions import Template
-from t2ilab.data.paperworld.definition import MOST, NONE, Source
+from t2ilab.data.paperworld.definition import MOST, NONE
+from t2ilab.data.paperworld.source import Source
 
 Facts = dict[str, str]
 

@@ -6,7 +6,7 @@ A setting lays its sheets behind the subject. All coordinates are shares of the 
 import numpy as np
 
 from t2ilab.data.paperworld.cutouts import box
-from t2ilab.data.paperworld.paper import Page, Sheet, circle, shade, smooth
+from t2ilab.data.paperworld.paper import Page, Sheet, circle, points, shade, smooth
 from t2ilab.data.paperworld.places import GRASS, blades, clouds, ground
 
 WOOD, WOOD_DARK, EARTH = (198, 152, 106), (158, 114, 76), (118, 84, 62)
@@ -139,20 +139,10 @@ SKY, SEA, SEA_DARK = (122, 182, 226), (72, 150, 182), (48, 122, 160)
 SAND, SNOW, ROAD = (228, 188, 116), (240, 244, 248), (104, 104, 114)
 PINE, CACTUS, SUN = (74, 120, 96), (96, 148, 92), (250, 224, 130)
 BANK = smooth(
-    [
-        (-0.1, 0.86),
-        (0.02, 0.80),
-        (0.14, 0.84),
-        (0.24, 0.77),
-        (0.40, 0.80),
-        (0.52, 0.86),
-        (0.64, 0.80),
-        (0.80, 0.76),
-        (0.92, 0.83),
-        (1.1, 0.80),
-        (1.1, 1.1),
-        (-0.1, 1.1),
-    ],
+    points(
+        "-0.1,0.86 0.02,0.80 0.14,0.84 0.24,0.77 0.40,0.80 0.52,0.86 0.64,0.80 "
+        "0.80,0.76 0.92,0.83 1.1,0.80 1.1,1.1 -0.1,1.1"
+    ),
     4,
 )
 

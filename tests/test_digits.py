@@ -70,6 +70,13 @@ def test_mnist_may_lie_flat_and_be_packed_or_not(mnist):
             path.rename(path.with_suffix(""))
 
 
+def test_pictures_and_labels_come_from_one_folder(mnist):
+    for path in (mnist / "MNIST" / "raw").glob("*labels*"):
+        path.rename(mnist / path.name)
+    with pytest.raises(DataError, match="train-images-idx3-ubyte is missing .or its labels"):
+        load_mnist(mnist)
+
+
 def header(*numbers: int) -> bytes:
     return struct.pack(f">{len(numbers)}I", *numbers)
 

@@ -41,8 +41,10 @@ def photographs(tmp_path_factory):
     for k, name in enumerate(names):
         picture = np.random.default_rng(k).integers(0, 256, (40, 48, 3), dtype=np.uint8)
         Image.fromarray(picture).save(root / "Flicker8k_Dataset" / name)
-        said = [f"A {'red' if k % 2 else 'blue'} dog {verb} ." for verb in ("sits", "runs")]
-        lines += [f"{name}#{i}\t{text}" for i, text in enumerate(said + ["Xyzzy !"] * (k == 0))]
+        said = [f"A {'red' if k % 2 else 'blue'} dog {verb} ." for verb in 2 * ("sits", "runs")]
+        lines += [
+            f"{name}#{i}\t{text}" for i, text in enumerate([*said, said[0] if k else "Xyzzy !"])
+        ]
     (root / "Flickr8k.token.txt").write_text("\n".join(lines))
     for part in ("train", "dev", "test"):
         (root / f"Flickr_8k.{part}Images.txt").write_text("\n".join(names))

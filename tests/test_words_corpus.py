@@ -60,8 +60,9 @@ def test_a_context_is_one_caption_or_all_those_of_a_picture():
 
 
 def test_a_corpus_by_name(tmp_path):
-    (tmp_path / "Flickr8k.token.txt").write_text("1.jpg#0\tA dog runs .\n1.jpg#1\tA dog .\n")
-    assert load_corpus("flickr8k", tmp_path) == [["A dog runs", "A dog"]]
+    lines = [f"1.jpg#{i}\tA dog runs {i} .\n" for i in range(5)]
+    (tmp_path / "Flickr8k.token.txt").write_text("".join(lines))
+    assert load_corpus("flickr8k", tmp_path) == [[f"A dog runs {i}" for i in range(5)]]
     assert load_corpus(n=2) == paperworld_corpus(2)
     with pytest.raises(UsageError, match="unknown corpus 'coco'"):
         load_corpus("coco", tmp_path)

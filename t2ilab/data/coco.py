@@ -14,7 +14,7 @@ from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.sources import AGAIN, Report, Source, first, gather, tidy
 from t2ilab.errors import DataError, choose
 from t2ilab.schemas import read
-from t2ilab.schemas.coco import Captions
+from t2ilab.schemas.coco import Captions, Image
 
 SPLITS = {"train": "train", "val": "val", "test": "val"}
 YEARS = (2017, 2014)
@@ -100,14 +100,8 @@ def _parse(path: Path, each: int | None = 5) -> tuple[dict[int, str], dict[int, 
     held = read(path, Captions, largest=LARGEST, advice="Unpack it again from its archive.")
     _once(path, "images", (image.id for image in held.images))
     _once(path, "annotations", (note.id for note in held.annotations))
-    for image in held.images:
-        match = re.fullmatch(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg", image.file_name)
-        if match is None or int(match[1]) != image.id:
-            raise DataError(
-                f"{path}: image {image.id} has the file name {image.file_name[:80]!r}; expected "
-                f"its id in twelve digits, {image.id:012d}.jpg. {AGAIN}"
-            )
-    said: dict[int, list[str]] = {image.id: [] for image in held.images}
+    names = {image.id: _named(path, image) for image in held.images}
+    said: dict[int, list[str]] = {i: [] for i in names}
     for note in sorted(held.annotations, key=lambda note: note.id):
         if note.image_id not in said:
             raise DataError(
@@ -124,7 +118,18 @@ def _parse(path: Path, each: int | None = 5) -> tuple[dict[int, str], dict[int, 
     said = {i: [text for text in texts if text] for i, texts in said.items()}
     if not any(said.values()):
         raise DataError(f"{path}: the file has no captions. Unpack it again from its archive.")
-    return {image.id: image.file_name for image in held.images}, said
+    return names, said
+
+
+def _named(path: Path, image: Image) -> str:
+    """The file name of an image, after seeing that it is that of its id."""
+    match = re.fullmatch(r"(?:COCO_(?:train|val)2014_)?([0-9]{12})\.jpg", image.file_name)
+    if match is None or int(match[1]) != image.id:
+        raise DataError(
+            f"{path}: image {image.id} has the file name {image.file_name[:80]!r}; expected its id "
+            f"in twelve digits, {image.id:012d}.jpg. {AGAIN}"
+        )
+    return image.file_name
 
 
 def _once(path: Path, kind: str, ids: Iterable[int]) -> None:

@@ -28,6 +28,7 @@ TEST = 297  # scikit-learn's digits have no split: the last ones, by other write
 LARGEST = 256  # pixels a side: eight enlarged to more show nothing new, and fill the memory
 MOST = 70_000  # pictures of MNIST in one file; the larger has 60,000
 FOLDERS = ("MNIST/raw", "raw", "")
+NAMES = ("{}-images-idx3-ubyte", "{}-labels-idx1-ubyte")
 
 MNIST = Source(
     title="MNIST",
@@ -82,12 +83,12 @@ def load_mnist(
     """
     stem = STEMS[choose("split", split, SPLITS)]
     root = user_path(root, "root")
-    names = (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
-    if download and None in (_find(root, name) for name in names):
+    if download and _find(root, stem) is None:
         _fetch(root)
-    pictures, labels = (_find(MNIST.root(root), name) for name in names)
-    if pictures is None or labels is None:
-        raise MNIST.missing(root / FOLDERS[0] / names[pictures is not None])
+    files = _find(MNIST.root(root), stem)
+    if files is None:
+        raise MNIST.missing(root / FOLDERS[0] / NAMES[0].format(stem), "or its labels beside it")
+    pictures, labels = files
     grey, numbers = _idx(pictures, (28, 28)), _idx(labels, ())
     if len(grey) != len(numbers):
         raise DataError(
@@ -100,10 +101,15 @@ def load_mnist(
     return _captioned(f"mnist/{split}/32", np.pad(grey, ((0, 0), (2, 2), (2, 2))), numbers)
 
 
-def _find(root: Path, name: str) -> Path | None:
-    """Where a file of MNIST lies: itself before the packed one."""
-    places = (root / folder / f"{name}{end}" for folder in FOLDERS for end in ("", ".gz"))
-    return next((path for path in places if os.path.exists(path)), None)
+def _find(root: Path, stem: str) -> list[Path] | None:
+    """Pictures and labels of a split, in one folder: each file itself before the packed one."""
+    for folder in FOLDERS:
+        names = [root / folder / name.format(stem) for name in NAMES]
+        ways = [[path, path.with_name(f"{path.name}.gz")] for path in names]
+        found = [next(filter(os.path.exists, way), None) for way in ways]
+        if None not in found:
+            return found
+    return None
 
 
 def _fetch(root: Path) -> None:
@@ -136,14 +142,14 @@ def _idx(path: Path, sides: tuple[int, ...]) -> np.ndarray:
     if not 0 < n <= MOST or len(data) != head + n * each:
         raise DataError(
             f"{path}: the header says {n:,} items of {each} bytes, but {len(data) - head:,} bytes "
-            f"follow; expected as many, of 1 to {MOST:,} items. {AGAIN}"
+            f"follow; expected 1 to {MOST:,} items, and all their bytes. {AGAIN}"
         )
     return np.frombuffer(data, np.uint8, offset=head).reshape(n, *sides)
 
 
 def _unpacked(path: Path, most: int) -> bytes:
     """What a file holds, and what is packed in it: not more than `most` bytes and one."""
-    data = MNIST.bytes(path, most)
+    data = MNIST.contents(path, most)
     if not data.startswith(b"\x1f\x8b"):
         return data
     try:

@@ -151,7 +151,7 @@ def _see_captions(matrix: Path, labels: list[int], texts: Path) -> None:
 def _labels(path: Path) -> list[int]:
     """The class, 1 to 102, of each picture, from MATLAB's file with the one variable `labels`."""
     try:
-        labels = matrix(SOURCE.bytes(path, LARGEST), "labels").ravel()
+        labels = matrix(SOURCE.contents(path, LARGEST), "labels").ravel()
     except ValueError as error:
         raise DataError(
             f"{path}: this is not the file of labels, or it is damaged: {error}. Get "

@@ -68,7 +68,7 @@ class Source:
 
     def text(self, path: Path) -> str:
         """A text file, which must be UTF-8 and hold no NUL."""
-        data = self.bytes(path)
+        data = self.contents(path)
         try:
             text, at, reason = data.decode("utf-8-sig"), data.find(b"\0"), "a NUL character"
         except UnicodeDecodeError as error:
@@ -78,7 +78,7 @@ class Source:
             raise DataError(f"{path}, line {line}: this is not text in UTF-8 ({reason}). {AGAIN}")
         return text
 
-    def bytes(self, path: Path, largest: int = LARGEST) -> bytes:
+    def contents(self, path: Path, largest: int = LARGEST) -> bytes:
         """What a file holds, of at most `largest` bytes."""
         if not os.path.exists(path):
             raise self.missing(path)

@@ -107,15 +107,14 @@ def load(name: str = "squeezenet1_0", *, path: str | Path = "", download: bool =
     """
     choose("ImageNet network", name, NETWORKS)
     file = user_path(path, "path of weights") if path else _find(name)
-    if file is None and download:
-        return ImageNet(_filled(get_model(name, weights=None), _fetched(name), name), name)
-    if file is None:
+    if file is None and not download:
         where = f" ({VARIABLE} names others)" if os.environ.get(VARIABLE) else ""
         raise WeightsError(
             f"no weights of {name} were found{where}. Let torchvision fetch them (download=True; "
             f"in a notebook DOWNLOAD = True), or name a file with {VARIABLE}=/path/to/{name}.pth."
         )
-    return ImageNet(_filled(get_model(name, weights=None), _read(file), file), name)
+    tensors = _fetched(name) if file is None else _read(file)
+    return ImageNet(_filled(get_model(name, weights=None), tensors, file or name), name)
 
 
 def load_classifier(name: str, path: str | Path) -> nn.Module:

@@ -23,7 +23,7 @@ def fails_with(error, **environment):
     @group.command()
     @click.option("-n", type=int)
     def command(n):
-        raise error
+        raise error.with_traceback(None)
 
     return CliRunner().invoke(group, ["command"], env=environment)
 

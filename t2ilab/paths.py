@@ -10,6 +10,7 @@ DATA = ROOT / "data"
 NOTEBOOKS = ROOT / "notebooks"
 OWN_RUNS = "t2ilab-runs"  # in the home folder, where the course's own may not be written to
 LONGEST_NAME = 255  # bytes of one part of a path, on nearly all file systems
+LONGEST_PATH = 4096  # bytes, on Linux; Windows and macOS take less
 
 
 def user_path(text: str | os.PathLike, called: str = "path") -> Path:
@@ -25,6 +26,8 @@ def user_path(text: str | os.PathLike, called: str = "path") -> Path:
     shown = text if len(text) <= 80 else f"{text[:77]}..."
     if "\0" in text:
         raise UsageError(f"{called} {shown!r}: a path holds no NUL character.")
+    if len(os.fsencode(text)) >= LONGEST_PATH:
+        raise UsageError(f"{called} {shown}: a path has fewer than {LONGEST_PATH} bytes.")
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(text).parts):
         raise UsageError(f"{called} {shown}: a name in it has more than {LONGEST_NAME} bytes.")
     try:

@@ -38,6 +38,7 @@ def test_every_look_finds_something_and_the_report_has_a_line_for_each():
         "widgets",
         "kernel",
         "kept pictures",
+        "runs",
         "free disk",
         "environment",
     ):
@@ -138,6 +139,29 @@ def test_a_cache_that_cannot_be_written_to(monkeypatch, tmp_path):
     assert finding.state == "broken" and "T2ILAB_CACHE" in finding.advice
 
 
+def test_runs_that_cannot_be_written_to(monkeypatch, tmp_path):
+    monkeypatch.setenv("T2ILAB_RUNS", str(tmp_path / "not" / "there"))
+    assert only(doctor.runs).state == "ok" and not (tmp_path / "not").exists()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("T2ILAB_RUNS", str(tmp_path / "file"))
+    finding = only(doctor.runs)
+    assert finding.state == "broken" and "T2ILAB_RUNS" in finding.advice
+    assert f"{tmp_path / 'file'}: Not a directory" in finding.value
+
+
+def test_without_a_home_folder_the_doctor_goes_on(monkeypatch):
+    import pwd
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "T2ILAB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert "T2ILAB_CACHE" in only(doctor.cache).advice
+    assert list(doctor.disk())
+
+
 @pytest.mark.parametrize(("free", "state"), [(5e7, "broken"), (1e9, "warning"), (9e9, "ok")])
 def test_free_disk(free, state, monkeypatch):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
@@ -168,10 +192,32 @@ def test_a_driver_without_a_torch_for_it(monkeypatch):
     assert only(doctor.device) == Finding("device", "ok", "cpu")
 
 
-def test_an_unknown_profile_in_the_environment(monkeypatch):
-    monkeypatch.setenv("T2ILAB_PROFILE", "lapdog")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("T2ILAB_PROFILE", "lapdog", "smoke, laptop, gpu"),
+        ("T2ILAB_CASH", "/tmp", "T2ILAB_CASH is no variable that is read"),
+        ("WORLD_SIZE", "0", "WORLD_SIZE is '0'"),
+        ("LOCAL_RANK", "abc", "LOCAL_RANK is 'abc'"),
+    ],
+)
+def test_a_variable_that_is_wrong(name, value, said, monkeypatch):
+    assert only(doctor.variables).state == "ok"
+    monkeypatch.setenv(name, value)
     finding = only(doctor.variables)
-    assert finding.state == "broken" and "smoke, laptop, gpu" in finding.advice
+    assert finding.state == "broken" and said in finding.advice
+
+
+def test_threads_that_spin_are_a_warning_and_the_policy_is_said(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr("t2ilab.lab.cores", lambda: 2)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    finding = only(doctor.cores)
+    assert finding.state == "ok" and "OMP_WAIT_POLICY=passive" in finding.value
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert "unset OMP_WAIT_POLICY" in only(doctor.cores).advice
 
 
 def test_a_look_that_fails_is_a_finding():

@@ -28,6 +28,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may be no text
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):
@@ -55,7 +56,9 @@ def _unforeseen(error: Exception) -> T2ILabError:
         sentence = f"{': '.join([*files, error.strerror])}. T2ILAB_DEBUG=1 shows where it happened."
     else:
         frames = traceback.extract_tb(error.__traceback__)
-        ours = [frame for frame in frames if f"{os.sep}t2ilab{os.sep}" in frame.filename] or frames
+        here = str(Path(__file__).parents[1])
+        ours = [frame for frame in frames if frame.filename.startswith(here)]
+        ours = [frame for frame in ours if frame.filename != __file__] or frames
         way = " ".join(f"{Path(frame.filename).name} {frame.name}" for frame in ours)
         kind = type(error).__name__
         sentence = (

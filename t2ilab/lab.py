@@ -14,9 +14,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from t2ilab import __version__
 from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.files import new_folder, plain, runs_dir, write_atomically, write_json
+from t2ilab.paths import user_path
+from t2ilab.provenance import about, cores
 
 PROFILES = ("smoke", "laptop", "gpu")  # from small to large: pick() falls back towards smoke
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -31,10 +32,12 @@ class Lab:
         seed: what python, numpy and torch were seeded with.
         device: "cpu", "cuda" or "mps", as torch names it.
         out: the folder of this run; figures go to `out/figures`.
+        about: the code and the machine, as they are when the notebook begins.
     """
 
     def __init__(self, *, profile: str, seed: int, device: str, out: Path):
         self.profile, self.seed, self.device, self.out = profile, seed, device, out
+        self.about = about(device)
         self._recorded: dict[str, Any] = {}
         self._figures: dict[str, str] = {}
         self._errors: list[BaseException] = []
@@ -113,7 +116,7 @@ class Lab:
             "device": self.device,
             "seconds": round(time.perf_counter() - self._began, 3),
             "peak_memory_mb": _peak_memory_mb(),
-            "versions": _versions(),
+            **self.about,
             "recorded": self._recorded,
             "figures": self._figures,
         }
@@ -146,18 +149,19 @@ def start(profile: str = "laptop", seed: int = 0, device: str = "auto", out: str
     profile = choose("profile (in T2ILAB_PROFILE)", forced, PROFILES) if forced else asked
     device = _device(device)
     seed_everything(seed)
-    folder = Path(out).expanduser().resolve() if out else _fresh_out()
+    folder = user_path(out, "OUT").resolve() if out else _fresh_out()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"OUT: cannot make the folder '{out}': {error.strerror}") from error
     note = f" (by T2ILAB_PROFILE, not {asked})" if profile != asked else ""
-    versions = _versions()
+    lab = Lab(profile=profile, seed=seed, device=device, out=folder)
+    versions = lab.about["versions"]
     print(
         f"t2ilab {versions['t2ilab']} · profile {profile}{note} · device {device} · "
         f"{cores()} cores · torch {versions['torch']} · seed {seed}"
     )
-    return Lab(profile=profile, seed=seed, device=device, out=folder)
+    return lab
 
 
 def seed_everything(seed: int) -> None:
@@ -174,14 +178,6 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS, not on Windows
-        return os.cpu_count() or 1
 
 
 def in_notebook() -> bool:
@@ -251,13 +247,6 @@ def _show(name: str, png: bytes, caption: str | None) -> None:
 def _short(value: Any) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _versions() -> dict[str, str]:
-    import torch
-
-    python = ".".join(str(part) for part in sys.version_info[:3])
-    return {"t2ilab": __version__, "torch": str(torch.__version__), "python": python}
 
 
 def _peak_memory_mb() -> int | None:

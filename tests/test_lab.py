@@ -17,6 +17,7 @@ from t2ilab import lab as labs
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.files import new_folder, write_atomically, write_json
 from t2ilab.lab import start
+from t2ilab.provenance import about
 
 TINY = Path(__file__).parent / "notebooks_for_tests" / "tiny.ipynb"
 
@@ -76,6 +77,8 @@ def test_a_device_the_machine_lacks_is_refused_and_auto_takes_the_best(tmp_path,
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert start("laptop", 0, "auto", str(tmp_path)).device == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA Some")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     assert start("laptop", 0, "auto", str(tmp_path)).device == "cuda"
 
 
@@ -165,6 +168,7 @@ def test_finish_writes_what_was_run_and_how(lab, capsys):
     metrics = written(lab)
     assert (metrics["profile"], metrics["seed"], metrics["device"]) == ("laptop", 0, "cpu")
     assert set(metrics["versions"]) == {"t2ilab", "torch", "python"}
+    assert {key: metrics[key] for key in ("versions", "package", "machine")} == about("cpu")
     assert metrics["seconds"] >= 0 and metrics["peak_memory_mb"] > 50
     out = capsys.readouterr().out
     assert "score = 0.9123\n" in out and str(lab.out) not in out

@@ -5,6 +5,7 @@ told of the errors of widgets, and writes `metrics.json`. It works in JupyterLab
 under papermill and in plain Python.
 """
 
+import json
 import os
 import random
 import re
@@ -18,6 +19,7 @@ from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.files import new_folder, plain, runs_dir, write_atomically, write_json
 from t2ilab.paths import user_path
 from t2ilab.provenance import about, cores
+from t2ilab.schemas import decode
 
 PROFILES = ("smoke", "laptop", "gpu")  # from small to large: pick() falls back towards smoke
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -77,11 +79,12 @@ class Lab:
         not finite is kept as null, with a warning.
 
         Raises:
-            UsageError: a value of another type, or an array of more than 10,000 numbers.
+            UsageError: a value of another type, an array of more than 10,000 numbers, a whole
+                number of more than 19 digits, lists too deep in each other.
         """
         for name, value in values.items():
             not_finite: list[str] = []
-            self._recorded[name] = plain(value, name, not_finite)
+            self._recorded[name] = _kept(value, name, not_finite)
             if not_finite:
                 where = ", ".join(not_finite)
                 warnings.warn(f"{where}: not a finite number, kept as null", stacklevel=2)
@@ -242,6 +245,18 @@ def _show(name: str, png: bytes, caption: str | None) -> None:
     display(Image(data=png, format="png", alt=caption or name.replace("_", " ")))
     if caption:
         display(Markdown(f"*{caption}*"))
+
+
+def _kept(value: Any, name: str, not_finite: list[str]) -> Any:
+    """`plain`, if it can be read back as well."""
+    try:
+        kept = plain(value, name, not_finite)
+    except RecursionError as error:
+        raise UsageError(
+            f"{name} cannot be recorded: it holds itself, or lists too deep"
+        ) from error
+    decode(json.dumps(kept), Any, f"{name} cannot be recorded", error=UsageError)
+    return kept
 
 
 def _short(value: Any) -> str:

@@ -41,7 +41,9 @@ def no_profile_from_outside(monkeypatch):
 
 def write_notebook(path: Path, parameters: str) -> Path:
     cell = {"cell_type": "code", "source": parameters, "metadata": {"tags": ["parameters"]}}
-    path.write_text(json.dumps({"cells": [cell]}))
+    cell |= {"execution_count": None, "outputs": []}
+    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    path.write_text(json.dumps(book))
     return path
 
 
@@ -288,7 +290,8 @@ def test_a_sweep_skips_what_is_finished(swept, monkeypatch, capsys):
 
 
 def test_a_worker_ends_when_its_sweep_is_killed(tmp_path):
-    job = {"notebook": str(TINY), "parameters": {}, "out": str(tmp_path), "environment": {}}
+    job = {"notebook": str(TINY), "parameters": {}, "out": str(tmp_path)}
+    job |= {"environment": {}, "force": False}
     command = [sys.executable, "-m", "t2ilab.runs.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as worker:
         worker.stdin.write(json.dumps(job) + "\n")

@@ -8,22 +8,25 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from t2ilab.errors import T2ILabError
-from t2ilab.runs.run import execute, plan
+from t2ilab.runs.run import execute, finished, plan
 
 ENDED = 3  # the exit status of a worker whose sweep is gone
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
-    """Run `job` = {notebook, parameters, out, environment}.
+    """Run `job` = {notebook, parameters, out, environment, force}, unless it is finished by now.
 
     Returns {"folder": path}, or {"error": words}: nothing is raised, here or on a cluster.
     """
     os.environ.update(job["environment"])
     try:
         planned = plan(job["notebook"], parameters=job["parameters"])
+        if not job["force"] and (folder := finished(Path(job["out"])).get(planned.hash)):
+            return {"folder": str(folder)}  # another sweep was quicker
         return {"folder": str(execute(planned, out=job["out"], show=False))}
     except T2ILabError as error:
         return {"error": str(error)}

@@ -118,7 +118,7 @@ class Lab:
             "seed": self.seed,
             "device": self.device,
             "seconds": round(time.perf_counter() - self._began, 3),
-            "peak_memory_mb": _peak_memory_mb(),
+            "peak_memory_mb": peak_memory_mb(),
             **self.about,
             "recorded": self._recorded,
             "figures": self._figures,
@@ -264,7 +264,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _peak_memory_mb() -> int | None:
+def peak_memory_mb() -> int | None:
     """The most memory this process held, in MiB; None where the system does not tell.
 
     Linux's ru_maxrss would include the parent's memory before exec, hence VmHWM first.

@@ -18,6 +18,8 @@ from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.files import new_folder, write_atomically, write_json
 from t2ilab.lab import start
 from t2ilab.provenance import about
+from t2ilab.schemas import read
+from t2ilab.schemas.runs import Metrics
 
 TINY = Path(__file__).parent / "notebooks_for_tests" / "tiny.ipynb"
 
@@ -135,6 +137,19 @@ def test_record_keeps_what_is_not_finite_as_null_and_warns(lab):
 def test_record_refuses_what_json_cannot_hold(lab, value):
     with pytest.raises(UsageError, match="loss: .* cannot be recorded"):
         lab.record(loss=value)
+
+
+def test_record_refuses_what_could_not_be_read_back(lab):
+    nested, itself = [], []
+    for _ in range(100):
+        nested = [nested]
+    itself.append(itself)
+    for value in (nested, itself, 10**25, {"a": [10**25]}, "\ud800"):
+        with pytest.raises(UsageError, match="loss cannot be recorded"):
+            lab.record(loss=value)
+    lab.record(loss=2**63)
+    lab.finish()
+    assert read(lab.out / "metrics.json", Metrics).recorded == {"loss": 2**63}
 
 
 def test_figure_keeps_a_png_of_a_figure_or_a_picture_and_closes_it(lab, capsys):

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from t2ilab.errors import DataError
 from t2ilab.files import write_json
-from t2ilab.schemas import read, to_dict
+from t2ilab.schemas import decode, read, to_dict
 from t2ilab.schemas.runs import Metrics, Run
 
-NAME = "metrics.json"
+NAME, FAILED = "metrics.json", "error.txt"
 
 
 def seal(folder: Path, run: Run) -> None:
@@ -20,8 +21,11 @@ def seal(folder: Path, run: Run) -> None:
     Raises:
         DataError: what the notebook wrote is no metrics.json.
     """
-    metrics = replace(read(folder / NAME, Metrics), run=run)
-    write_json(folder / NAME, to_dict(replace(metrics, run=replace(run, digest=_digest(metrics)))))
+    path = folder / NAME
+    metrics = replace(read(path, Metrics), run=run)
+    metrics = decode(json.dumps(to_dict(metrics)), Metrics, path)  # as it will be read
+    sealed = replace(metrics, run=replace(metrics.run, digest=_digest(metrics)))
+    write_json(path, to_dict(sealed))
 
 
 def finished_run(folder: Path) -> Metrics | None:
@@ -40,17 +44,32 @@ def finished_run(folder: Path) -> Metrics | None:
     return metrics
 
 
-def runs_below(folder: Path, pattern: str = "**/") -> tuple[dict[Path, Metrics], list[str]]:
-    """The finished runs below a folder, oldest first; and what is wrong with damaged ones."""
+@dataclass(frozen=True)
+class Below:
+    """The runs below a folder: the finished ones, oldest first; the folders of those that broke
+    off or failed, unless the same has finished since; and what is wrong with damaged ones."""
+
+    finished: dict[Path, Metrics]
+    unfinished: list[Path]
+    damaged: list[str]
+
+
+def runs_below(folder: Path, pattern: str = "**/") -> Below:
+    """Look at every metrics.json and error.txt; what was run by hand in Jupyter does not count."""
     found, damaged = {}, []
+    unfinished = {path.parent for path in folder.glob(f"{pattern}{FAILED}")}
     for path in folder.glob(f"{pattern}{NAME}"):
         try:
             if metrics := finished_run(path.parent):
                 found[path.parent] = metrics
+            elif not path.parent.name.startswith("by-hand-"):
+                unfinished.add(path.parent)
         except DataError as error:
             damaged.append(str(error))
     by_time = sorted(found.items(), key=lambda one: (one[1].run.finished, one[0].name))
-    return dict(by_time), sorted(damaged)
+    hashes = {metrics.run.hash for metrics in found.values()}
+    lost = [path for path in unfinished if not any(f"-{hash}" in path.name for hash in hashes)]
+    return Below(dict(by_time), sorted(lost), sorted(damaged))
 
 
 def _digest(metrics: Metrics) -> str:

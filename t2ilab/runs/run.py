@@ -102,7 +102,7 @@ def run(
 def execute(planned: Plan, *, out: str | Path | None = None, show: bool = True) -> Path:
     """Execute a plan; as `run`."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{planned.hash}"
-    folder = _folder(folder_of_runs(planned.notebook, out), name)
+    folder = new_folder(folder_of_runs(planned.notebook, out), name)
     began = time.time()
     try:
         try:
@@ -111,7 +111,7 @@ def execute(planned: Plan, *, out: str | Path | None = None, show: bool = True) 
             _strip(folder / planned.notebook.name)
         _finish(planned, folder, round(time.time() - began, 1))
     except T2ILabError as error:
-        (folder / "error.txt").write_text(f"{error}\n", "utf-8", errors="backslashreplace")
+        (folder / kept.FAILED).write_text(f"{error}\n", "utf-8", errors="backslashreplace")
         raise
     return folder
 
@@ -123,10 +123,10 @@ def folder_of_runs(notebook: Path, out: str | Path | None) -> Path:
 
 def finished(folder: Path) -> dict[str, Path]:
     """The newest finished run of each hash directly in a folder; damaged ones are named."""
-    found, damaged = kept.runs_below(folder, "*/")
-    for words in damaged:
+    below = kept.runs_below(folder, "*/")
+    for words in below.damaged:
         print(f"not counted as finished: {words}")
-    return {metrics.run.hash: path for path, metrics in found.items()}
+    return {metrics.run.hash: path for path, metrics in below.finished.items()}
 
 
 def _hash(book: Book, values: dict[str, Any]) -> str:
@@ -134,16 +134,6 @@ def _hash(book: Book, values: dict[str, Any]) -> str:
         [__version__, package_digest(), book.path.stem, book.code, values], sort_keys=True
     )
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _folder(parent: Path, name: str) -> Path:
-    try:
-        return new_folder(parent, name)
-    except OSError as error:
-        raise UsageError(
-            f"no folder for a run can be made in {parent} ({error.strerror}): give --out a folder "
-            "that you may write to, or set the environment variable T2ILAB_RUNS to one"
-        ) from error
 
 
 def _finish(planned: Plan, folder: Path, seconds: float) -> None:

@@ -24,6 +24,7 @@ from t2ilab.runs.kept import finished_run
 from t2ilab.runs.locks import locked
 from t2ilab.runs.notebook import find_notebook, read_book
 from t2ilab.runs.run import Plan, finished, folder_of_runs, plan_of
+from t2ilab.runs.worker import finished_by_now
 
 Outcome = dict[str, Any]  # {"folder": path} or {"error": words}
 LARGEST_GRID = 10_000  # combinations; a sweep keeps a folder for each
@@ -174,7 +175,9 @@ def _on_this_machine(
         job = {**job, "environment": {**job["environment"], **place}}
         try:
             with locked(locks / hash, stop):
-                return {"error": "stopped"} if stop.is_set() else _in_a_process(job, running)
+                if stop.is_set():
+                    return {"error": "stopped"}
+                return finished_by_now(hash, job) or _in_a_process(job, running)
         finally:
             places.put(place)
 

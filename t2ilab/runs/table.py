@@ -45,15 +45,14 @@ def table(
         DataError: there is no finished run.
         UsageError: an unknown parameter or metric; a group would mix other things than seeds.
     """
-    folder = _folder(source)
-    found, damaged = runs_below(folder)
-    for words in damaged:
+    below = runs_below(_folder(source))
+    for words in below.damaged:
         print(f"left out: {words}")
+    if below.unfinished:
+        print(f"left out, not finished: {_some([path.name for path in below.unfinished])}")
+    found = below.finished
     if not found:
-        besides = f" ({len(damaged)} damaged)" if damaged else ""
-        raise DataError(f"no finished runs of {source} yet{besides}: t2ilab run makes one")
-    if failed := _failed_below(folder, found):
-        print(f"left out: {_some(failed)} failed, and did not finish since")
+        raise DataError(f"no finished runs of {source} yet: t2ilab run makes one")
     parameters = _names(one.run.parameters for one in found.values())
     recorded = _Recorded.of(found, taken=("run", "notebook", "seconds", "n", *parameters))
     wanted = _checked("metric", metrics, recorded.names)
@@ -86,13 +85,6 @@ def _folder(source: str | int | Path) -> Path:
     if path.is_dir() and not str(source).isdigit():
         return path
     return runs_dir() / find_notebook(source).stem
-
-
-def _failed_below(folder: Path, found: Mapping[Path, Metrics]) -> list[str]:
-    """Failed runs, except where the same was run again and finished."""
-    done = {one.run.hash for one in found.values()}
-    names = sorted(path.parent.name for path in folder.glob("**/error.txt"))
-    return [name for name in names if not any(hash in name for hash in done)]
 
 
 def _some(names: list[str]) -> str:

@@ -25,8 +25,8 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     os.environ.update(job["environment"])
     try:
         planned = plan(job["notebook"], parameters=job["parameters"])
-        if not job["force"] and (folder := finished(Path(job["out"])).get(planned.hash)):
-            return {"folder": str(folder)}  # another sweep was quicker
+        if found := finished_by_now(planned.hash, job):
+            return found
         return {"folder": str(execute(planned, out=job["out"], show=False))}
     except T2ILabError as error:
         return {"error": str(error)}
@@ -34,6 +34,12 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         if "timed-out" in str(error):  # how submitit tells that Slurm's limit is near
             return {"error": "its time on the cluster was over: give it more minutes"}
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def finished_by_now(hash: str, job: dict[str, Any]) -> dict[str, Any] | None:
+    """The outcome of a job that another sweep has finished, unless it is to be run again."""
+    found = None if job["force"] else finished(Path(job["out"])).get(hash)
+    return found and {"folder": str(found)}
 
 
 def _end_with(stream: Any) -> None:

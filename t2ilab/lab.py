@@ -255,7 +255,8 @@ def _kept(value: Any, name: str, not_finite: list[str]) -> Any:
         raise UsageError(
             f"{name} cannot be recorded: it holds itself, or lists too deep"
         ) from error
-    decode(json.dumps(kept), Any, f"{name} cannot be recorded", error=UsageError)
+    in_file = {"recorded": {name: kept}}
+    decode(json.dumps(in_file), Any, f"{name} cannot be recorded", error=UsageError)
     return kept
 
 

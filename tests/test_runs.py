@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -339,22 +340,32 @@ def test_a_notebook_that_never_calls_finish_has_not_finished(tmp_path):
 
 
 def test_two_sweeps_at_once_run_each_combination_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    code = (
-        "import sys\nfrom t2ilab.runs import sweep\n"
-        "sys.stdin.readline()\n"
-        "print(*sweep(sys.argv[1], {'SEED': [0]}, profile='smoke', out=sys.argv[2]))"
-    )
-    command = [sys.executable, "-c", code, str(TINY), str(tmp_path)]
-    pipe = subprocess.PIPE
-    both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in "ab"]
-    for one in both:
-        one.stdin.write("\n")
-        one.stdin.flush()
-    said = [one.communicate(timeout=300)[0].splitlines() for one in both]
-    assert [one.returncode for one in both] == [0, 0]
-    (folder,) = tmp_path.glob("*-*")
-    assert said[0][-1] == said[1][-1] == str(folder)
+    ran = []
+
+    def in_a_process(job, running):
+        ran.append(job["parameters"]["SEED"])
+        time.sleep(0.5)
+        planned = plan(job["notebook"], parameters=job["parameters"])
+        folder = Path(job["out"]) / f"run-{planned.hash}"
+        write_json(folder / "metrics.json", {"recorded": {}})
+        about = {"notebook": "tiny", "hash": planned.hash, "parameters": planned.parameters}
+        seal(folder, Run(**about, finished="2025-01-01T00:00:00", seconds=0.5))
+        return {"folder": str(folder)}
+
+    monkeypatch.setattr(import_module("t2ilab.runs.sweep"), "_in_a_process", in_a_process)
+
+    def both(**options):
+        with ThreadPoolExecutor(2) as pool:
+            asked = [
+                pool.submit(sweep, TINY, {"SEED": [1, 2, 3]}, out=tmp_path, **options) for _ in "ab"
+            ]
+            return [one.result() for one in asked]
+
+    first, second = both()
+    assert first == second and len(set(first)) == 3
+    assert sorted(ran) == [1, 2, 3]
+    both(force=True)
+    assert sorted(ran) == sorted([1, 2, 3] * 3)
 
 
 def test_a_failing_run_of_a_sweep_names_its_cell_and_keeps_its_notebook(swept):

@@ -12,6 +12,7 @@ from t2ilab.files import write_json
 from t2ilab.schemas import decode, read, to_dict
 from t2ilab.schemas.runs import Metrics, Run
 
+LARGEST = 2**28  # bytes of a metrics.json; it may hold many arrays
 NAME, FAILED = "metrics.json", "error.txt"
 
 
@@ -22,7 +23,7 @@ def seal(folder: Path, run: Run) -> None:
         DataError: what the notebook wrote is no metrics.json.
     """
     path = folder / NAME
-    metrics = replace(read(path, Metrics), run=run)
+    metrics = replace(read(path, Metrics, largest=LARGEST), run=run)
     metrics = decode(json.dumps(to_dict(metrics)), Metrics, path)  # as it will be read
     sealed = replace(metrics, run=replace(metrics.run, digest=_digest(metrics)))
     write_json(path, to_dict(sealed))
@@ -36,7 +37,7 @@ def finished_run(folder: Path) -> Metrics | None:
     """
     if not (folder / NAME).is_file():
         return None
-    metrics = read(folder / NAME, Metrics)
+    metrics = read(folder / NAME, Metrics, largest=LARGEST)
     if metrics.run is None or metrics.recorded is None:  # broke off; never called lab.finish()
         return None
     if metrics.run.digest not in (None, _digest(metrics)):
@@ -53,6 +54,11 @@ class Below:
     unfinished: list[Path]
     damaged: list[str]
 
+    @property
+    def by_hash(self) -> dict[str, Path]:
+        """Of each hash the folder of its newest finished run."""
+        return {metrics.run.hash: path for path, metrics in self.finished.items()}
+
 
 def runs_below(folder: Path, pattern: str = "**/") -> Below:
     """Look at every metrics.json and error.txt; what was run by hand in Jupyter does not count."""
@@ -68,7 +74,7 @@ def runs_below(folder: Path, pattern: str = "**/") -> Below:
             damaged.append(str(error))
     by_time = sorted(found.items(), key=lambda one: (one[1].run.finished, one[0].name))
     hashes = {metrics.run.hash for metrics in found.values()}
-    lost = [path for path in unfinished if not any(f"-{hash}" in path.name for hash in hashes)]
+    lost = [path for path in unfinished if hashes.isdisjoint(path.name.split("-"))]
     return Below(dict(by_time), sorted(lost), sorted(damaged))
 
 

@@ -20,7 +20,7 @@ from t2ilab.errors import T2ILabError, UsageError, choose, unknown
 from t2ilab.files import new_folder, read_json, runs_dir, write_atomically
 from t2ilab.lab import DEVICES, PROFILES
 from t2ilab.paths import user_path
-from t2ilab.provenance import package_digest
+from t2ilab.provenance import DIGITS, package_digest
 from t2ilab.runs import kept
 from t2ilab.runs.notebook import Book, find_notebook, read_book, strip_widgets
 from t2ilab.schemas.runs import Run
@@ -121,19 +121,11 @@ def folder_of_runs(notebook: Path, out: str | Path | None) -> Path:
     return user_path(out, "--out").resolve() if out else runs_dir() / notebook.stem
 
 
-def finished(folder: Path) -> dict[str, Path]:
-    """The newest finished run of each hash directly in a folder; damaged ones are named."""
-    below = kept.runs_below(folder, "*/")
-    for words in below.damaged:
-        print(f"not counted as finished: {words}")
-    return {metrics.run.hash: path for path, metrics in below.finished.items()}
-
-
 def _hash(book: Book, values: dict[str, Any]) -> str:
     text = json.dumps(
         [__version__, package_digest(), book.path.stem, book.code, values], sort_keys=True
     )
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def _finish(planned: Plan, folder: Path, seconds: float) -> None:

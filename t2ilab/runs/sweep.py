@@ -20,10 +20,10 @@ from typing import Any
 
 from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.provenance import cores
-from t2ilab.runs.kept import finished_run
+from t2ilab.runs.kept import finished_run, runs_below
 from t2ilab.runs.locks import locked
 from t2ilab.runs.notebook import find_notebook, read_book
-from t2ilab.runs.run import Plan, finished, folder_of_runs, plan_of
+from t2ilab.runs.run import Plan, folder_of_runs, plan_of
 from t2ilab.runs.worker import finished_by_now
 
 Outcome = dict[str, Any]  # {"folder": path} or {"error": words}
@@ -64,18 +64,17 @@ def sweep(
         T2ILabError: at the end, where some failed: each with its parameters and its error.
     """
     choose("cluster", cluster, ("local", "slurm"))
-    numbers = {
-        "at_once": (at_once, 1),
-        "minutes": (minutes, 1),
-        "cpus": (cpus, 1),
-        "gpus": (gpus, 0),
-    }
-    for name, (number, least) in numbers.items():
+    numbers = {"at_once": at_once, "minutes": minutes, "cpus": cpus, "gpus": gpus}
+    for name, number in numbers.items():
+        least = 0 if name == "gpus" else 1
         if number is not None and number < least:
             raise UsageError(f"{name}={number}: give {least} or more")
     plans = combinations(notebook, grid, profile=profile, parameters=parameters)
     root = folder_of_runs(next(iter(plans.values())).notebook, out)
-    done = {} if force else finished(root)
+    before = runs_below(root, "*/")
+    for words in before.damaged:
+        print(f"not counted as finished: {words}")
+    done = {} if force else before.by_hash
     jobs = {hash: _job(one, root, force) for hash, one in plans.items() if hash not in done}
     folders = {hash: done[hash] for hash in plans if hash in done}
     print(f"{len(plans)} combinations, {len(folders)} of them finished before")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from t2ilab.errors import T2ILabError
-from t2ilab.runs.run import execute, finished, plan
+from t2ilab.runs.kept import runs_below
+from t2ilab.runs.run import execute, plan
 
 ENDED = 3  # the exit status of a worker whose sweep is gone
 
@@ -38,7 +39,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
 
 def finished_by_now(hash: str, job: dict[str, Any]) -> dict[str, Any] | None:
     """The outcome of a job that another sweep has finished, unless it is to be run again."""
-    found = None if job["force"] else finished(Path(job["out"])).get(hash)
+    found = None if job["force"] else runs_below(Path(job["out"]), "*/").by_hash.get(hash)
     return found and {"folder": str(found)}
 
 

@@ -4,11 +4,10 @@ Prints the most memory that this process held, in MiB.
 """
 
 import json
-import re
 import sys
-from pathlib import Path
 
 from t2ilab.data import paperworld
+from t2ilab.lab import peak_memory_mb
 from t2ilab.recipes import train
 from t2ilab.recipes.encoder import PLANS as ENCODER_PLANS
 from t2ilab.recipes.text_gan import PLANS
@@ -29,18 +28,7 @@ def main(profile: str, steps: int) -> None:
         encoder=encoder,
         show=False,
     )
-    print(json.dumps([peak_mb()]))
-
-
-def peak_mb() -> float:
-    """Linux's ru_maxrss counts the parent's memory from before exec too; VmHWM does not."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1024
-    import resource
-
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    print(json.dumps([peak_memory_mb()]))
 
 
 if __name__ == "__main__":

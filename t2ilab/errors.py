@@ -37,6 +37,19 @@ def choose(kind: str, name: str, choices: Iterable[str]) -> str:
     choices = list(choices)
     if name in choices:
         return name
-    near = get_close_matches(str(name).lower(), choices, n=1, cutoff=0.5)
-    guess = f" did you mean '{near[0]}'?" if near else ""
-    raise UsageError(f"unknown {kind} '{name}':{guess} Choose one of: {', '.join(choices)}.")
+    raise UsageError(unknown(kind, name, choices))
+
+
+def unknown(
+    kind: str, name: str, choices: Iterable[str], *, listed: Iterable[str] | None = None
+) -> str:
+    """The sentence about an unknown name: the nearest one, whatever its case, and the list.
+
+    `listed`: what is listed in place of all `choices`.
+    """
+    by_lower = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
+    guess = f" did you mean '{by_lower[near[0]]}'?" if near else ""
+    shown = str(name) if len(str(name)) <= 80 else f"{str(name)[:77]}..."
+    names = ", ".join(by_lower.values() if listed is None else listed) or "(none)"
+    return f"unknown {kind} '{shown}':{guess} Choose one of: {names}."

@@ -5,6 +5,7 @@ told of the errors of widgets, and writes `metrics.json`. It works in JupyterLab
 under papermill and in plain Python.
 """
 
+import json
 import os
 import random
 import re
@@ -14,12 +15,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from t2ilab import __version__, environment
+from t2ilab import environment
 from t2ilab.environment import DEVICES as DEVICES
 from t2ilab.environment import PROFILES
 from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.files import new_folder, plain, write_atomically, write_json
 from t2ilab.paths import OWN_RUNS, runs_dir, user_path
+from t2ilab.provenance import about, cores
+from t2ilab.schemas import decode
 
 _MISSING = object()
 
@@ -32,10 +35,12 @@ class Lab:
         seed: what python, numpy and torch were seeded with.
         device: "cpu", "cuda" or "mps", as torch names it.
         out: the folder of this run; figures go to `out/figures`.
+        about: the code and the machine, as they are when the notebook begins.
     """
 
     def __init__(self, *, profile: str, seed: int, device: str, out: Path):
         self.profile, self.seed, self.device, self.out = profile, seed, device, out
+        self.about = about(device)
         self._recorded: dict[str, Any] = {}
         self._figures: dict[str, str] = {}
         self._errors: list[BaseException] = []
@@ -75,11 +80,12 @@ class Lab:
         not finite is kept as null, with a warning.
 
         Raises:
-            UsageError: a value of another type, or an array of more than 10,000 numbers.
+            UsageError: a value of another type, an array of more than 10,000 numbers, a whole
+                number of more than 19 digits, lists too deep in each other.
         """
         for name, value in values.items():
             not_finite: list[str] = []
-            self._recorded[name] = plain(value, name, not_finite)
+            self._recorded[name] = _kept(value, name, not_finite)
             if not_finite:
                 where = ", ".join(not_finite)
                 warnings.warn(f"{where}: not a finite number, kept as null", stacklevel=2)
@@ -113,8 +119,8 @@ class Lab:
             "seed": self.seed,
             "device": self.device,
             "seconds": round(time.perf_counter() - self._began, 3),
-            "peak_memory_mb": _peak_memory_mb(),
-            "versions": _versions(),
+            "peak_memory_mb": peak_memory_mb(),
+            **self.about,
             "recorded": self._recorded,
             "figures": self._figures,
         }
@@ -156,12 +162,13 @@ def start(profile: str = "laptop", seed: int = 0, device: str = "auto", out: str
     except OSError as error:
         raise UsageError(f"OUT: cannot make the folder '{out}': {error.strerror}") from error
     note = f" (by T2ILAB_PROFILE, not {asked})" if profile != asked else ""
-    versions = _versions()
+    lab = Lab(profile=profile, seed=seed, device=device, out=folder)
+    versions = lab.about["versions"]
     print(
         f"t2ilab {versions['t2ilab']} · profile {profile}{note} · device {device} · "
         f"{cores()} cores · torch {versions['torch']} · seed {seed}"
     )
-    return Lab(profile=profile, seed=seed, device=device, out=folder)
+    return lab
 
 
 def seed_everything(seed: int) -> None:
@@ -178,14 +185,6 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS, not on Windows
-        return os.cpu_count() or 1
 
 
 def in_notebook() -> bool:
@@ -239,19 +238,25 @@ def _show(name: str, png: bytes, caption: str | None) -> None:
         display(Markdown(f"*{caption}*"))
 
 
+def _kept(value: Any, name: str, not_finite: list[str]) -> Any:
+    """`plain`, if it can be read back as well."""
+    try:
+        kept = plain(value, name, not_finite)
+    except RecursionError as error:
+        raise UsageError(
+            f"{name} cannot be recorded: it holds itself, or lists too deep"
+        ) from error
+    in_file = {"recorded": {name: kept}}
+    decode(json.dumps(in_file), Any, f"{name} cannot be recorded", error=UsageError)
+    return kept
+
+
 def _short(value: Any) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _versions() -> dict[str, str]:
-    import torch
-
-    python = ".".join(str(part) for part in sys.version_info[:3])
-    return {"t2ilab": __version__, "torch": str(torch.__version__), "python": python}
-
-
-def _peak_memory_mb() -> int | None:
+def peak_memory_mb() -> int | None:
     """The most memory this process held, in MiB; None where the system does not tell.
 
     Linux's ru_maxrss would include the parent's memory before exec, hence VmHWM first.

@@ -22,6 +22,7 @@ ASKED_FOR = (
     "waiting for data",
     "64 pictures of a caption",
     "import t2ilab",
+    "lab.start",
     "peak memory",
     "synthesis 32x32",
 )

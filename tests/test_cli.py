@@ -164,6 +164,15 @@ def test_an_unknown_name_gets_the_nearest_one_and_the_list(words, nearest, liste
         (["run", TINY, "-p", "SEED"], "write NAME=VALUE"),
         (["sweep", TINY], "Missing option '-p'"),
         (["sweep", TINY, "-p", "SEED=1,2", "--partition", "gpu"], "add --slurm"),
+        (["sweep", TINY, "-p", "SEED=1,2", "--account", "lab"], "--account is what a job asks"),
+        (["sweep", TINY, "-p", "SEED=1", "--minutes", "1", "--minutes", "2"], "is given twice"),
+        (["run", TINY, "-p", "NAMES={[]:1}"], "parameter NAMES: expected a list"),
+        (["run", TINY, "--profile", "smoke", "--profile=gpu"], "--profile is given twice"),
+        (["run", TINY, "--out", "~nosuchuser/x"], "write the folder out"),
+        (["run", "a" * 300 + ".ipynb"], "more than 255 bytes"),
+        (["table", "18", "--csv", "."], "--csv . is a folder"),
+        (["table", "18", "--csv", "a", "--csv", "b"], "--csv is given twice"),
+        (["table", "~nosuchuser/x"], "write the folder out"),
         (["train"], "say which system to train"),
         (["train", "text_gan", "--size", "48"], "drawn at 32, 64, 128 pixels, not 48"),
         (["train", "text_gan", "--steps", "many"], "'many' is not a valid integer"),
@@ -541,6 +550,11 @@ def test_a_notebook_is_run_and_its_runs_are_tabled(tmp_path):
     tabled = call("table", tmp_path, "--by", "RATE,PROFILE", "--metric", "score", "--csv", csv)
     assert tabled.exit_code == 0 and "score" in tabled.stdout, tabled.output
     assert csv.read_text().splitlines()[1].startswith("0.5,smoke,1,5")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "metrics.json").write_text("{")
+    again = call("table", tmp_path, "--by", "RATE,PROFILE", "--metric", "score")
+    assert (again.exit_code, again.stdout) == (0, tabled.stdout)
+    assert "left out: " in again.stderr and "torn" in again.stderr
     assert "unknown metric 'scor'" in refused("table", tmp_path, "--metric", "scor")
     assert "no finished run has" in refused("table", tmp_path, "--where", "SEED=9", status=1)
     assert "could not write" in refused("table", tmp_path, "--csv", csv / "below.csv", status=1)
@@ -555,7 +569,8 @@ def test_a_sweep_passes_everything_on(monkeypatch, tmp_path):
         return [tmp_path / "a", tmp_path / "b"]
 
     monkeypatch.setattr(runs, "sweep", swept)
-    done = call("sweep", "18", "-p", "SEED=0,1", "--slurm", "--gpus", 1, "--at-once", 2)
+    asks = ("--slurm", "--account", "lab", "--qos", "long", "--gpus", 1, "--at-once", 2)
+    done = call("sweep", "18", "-p", "SEED=0,1", *asks)
     assert done.stdout == f"{tmp_path / 'a'}\n{tmp_path / 'b'}\n"
     assert done.stderr == "2 combinations\n"
     assert asked == {
@@ -565,6 +580,8 @@ def test_a_sweep_passes_everything_on(monkeypatch, tmp_path):
         "at_once": 2,
         "force": False,
         "cluster": "slurm",
+        "account": "lab",
+        "qos": "long",
         "gpus": 1,
     }
 

@@ -17,6 +17,9 @@ from t2ilab import lab as labs
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.files import new_folder, write_atomically, write_json
 from t2ilab.lab import start
+from t2ilab.provenance import about
+from t2ilab.schemas import read
+from t2ilab.schemas.runs import Metrics
 
 TINY = Path(__file__).parent / "notebooks_for_tests" / "tiny.ipynb"
 
@@ -76,6 +79,8 @@ def test_a_device_the_machine_lacks_is_refused_and_auto_takes_the_best(tmp_path,
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert start("laptop", 0, "auto", str(tmp_path)).device == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA Some")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     assert start("laptop", 0, "auto", str(tmp_path)).device == "cuda"
 
 
@@ -134,6 +139,19 @@ def test_record_refuses_what_json_cannot_hold(lab, value):
         lab.record(loss=value)
 
 
+def test_record_refuses_what_could_not_be_read_back(lab):
+    nested, itself = [], []
+    for _ in range(100):
+        nested = [nested]
+    itself.append(itself)
+    for value in (nested, itself, 10**25, {"a": [10**25]}, "\ud800"):
+        with pytest.raises(UsageError, match="loss cannot be recorded"):
+            lab.record(loss=value)
+    lab.record(loss=2**63)
+    lab.finish()
+    assert read(lab.out / "metrics.json", Metrics).recorded == {"loss": 2**63}
+
+
 def test_figure_keeps_a_png_of_a_figure_or_a_picture_and_closes_it(lab, capsys):
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
@@ -165,6 +183,7 @@ def test_finish_writes_what_was_run_and_how(lab, capsys):
     metrics = written(lab)
     assert (metrics["profile"], metrics["seed"], metrics["device"]) == ("laptop", 0, "cpu")
     assert set(metrics["versions"]) == {"t2ilab", "torch", "python"}
+    assert {key: metrics[key] for key in ("versions", "package", "machine")} == about("cpu")
     assert metrics["seconds"] >= 0 and metrics["peak_memory_mb"] > 50
     out = capsys.readouterr().out
     assert "score = 0.9123\n" in out and str(lab.out) not in out

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from t2ilab.errors import DataError, T2ILabError, UsageError
 from t2ilab.files import write_json
-from t2ilab.lab import cores
+from t2ilab.provenance import cores
 from t2ilab.runs import (
     assignments,
     find_notebook,
@@ -27,10 +28,13 @@ from t2ilab.runs import (
     table,
 )
 from t2ilab.runs import notebook as notebooks_module
+from t2ilab.runs.kept import seal
 from t2ilab.runs.run import plan
 from t2ilab.runs.sweep import combinations
 from t2ilab.runs.worker import ENDED
+from t2ilab.schemas.runs import Run
 
+run_module = import_module("t2ilab.runs.run")  # the package's `run` is the function
 TINY = Path(__file__).parent / "notebooks_for_tests" / "tiny.ipynb"
 
 
@@ -41,7 +45,9 @@ def no_profile_from_outside(monkeypatch):
 
 def write_notebook(path: Path, parameters: str) -> Path:
     cell = {"cell_type": "code", "source": parameters, "metadata": {"tags": ["parameters"]}}
-    path.write_text(json.dumps({"cells": [cell]}))
+    cell |= {"execution_count": None, "outputs": []}
+    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    path.write_text(json.dumps(book))
     return path
 
 
@@ -200,6 +206,63 @@ def test_the_hash_stands_for_the_code_and_every_parameter(tmp_path):
     assert plan(copy).hash != base.hash
 
 
+def test_the_hash_stands_for_the_package_too(monkeypatch):
+    base = plan(TINY).hash
+    monkeypatch.setattr(run_module, "package_digest", lambda: "another")
+    other = plan(TINY).hash
+    monkeypatch.setattr(run_module, "__version__", "another")
+    assert len({base, other, plan(TINY).hash}) == 3
+
+
+def test_a_path_is_meant_from_where_it_was_typed_and_a_default_from_the_notebook(
+    tmp_path, monkeypatch
+):
+    path = write_notebook(tmp_path / "a.ipynb", 'FILE: "path" = "beside.txt"\nNAME: str = ""')
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert plan(path).parameters["FILE"] == "beside.txt"
+    for given in ("x.txt", "../x.txt", "~/x.txt", "/x.txt"):
+        meant = plan(path, parameters={"FILE": given, "NAME": "x.txt"})
+        assert meant.changed["NAME"] == "x.txt"
+        assert Path(meant.changed["FILE"]).is_absolute()
+        expected = Path(given).expanduser() if given[0] in "~/" else tmp_path / "here" / given
+        assert os.path.samefile(Path(meant.changed["FILE"]).parent, expected.parent)
+    assert plan(path, parameters={"FILE": ""}).changed["FILE"] == ""
+    for given, said in (("~nosuchuser/x", "home"), ("a" * 300, "255 bytes")):
+        with pytest.raises(UsageError, match=f"parameter FILE: .*{said}"):
+            plan(path, parameters={"FILE": given})
+
+
+def test_the_paths_of_the_course_are_declared_as_such():
+    for book in notebooks_module.notebooks():
+        declared = parameters_of(book)
+        for name in {"ROOT", "VECTORS", "PHOTOS", "PICTURE", "MNIST", "WEIGHTS"} & set(declared):
+            assert declared[name].kind == "path", (book.name, name)
+
+
+ODD_VALUES = (
+    ["{[]:1}", "[{[]:1}]", "{1:2}", "{1}", "[1e999]", "[NaN]", "{'a': 1e999}", "[b'x']", "[1j]"]
+    + ["[" * 100_000, "[" * 50 + "]" * 50, "-" * 5000 + "1", "9" * 5000, "1" + "0" * 30, "1e999"]
+    + ["\0", "[\0]", "\ud800", '["\\ud800"]', "(" * 1000, "...", "[...]", "lambda: 1", "f'{1}'"]
+)
+
+
+@pytest.mark.parametrize("name", ["N", "R", "B", "S", "O", "L", "M", "U", "T"])
+def test_no_value_ends_in_anything_but_words_or_what_json_keeps(declared, name):
+    for value in [*ODD_VALUES, 10**400, float("inf"), {1, 2}, {1: 2}, b"x", object(), [[[{}]]]]:
+        try:
+            kept = declared[name].parse(value)
+        except UsageError as error:
+            assert name in str(error) and len(str(error)) < 400
+        else:
+            assert json.loads(json.dumps(kept, allow_nan=False).encode()) == kept
+        if isinstance(value, str):
+            try:
+                grid([f"{name}={value}"])
+            except UsageError as error:
+                assert name in str(error) and len(str(error)) < 400
+
+
 def test_the_profile_comes_from_the_environment_unless_it_is_given(monkeypatch):
     monkeypatch.setenv("T2ILAB_PROFILE", "smoke")
     assert plan(TINY).parameters["PROFILE"] == "smoke"
@@ -264,6 +327,47 @@ def swept(tmp_path_factory):
     return out, str(caught.value)
 
 
+def test_a_notebook_that_never_calls_finish_has_not_finished(tmp_path):
+    book = json.loads(TINY.read_text())
+    book["cells"] = book["cells"][:2]
+    path = tmp_path / "tiny.ipynb"
+    path.write_text(json.dumps(book))
+    with pytest.raises(T2ILabError, match=r"wrote no metrics.json.*lab.finish\(\)"):
+        run(path, out=tmp_path / "runs", show=False)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert {file.name for file in folder.iterdir()} == {"tiny.ipynb", "error.txt"}
+    assert table_is_empty(tmp_path / "runs")
+
+
+def test_two_sweeps_at_once_run_each_combination_once(tmp_path, monkeypatch):
+    ran = []
+
+    def in_a_process(job, running):
+        ran.append(job["parameters"]["SEED"])
+        time.sleep(0.5)
+        planned = plan(job["notebook"], parameters=job["parameters"])
+        folder = Path(job["out"]) / f"run-{planned.hash}"
+        write_json(folder / "metrics.json", {"recorded": {}})
+        about = {"notebook": "tiny", "hash": planned.hash, "parameters": planned.parameters}
+        seal(folder, Run(**about, finished="2025-01-01T00:00:00", seconds=0.5))
+        return {"folder": str(folder)}
+
+    monkeypatch.setattr(import_module("t2ilab.runs.sweep"), "_in_a_process", in_a_process)
+
+    def both(**options):
+        with ThreadPoolExecutor(2) as pool:
+            asked = [
+                pool.submit(sweep, TINY, {"SEED": [1, 2, 3]}, out=tmp_path, **options) for _ in "ab"
+            ]
+            return [one.result() for one in asked]
+
+    first, second = both()
+    assert first == second and len(set(first)) == 3
+    assert sorted(ran) == [1, 2, 3]
+    both(force=True)
+    assert sorted(ran) == sorted([1, 2, 3] * 3)
+
+
 def test_a_failing_run_of_a_sweep_names_its_cell_and_keeps_its_notebook(swept):
     out, said = swept
     assert "1 of 2 runs failed" in said
@@ -288,7 +392,8 @@ def test_a_sweep_skips_what_is_finished(swept, monkeypatch, capsys):
 
 
 def test_a_worker_ends_when_its_sweep_is_killed(tmp_path):
-    job = {"notebook": str(TINY), "parameters": {}, "out": str(tmp_path), "environment": {}}
+    job = {"notebook": str(TINY), "parameters": {}, "out": str(tmp_path)}
+    job |= {"environment": {}, "force": False}
     command = [sys.executable, "-m", "t2ilab.runs.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as worker:
         worker.stdin.write(json.dumps(job) + "\n")
@@ -324,6 +429,8 @@ def test_the_combinations_of_a_grid():
         ({"SEED": [1]}, {"parameters": {"SEED": 2}}, "both"),
         ({"SEED": [1]}, {"cluster": "slrum"}, "did you mean 'slurm'"),
         ({"SEED": [1]}, {"at_once": 0}, "at_once=0"),
+        ({"SEED": [1]}, {"gpus": -1}, "gpus=-1"),
+        ({"SEED": list(range(101)), "RATE": list(range(100))}, {}, "10,100 combinations"),
     ],
 )
 def test_a_sweep_checks_its_whole_grid_first(tmp_path, values, options, said):
@@ -348,6 +455,77 @@ def test_without_slurm_a_sweep_on_it_is_refused_in_words(tmp_path, monkeypatch):
         sweep(TINY, {"SEED": [0]}, out=tmp_path / "runs", cluster="slurm")
 
 
+@pytest.fixture
+def fake_slurm(tmp_path, monkeypatch):
+    """Programs of Slurm's names that note what they are told and answer as they are asked to."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+
+    def answers(**scripts: str) -> Path:
+        for name, script in scripts.items():
+            (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+            (programs / name).chmod(0o755)
+        return programs
+
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    answers(srun="exit 0", squeue="exit 0", sbatch=f"cat $1 > {programs}/script; exit 1")
+    return answers
+
+
+def test_what_slurm_answers_is_said_in_words(tmp_path, fake_slurm):
+    ask = {"out": tmp_path / "runs", "cluster": "slurm"}
+    fake_slurm(sbatch="echo invalid account >&2; exit 1")
+    with pytest.raises(T2ILabError, match="Slurm refused the jobs: .*invalid account"):
+        sweep(TINY, {"SEED": [0]}, **ask)
+    fake_slurm(sbatch="echo hello")
+    with pytest.raises(T2ILabError, match='refused the jobs: .*"hello'):
+        sweep(TINY, {"SEED": [0]}, **ask)
+    fake_slurm(squeue="exit 1")
+    (hash,) = combinations(TINY, {"SEED": [0]})
+    write_json(tmp_path / "runs" / "slurm" / f"{hash}.json", {"job_id": "7"})
+    with pytest.raises(T2ILabError, match="'squeue' fails"):
+        sweep(TINY, {"SEED": [0]}, **ask)
+
+
+@pytest.mark.parametrize("missing", ["sbatch", "srun", "squeue"])
+def test_without_one_of_slurms_programs_it_is_named(tmp_path, fake_slurm, monkeypatch, missing):
+    programs = fake_slurm()
+    (programs / missing).unlink()
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(UsageError, match=f"no '{missing}' here"):
+        sweep(TINY, {"SEED": [0]}, out=tmp_path / "runs", cluster="slurm")
+
+
+def test_slurm_is_told_account_and_qos(tmp_path, fake_slurm):
+    ask = {"out": tmp_path / "runs", "cluster": "slurm"}
+    with pytest.raises(T2ILabError, match="refused"):
+        sweep(TINY, {"SEED": [0]}, **ask, partition="p", account="lab_a", qos="long")
+    script = (fake_slurm() / "script").read_text()
+    for line in ("partition=p", "account=lab_a", "qos=long"):
+        assert f"#SBATCH --{line}\n" in script
+    with pytest.raises(UsageError, match="qos 'a\\\\nb': a name without spaces"):
+        sweep(TINY, {"SEED": [0]}, **ask, qos="a\nb")
+
+
+def test_the_queue_is_asked_for_a_user_without_a_name(monkeypatch):
+    module = import_module("t2ilab.runs.slurm")
+    asked = []
+    monkeypatch.setattr(module.os, "getuid", lambda: 54321)
+    answer = subprocess.CompletedProcess([], 0, "1_0\n2\n")
+    monkeypatch.setattr(
+        module.subprocess, "run", lambda command, **_: asked.append(command) or answer
+    )
+    assert module._active() == {"1_0", "2"}
+    assert "--user=54321" in asked[0]
+
+
+def test_a_job_that_ran_something_else_is_no_outcome(runs, tmp_path):
+    module = import_module("t2ilab.runs.sweep")
+    (planned,) = combinations(TINY, {"SEED": [0]}).values()
+    assert "not a finished run of it" in module._seen({"folder": runs / "run0"}, planned)["error"]
+    assert "line 1" in module._seen({"folder": runs / "torn"}, planned)["error"]
+
+
 @pytest.mark.skipif(not slurm_answers(), reason="no Slurm cluster with a free node here")
 def test_a_sweep_on_slurm(tmp_path):
     folders = sweep(TINY, {"SEED": [0, 1]}, profile="smoke", out=tmp_path, cluster="slurm", cpus=1)
@@ -358,10 +536,12 @@ def test_a_sweep_on_slurm(tmp_path):
 # --- the table
 
 
-def fake_run(folder: Path, number: int, parameters: dict, recorded: dict) -> None:
-    about = {"notebook": "18", "hash": "0", "finished": f"2025-01-01T00:00:{number:02d}"}
+def fake_run(folder: Path, number: int, parameters: dict, recorded: dict, **more) -> None:
+    about = {"notebook": "18", "hash": "00c0ffee", "finished": f"2025-01-01T00:00:{number:02d}"}
     about |= {"parameters": parameters, "seconds": 1.0}
-    write_json(folder / f"run{number}" / "metrics.json", {"run": about, "recorded": recorded})
+    write_json(
+        folder / f"run{number}" / "metrics.json", {**more, "run": about, "recorded": recorded}
+    )
 
 
 @pytest.fixture
@@ -389,10 +569,87 @@ def test_the_table_has_a_row_a_finished_run(runs):
 
 def test_the_table_gives_mean_and_spread_over_seeds(runs):
     rows = table(runs, by="SYSTEM", metrics="score").set_index("SYSTEM")
-    assert rows.loc["gan"].tolist() == pytest.approx([2, 0.3, 0.2 / 2**0.5])
+    assert list(rows) == ["n", "score", "score ±", "score n"]
+    assert rows.loc["gan"].tolist() == pytest.approx([2, 0.3, 0.2 / 2**0.5, 2])
     assert readable(table(runs, by="SYSTEM"))["score"].tolist() == ["0.85 ± 0.071", "0.3 ± 0.14"]
     one = readable(table(runs, by="SYSTEM", where={"SEED": 0, "SYSTEM": "gan"}))
     assert one["score"].tolist() == ["0.2"]
+    assert list(one) == ["SYSTEM", "n", "score", "by.wing"]
+
+
+def test_a_diverged_seed_does_not_vanish_from_the_mean(runs, capsys):
+    for number, value in ((5, None), (6, "nan"), (7, True)):
+        given = {"SYSTEM": "gan", "SEED": number, "PROFILE": "smoke"}
+        fake_run(runs, number, given, {"score": value, "by": {"wing": 3}})
+    fake_run(runs, 8, {"SYSTEM": "lost", "SEED": 0, "PROFILE": "smoke"}, {"score": None})
+    frame = table(runs, by="SYSTEM")
+    rows = frame.set_index("SYSTEM")
+    assert rows.loc["gan", ["n", "score n", "by.wing n"]].tolist() == [5, 2, 5]
+    assert rows.loc["gan", "score"] == pytest.approx(0.3)
+    assert rows.loc["lost", ["n", "score n", "by.wing n"]].tolist() == [1, 0, 0]
+    said = capsys.readouterr().out
+    assert "score: no finite number in run5, run6, run7, run8, of 8 runs" in said
+    assert "by.wing: no finite number in run8, of 8 runs" in said
+    assert readable(frame)["score"].tolist() == [
+        "0.85 ± 0.071",
+        "0.3 ± 0.14 (2 of 5)",
+        "- (0 of 1)",
+    ]
+
+
+def test_what_is_no_number_is_named_and_refused_where_it_was_asked_for(runs, capsys):
+    table(runs, by="SYSTEM")
+    assert "not averaged, for they are no numbers: names" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="names: no number"):
+        table(runs, by="SYSTEM", metrics=["score", "names"])
+
+
+def test_a_damaged_and_an_unfinished_run_are_named_and_stop_nothing(runs, capsys):
+    (runs / "20250101-000000-abcdef01").mkdir()
+    (runs / "20250101-000000-abcdef01" / "error.txt").write_text("diverged")
+    (runs / "20250101-000001-00c0ffee").mkdir()
+    (runs / "20250101-000001-00c0ffee" / "error.txt").write_text("of a run that has finished since")
+    assert len(table(runs)) == 4
+    said = capsys.readouterr().out
+    assert f"left out: {runs / 'torn' / 'metrics.json'}, line 1" in said
+    assert "left out, not finished: 20250101-000000-abcdef01, half\n" in said
+
+
+def test_a_run_that_was_changed_by_hand_is_left_out_and_named(runs, capsys):
+    about = Run(notebook="18", hash="1", parameters={}, finished="2025-01-02T00:00:00", seconds=1)
+    folder = runs / "sealed"
+    write_json(folder / "metrics.json", {"recorded": {"score": 0.5}})
+    seal(folder, about)
+    assert table(runs)["score"].tolist()[-1] == 0.5
+    text = (folder / "metrics.json").read_text()
+    (folder / "metrics.json").write_text(text.replace("0.5", "0.9"))
+    assert len(table(runs)) == 4
+    assert "sealed/metrics.json was changed after the run" in capsys.readouterr().out
+
+
+def test_a_recorded_name_never_takes_the_place_of_a_column_of_the_table(tmp_path):
+    recorded = {"n": 7, "seconds": 9.0, "run": 3, "SEED": 5}
+    fake_run(tmp_path, 1, {"SEED": 0}, recorded)
+    row = table(tmp_path).iloc[0]
+    assert (row["run"], row["SEED"], row["seconds"]) == ("run1", 0, 1.0)
+    assert [row[f"recorded.{name}"] for name in recorded] == [7, 9.0, 3, 5]
+    grouped = table(tmp_path, by="SEED").iloc[0]
+    assert (grouped["n"], grouped["recorded.n"]) == (1, 7)
+
+
+def test_runs_without_a_parameter_that_others_have_stay_in_the_table(tmp_path):
+    for number, given in enumerate([{"SEED": 0}, {"SEED": 0, "RATE": 0.5}, {"RATE": 0.5}]):
+        fake_run(tmp_path, number, given, {"score": 1, "large": 2**53 + 1 if number else None})
+    assert table(tmp_path, by="RATE")["n"].tolist() == [2, 1]
+    assert len(table(tmp_path, where={"SEED": 0})) == 2
+    assert table(tmp_path)["large"].tolist() == [None, 2**53 + 1, 2**53 + 1]
+
+
+def test_averaging_over_versions_of_the_package_is_said(tmp_path, capsys):
+    for number, digest in enumerate(["aaa", "bbb"]):
+        fake_run(tmp_path, number, {"SEED": number}, {"score": 1}, package={"digest": digest})
+    table(tmp_path, by=[])
+    assert "2 versions of the package are averaged together: aaa, bbb" in capsys.readouterr().out
 
 
 def test_of_the_same_run_done_twice_the_newest_counts(runs):

@@ -82,7 +82,7 @@ def run(notebook: str, profile: str | None, parameters: tuple[str, ...], out: st
 @click.command(
     epilog=example(
         "t2ilab sweep 18 -p SEED=0,1,2 -p SYSTEM=gan,gan_cls --profile smoke --at-once 2",
-        "t2ilab sweep 18 -p SEED=0,1,2 --slurm --partition gpu --gpus 1 --minutes 120",
+        "t2ilab sweep 18 -p SEED=0,1,2 --slurm --partition gpu --account lab --gpus 1",
     )
 )
 @click.argument("notebook", metavar="NN")
@@ -105,6 +105,8 @@ def run(notebook: str, profile: str | None, parameters: tuple[str, ...], out: st
 @click.option("--force", is_flag=True, help="Run finished combinations again.")
 @click.option("--slurm", is_flag=True, help="Run as jobs on a Slurm cluster.")
 @click.option("--partition", metavar="NAME", help="Slurm: the partition.")
+@click.option("--account", metavar="NAME", help="Slurm: the account that is charged.")
+@click.option("--qos", metavar="NAME", help="Slurm: the quality of service.")
 @click.option(
     "--minutes", type=click.IntRange(min=1), metavar="N", help="Slurm: of each job; default 60."
 )
@@ -166,13 +168,17 @@ def sweep(notebook, parameters, profile, out, at_once, force, slurm, **asked) ->
 def table(source, by, metrics, where, csv) -> None:
     """The finished runs of notebook NN, or below a folder, as one table."""
     from t2ilab import runs
+    from t2ilab.paths import user_path
 
+    path = None if csv is None else user_path(csv, "--csv")
+    if path is not None and path.is_dir():
+        raise UsageError(f"--csv {csv} is a folder: give the name of a file.")
     with results_apart():
         frame = runs.table(
             source, by=_names(by), metrics=_names(metrics), where=runs.assignments(where)
         )
-    if csv is not None:
-        _write(Path(csv).expanduser(), frame.to_csv(index=False).encode())
+    if path is not None:
+        _write(path, frame.to_csv(index=False).encode())
     click.echo(runs.readable(frame).to_string(index=False))
 
 

@@ -25,7 +25,9 @@ class Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-"):
             choose("command", args[0], self.list_commands(ctx))
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        see_once(command, click.Context(command, parent=ctx, **command.context_settings), rest)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may be no text
@@ -74,6 +76,18 @@ def _unforeseen(error: Exception) -> T2ILabError:
 def _cut(text: str) -> str:
     """Numbers of thousands of digits, and the like, cut short."""
     return re.sub(r"\S{400,}", lambda word: f"{word[0][:60]}...{word[0][-20:]}", text)
+
+
+def see_once(command: click.Command, ctx: click.Context, args: list[str]) -> None:
+    """Refuse an option that is given twice; click would take the last in silence."""
+    try:
+        _, _, given = command.make_parser(ctx).parse_args(list(args))
+    except click.UsageError:
+        return  # which click is about to say itself
+    for option in given:
+        once = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
+        if once and given.count(option) > 1:
+            raise UsageError(f"{option.opts[-1]} is given twice: give it once.")
 
 
 def example(*lines: str) -> str:

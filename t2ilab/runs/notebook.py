@@ -1,16 +1,19 @@
 """Finding a notebook, reading the parameters it declares, and clearing away dead widgets."""
 
 import ast
-import json
-from collections.abc import Iterable
-from difflib import get_close_matches
+import os
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2ilab.errors import T2ILabError, UsageError
-from t2ilab.paths import NOTEBOOKS
-from t2ilab.runs.parameters import Parameter
+from t2ilab.errors import DataError, T2ILabError, UsageError, unknown
+from t2ilab.paths import NOTEBOOKS, user_path
+from t2ilab.runs.parameters import UNREADABLE, Parameter
+from t2ilab.schemas import read, to_dict
+from t2ilab.schemas.runs import Notebook
 
+LARGEST = 2**28  # bytes of a notebook, with all its pictures
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -25,8 +28,8 @@ def find_notebook(notebook: str | int | Path) -> Path:
     Raises:
         UsageError: there is none; with the nearest name and the list.
     """
-    path = Path(str(notebook)).expanduser()
-    if path.suffix == ".ipynb" and path.is_file():
+    path = user_path(str(notebook), "notebook")
+    if path.suffix == ".ipynb" and os.path.isfile(path):
         return path.resolve()
     given = path.stem if path.suffix == ".ipynb" else str(notebook)
     known: dict[str, Path] = {}
@@ -39,51 +42,77 @@ def find_notebook(notebook: str | int | Path) -> Path:
     raise UsageError(unknown("notebook", str(notebook), [*names, *known], listed=names))
 
 
-def unknown(kind: str, name: str, choices: Iterable[str], *, listed: Iterable[str]) -> str:
-    """The sentence about an unknown name: the nearest one, whatever its case, and the list."""
-    by_lower = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-    guess = f" did you mean '{by_lower[near[0]]}'?" if near else ""
-    return f"unknown {kind} '{name}':{guess} Choose one of: {', '.join(listed) or '(none)'}."
+@dataclass(frozen=True)
+class Book:
+    """A notebook that has been read: its file, the sources of its code cells, its parameters."""
+
+    path: Path
+    code: list[str]
+    declared: dict[str, Parameter]
 
 
-def code_cells(path: Path) -> list[dict[str, Any]]:
-    """The code cells of a notebook, each with its `source` as one string.
+def read_book(path: Path) -> Book:
+    """Read a notebook and check it, as `nbformat` has it.
 
     Raises:
-        UsageError: the file is no notebook.
+        UsageError: the file is no notebook, or a damaged one.
+        T2ILabError: two cells of parameters, or a line that is no `NAME = literal`.
     """
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return [
-            {**cell, "source": "".join(cell["source"])}
-            for cell in cells
-            if cell["cell_type"] == "code"
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path.name} cannot be read as a notebook: {error}") from error
+    cells = [cell for cell in _validated(path)["cells"] if cell["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    tagged = [
+        source
+        for cell, source in zip(cells, sources, strict=True)
+        if "parameters" in cell["metadata"].get("tags", [])
+    ]
+    if len(tagged) > 1:
+        raise T2ILabError(f"{path.name} has {len(tagged)} cells tagged 'parameters'; keep one")
+    return Book(path, sources, _declared(path.name, tagged[0] if tagged else ""))
 
 
 def parameters_of(path: Path) -> dict[str, Parameter]:
     """What the cell tagged `parameters` declares: plain literals, with annotations or without.
 
     Raises:
-        T2ILabError: two such cells, or a line that is no `NAME = literal`.
+        UsageError, T2ILabError: as `read_book`.
     """
-    tagged = [c for c in code_cells(path) if "parameters" in c["metadata"].get("tags", [])]
-    if len(tagged) > 1:
-        raise T2ILabError(f"{path.name} has {len(tagged)} cells tagged 'parameters'; keep one")
-    source = tagged[0]["source"] if tagged else ""
+    return read_book(path).declared
+
+
+def _validated(path: Path) -> dict[str, Any]:
+    advice = "Save it in JupyterLab, as a notebook of format 4"
+    try:
+        notebook = to_dict(read(path, Notebook, largest=LARGEST, advice=advice))
+    except DataError as error:
+        raise UsageError(f"{path.name} cannot be read as a notebook: {error}") from error
+    import nbformat  # two seconds
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # cells without ids, which every version mends
+            nbformat.validate(notebook)
+    except (nbformat.ValidationError, TypeError) as error:  # TypeError: an id that is a list
+        steps = getattr(error, "path", ())
+        place = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in steps)
+        said = str(getattr(error, "message", error))
+        said = said if len(said) <= 200 else f"{said[:197]}..."
+        raise UsageError(
+            f"{path.name} cannot be read as a notebook: {place.lstrip('.')}: {said}. {advice}"
+        ) from error
+    return notebook
+
+
+def _declared(name: str, source: str) -> dict[str, Parameter]:
     try:
         statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise T2ILabError(f"{path.name}: the parameters cell is not Python: {error}") from error
+    except UNREADABLE as error:
+        raise T2ILabError(f"{name}: the parameters cell is not Python: {error}") from error
     declared = {}
     for statement in statements:
         parameter = _parameter(statement)
         if parameter is None:
-            line = ast.unparse(statement)
-            raise T2ILabError(f"{path.name}: parameters are plain literals, unlike '{line}'")
+            line = ast.get_source_segment(source, statement) or ""
+            raise T2ILabError(f"{name}: parameters are plain literals, unlike '{line[:200]}'")
         declared[parameter.name] = parameter
     return declared
 
@@ -98,7 +127,7 @@ def _parameter(statement: ast.stmt) -> Parameter | None:
             return None
     try:
         return Parameter.declared(name, ast.literal_eval(value), annotation)
-    except ValueError:
+    except UNREADABLE:
         return None
 
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from t2ilab.errors import UsageError
+from t2ilab.paths import user_path
 
+UNREADABLE = (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError)
+DEEPEST = 30  # lists in lists
 _WORDS = {
     "int": "a whole number",
     "float": "a finite number",
     "bool": "true or false",
     "str": "text",
+    "path": "a path",
     "None": "none",
     "list": "a list such as [1, 2]",
     "tuple": "a list such as [1, 2]",
@@ -44,16 +48,32 @@ class Parameter:
         """`value`, from the command line as text or from Python, as this parameter's type.
 
         Raises:
-            UsageError: it is of another type; names the parameter, the type and the value.
+            UsageError: it is of another type, or JSON cannot hold it; names the parameter, the
+                type and the value.
         """
         try:
-            return _convert(ast.parse(self.kind, mode="eval").body, value)
-        except (ValueError, SyntaxError):
+            return _storable(_convert(ast.parse(self.kind, mode="eval").body, value))
+        except UNREADABLE as error:
             words = _WORDS.get(self.kind.split("[")[0], "a value")
             shown = repr(value) if isinstance(value, str) else f"{value!r} ({_kind_of(value)})"
+            shown = shown if len(shown) <= 200 else f"{shown[:197]}..."
+            reason = f": {error}" if isinstance(error, _Unfit) else ""
             raise UsageError(
-                f"parameter {self.name}: expected {words} ({self.kind}), got {shown}"
+                f"parameter {self.name}: expected {words} ({self.kind}), got {shown}{reason}"
             ) from None
+
+    def given(self, value: Any) -> Any:
+        """As `parse`; a path, declared as `NAME: "path" = ""`, is meant from the current folder.
+
+        (A notebook runs in its own folder, so its default is meant from there.)
+
+        Raises:
+            UsageError: as `parse`; or a path that cannot be one.
+        """
+        parsed = self.parse(value)
+        if self.kind != "path" or not parsed:
+            return parsed
+        return str(user_path(parsed, f"parameter {self.name}:").absolute())
 
 
 def assignments(texts: Iterable[str]) -> dict[str, str]:
@@ -81,9 +101,12 @@ def grid(texts: Iterable[str]) -> dict[str, list[Any]]:
     """
     values: dict[str, list[Any]] = {}
     for name, text in assignments(texts).items():
-        values[name] = _as_literal(text) if text.lstrip().startswith("[") else text.split(",")
-        if not isinstance(values[name], list):
-            raise UsageError(f"parameter {name}: '{text}' is no list; write {name}=[1, 2]")
+        try:
+            values[name] = _plain(list, text) if text.lstrip().startswith("[") else text.split(",")
+        except ValueError:
+            raise UsageError(
+                f"parameter {name}: '{text[:200]}' is no list; write {name}=[1, 2]"
+            ) from None
     return values
 
 
@@ -124,7 +147,7 @@ def _first(kinds: Iterable[ast.expr], value: Any) -> Any:
     for kind in sorted(kinds, key=lambda kind: ast.unparse(kind) == "str"):
         try:
             return _convert(kind, value)
-        except ValueError:
+        except UNREADABLE:
             continue
     raise ValueError
 
@@ -169,17 +192,48 @@ def _text(value: Any) -> str:
     raise ValueError
 
 
-def _as_literal(text: str) -> Any:
+def _literal(text: str) -> Any:
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)
-        except (ValueError, SyntaxError):
+        except UNREADABLE:
             continue
-    return None
+    raise ValueError
+
+
+class _Unfit(ValueError):
+    """Of the right type, but not to be kept; says why."""
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """`value` itself, if it comes back from JSON as it went in."""
+    if depth > DEEPEST:
+        raise _Unfit("lists stand too deep in each other")
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            _storable(one, depth + 1)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if not isinstance(name, str):
+                raise _Unfit("the names in a dict are text")
+            _storable(name)
+            _storable(one, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise _Unfit("a number in it is not finite")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise _Unfit("a whole number in it takes more than 64 bits")
+    elif isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _Unfit("it is not Unicode") from None
+    elif value is not None and not isinstance(value, (str, int, float)):
+        raise _Unfit(f"it holds something of type {type(value).__name__}")
+    return value
 
 
 def _plain(kind: type, value: Any) -> Any:
-    value = _as_literal(value) if isinstance(value, str) else value
+    value = _literal(value) if isinstance(value, str) else value
     if kind is dict and isinstance(value, Mapping):
         return dict(value)
     if kind is list and isinstance(value, (list, tuple)):
@@ -192,6 +246,7 @@ _PLAIN = {
     "float": _number,
     "bool": _truth,
     "str": _text,
+    "path": _text,
     "list": lambda value: _plain(list, value),
     "tuple": lambda value: _plain(list, value),
     "dict": lambda value: _plain(dict, value),

@@ -13,7 +13,7 @@ from pathlib import Path
 from t2ilab.errors import T2ILabError
 from t2ilab.files import write_atomically
 from t2ilab.runs.kernel import ThisPython
-from t2ilab.runs.notebook import find_notebook, notebooks, strip_widgets
+from t2ilab.runs.notebook import find_notebook, notebooks, read_book, strip_widgets
 
 _OF_THE_MACHINE = ("papermill", "execution", "vscode", "collapsed", "scrolled")
 
@@ -22,12 +22,13 @@ def refresh(path: Path) -> None:
     """Execute one notebook and save it where it is.
 
     Raises:
-        T2ILabError: a cell failed, or the kernel died; the file is then untouched.
+        T2ILabError: no notebook; a cell failed, or the kernel died; the file is then untouched.
     """
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+    read_book(path)  # what is damaged is refused here
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

@@ -1,8 +1,9 @@
 """One run of a notebook as an experiment, by papermill, in a folder of its own.
 
 A run lies in `runs/<notebook>/<time>-<hash>/`: the executed notebook, its figures, what else it
-writes into OUT, and `metrics.json`. The hash stands for the notebook's code and all its
-parameters. `metrics.json` gets its part "run" last of all; only then does a run count as finished.
+writes into OUT, and `metrics.json`. The hash stands for the notebook's code, all its parameters,
+and the package with its data. `lab.finish()` writes `metrics.json`, which gets its part "run" last
+of all; only then does a run count as finished.
 """
 
 import hashlib
@@ -14,10 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2ilab.errors import T2ILabError, UsageError, choose
-from t2ilab.files import new_folder, read_json, runs_dir, write_json
+from t2ilab import __version__
+from t2ilab.errors import T2ILabError, UsageError, choose, unknown
+from t2ilab.files import new_folder, read_json, runs_dir, write_atomically
 from t2ilab.lab import DEVICES, PROFILES
-from t2ilab.runs.notebook import code_cells, find_notebook, parameters_of, strip_widgets, unknown
+from t2ilab.paths import user_path
+from t2ilab.provenance import DIGITS, package_digest
+from t2ilab.runs import kept
+from t2ilab.runs.notebook import Book, find_notebook, read_book, strip_widgets
+from t2ilab.schemas.runs import Run
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,15 @@ def plan(
     """Check everything that `run` is given, without running.
 
     Raises:
-        UsageError: an unknown notebook, parameter, profile or device; a value of a wrong type.
+        UsageError: an unknown notebook, parameter, profile or device; a value of a wrong type; a
+            damaged notebook.
     """
-    path = find_notebook(notebook)
-    declared = parameters_of(path)
-    given = dict(parameters or {})
+    return plan_of(read_book(find_notebook(notebook)), profile=profile, parameters=parameters)
+
+
+def plan_of(book: Book, *, profile: str | None, parameters: Mapping[str, Any] | None) -> Plan:
+    """As `plan`, of a notebook that has been read."""
+    declared, given = book.declared, dict(parameters or {})
     if "OUT" in given:
         raise UsageError("OUT is made by the run; say where runs go with out=... (--out)")
     if profile is None and "PROFILE" in declared:
@@ -55,12 +65,12 @@ def plan(
     for name, value in given.items():
         if name not in values:
             raise UsageError(unknown("parameter", name, values, listed=values))
-        values[name] = declared[name].parse(value)
+        values[name] = declared[name].given(value)
     for name, choices in (("PROFILE", PROFILES), ("DEVICE", DEVICES)):
         if name in values:
             choose(name.lower(), values[name], choices)
     changed = {name: v for name, v in values.items() if v != declared[name].default}
-    return Plan(path, values, changed, "OUT" in declared, _hash(path, values))
+    return Plan(book.path, values, changed, "OUT" in declared, _hash(book, values))
 
 
 def run(
@@ -83,7 +93,8 @@ def run(
 
     Raises:
         UsageError: an unknown name or a wrong value, before anything is run.
-        T2ILabError: a cell failed; names it, and the executed notebook, which is kept.
+        T2ILabError: a cell failed, or none called `lab.finish()`; names it, and the executed
+            notebook, which is kept.
     """
     return execute(plan(notebook, profile=profile, parameters=parameters), out=out, show=show)
 
@@ -94,43 +105,46 @@ def execute(planned: Plan, *, out: str | Path | None = None, show: bool = True) 
     folder = new_folder(folder_of_runs(planned.notebook, out), name)
     began = time.time()
     try:
-        _papermill(planned, folder, show)
+        try:
+            _papermill(planned, folder, show)
+        finally:
+            _strip(folder / planned.notebook.name)
+        _finish(planned, folder, round(time.time() - began, 1))
     except T2ILabError as error:
-        (folder / "error.txt").write_text(f"{error}\n", encoding="utf-8")
+        (folder / kept.FAILED).write_text(f"{error}\n", "utf-8", errors="backslashreplace")
         raise
-    finally:
-        _strip(folder / planned.notebook.name)
-    metrics = read_json(folder / "metrics.json") or {}
-    metrics["run"] = {
-        "notebook": planned.notebook.stem,
-        "hash": planned.hash,
-        "parameters": planned.parameters,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S"),
-        "seconds": round(time.time() - began, 1),
-    }
-    write_json(folder / "metrics.json", metrics)
     return folder
 
 
 def folder_of_runs(notebook: Path, out: str | Path | None) -> Path:
     """Where the runs of a notebook are made."""
-    return Path(out).expanduser().resolve() if out else runs_dir() / notebook.stem
+    return user_path(out, "--out").resolve() if out else runs_dir() / notebook.stem
 
 
-def finished(folder: Path) -> dict[str, Path]:
-    """The newest finished run of each hash directly in a folder."""
-    found = {}
-    for path in sorted(folder.glob("*/metrics.json")):
-        ran = (read_json(path) or {}).get("run")
-        if ran:
-            found[ran["hash"]] = path.parent
-    return found
+def _hash(book: Book, values: dict[str, Any]) -> str:
+    text = json.dumps(
+        [__version__, package_digest(), book.path.stem, book.code, values], sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def _hash(path: Path, values: dict[str, Any]) -> str:
-    code = [cell["source"] for cell in code_cells(path)]
-    text = json.dumps([path.stem, code, values], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _finish(planned: Plan, folder: Path, seconds: float) -> None:
+    """Make it a finished run, if the notebook called `lab.finish()`."""
+    if not (folder / kept.NAME).is_file():
+        raise T2ILabError(
+            f"{planned.notebook.stem} ran to its end, but wrote no {kept.NAME}, so it does not "
+            "count as finished: begin it with lab = start(PROFILE, SEED, DEVICE, OUT), OUT being "
+            "a parameter, and end it with lab.finish()\n"
+            f"The executed notebook: {_relative(folder / planned.notebook.name)}"
+        )
+    run = Run(
+        notebook=planned.notebook.stem,
+        hash=planned.hash,
+        parameters=planned.parameters,
+        finished=time.strftime("%Y-%m-%dT%H:%M:%S"),
+        seconds=seconds,
+    )
+    kept.seal(folder, run)
 
 
 def _papermill(planned: Plan, folder: Path, show: bool) -> None:
@@ -158,6 +172,8 @@ def _papermill(planned: Plan, folder: Path, show: bool) -> None:
             return
         except PapermillExecutionError as error:
             raise _failed_cell(path, target, error) from error
+        except OSError as error:
+            raise T2ILabError(f"{path.stem} cannot be run: {error}") from error
         except DeadKernelError as error:
             raise T2ILabError(
                 f"{path.stem}: the kernel died: it was killed, most often for lack of memory.\n"
@@ -184,7 +200,7 @@ def _strip(executed: Path) -> None:
     notebook = read_json(executed)
     if notebook is not None:
         strip_widgets(notebook)
-        write_json(executed, notebook)
+        write_atomically(executed, json.dumps(notebook, indent=1).encode() + b"\n")
 
 
 def _relative(path: Path) -> str:

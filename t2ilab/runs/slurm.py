@@ -4,7 +4,8 @@ What is waiting or running is written down in `slurm/<hash>.json`, so that the s
 again after it was interrupted, waits for these jobs instead of submitting them twice.
 """
 
-import getpass
+import os
+import re
 import shutil
 import subprocess
 import time
@@ -13,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from t2ilab.errors import T2ILabError, UsageError
-from t2ilab.files import read_json, write_json
+from t2ilab.files import write_json
+from t2ilab.runs.locks import locked
 from t2ilab.runs.worker import work
+from t2ilab.schemas import read
+from t2ilab.schemas.runs import Submitted
 
+_ADVICE = "If no job of this sweep is in the queue (squeue), remove the file"
 _ABSENT = 3  # looks at the queue without a job or its result, after which it counts as lost
 
 
@@ -25,6 +30,8 @@ def on_slurm(
     *,
     at_once: int,
     partition: str | None,
+    account: str | None,
+    qos: str | None,
     minutes: int,
     cpus: int,
     gpus: int,
@@ -36,30 +43,35 @@ def on_slurm(
         UsageError: this machine cannot submit to a Slurm cluster.
         T2ILabError: Slurm refused the jobs.
     """
-    if shutil.which("sbatch") is None:
-        raise UsageError(
-            "there is no 'sbatch' here: start the sweep on a machine that submits to your Slurm "
-            "cluster, or leave the cluster 'local'"
-        )
+    for program in ("sbatch", "squeue", "srun"):
+        if shutil.which(program) is None:
+            raise UsageError(
+                f"there is no '{program}' here: start the sweep on a machine that submits to your "
+                "Slurm cluster, or leave the cluster 'local'"
+            )
+    names = {"partition": partition, "account": account, "qos": qos}
+    options = _options(at_once, names, minutes, cpus, gpus)
     environment = dict.fromkeys(
         ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(cpus)
     )
     jobs = {
         h: {**job, "environment": {**job["environment"], **environment}} for h, job in jobs.items()
     }
-    waiting = _in_the_queue(jobs, folder)
-    if waiting:
-        print(f"{len(waiting)} jobs are in the queue from before")
-    new = {hash: job for hash, job in jobs.items() if hash not in waiting}
-    if new:
-        options = _options(at_once, partition, minutes, cpus, gpus)
-        waiting |= _submit(new, folder, options)
-        ids = sorted({job.job_id.split("_")[0] for job in waiting.values()})
-        print(f"{len(new)} jobs submitted; to stop them: scancel {' '.join(ids)}", flush=True)
+    with locked(folder / "queue"):  # the same sweep, started twice, submits each job once
+        waiting = _in_the_queue(jobs, folder)
+        if waiting:
+            print(f"{len(waiting)} jobs are in the queue from before")
+        new = {hash: job for hash, job in jobs.items() if hash not in waiting}
+        if new:
+            waiting |= _submit(new, folder, options)
+            ids = sorted({job.job_id.split("_")[0] for job in waiting.values()})
+            print(f"{len(new)} jobs submitted; to stop them: scancel {' '.join(ids)}", flush=True)
     yield from _outcomes(waiting, poll_seconds)
 
 
-def _options(at_once: int, partition: str | None, minutes: int, cpus: int, gpus: int) -> dict:
+def _options(
+    at_once: int, names: dict[str, str | None], minutes: int, cpus: int, gpus: int
+) -> dict[str, Any]:
     options = {
         "name": "t2ilab",
         "timeout_min": minutes,
@@ -67,8 +79,11 @@ def _options(at_once: int, partition: str | None, minutes: int, cpus: int, gpus:
         "slurm_array_parallelism": at_once,
         "slurm_signal_delay_s": 10,  # before its limit a job is told; Slurm may be 60 s early
     }
-    if partition:
-        options["slurm_partition"] = partition
+    for name, value in names.items():
+        if value is not None:
+            if not re.fullmatch(r"[^\s\0]+", value):  # it becomes a line of a script
+                raise UsageError(f"{name} {value!r}: a name without spaces is expected")
+            options[f"slurm_{name}"] = value
     if gpus:
         options["gpus_per_node"] = gpus
     return options
@@ -82,7 +97,7 @@ def _submit(jobs: dict[str, dict], folder: Path, options: dict) -> dict[str, Any
         executor.update_parameters(**options)
         with executor.batch():
             submitted = {hash: executor.submit(work, job) for hash, job in jobs.items()}
-    except (submitit.core.utils.FailedJobError, subprocess.CalledProcessError, OSError) as error:
+    except (RuntimeError, subprocess.CalledProcessError, OSError) as error:
         raise T2ILabError(f"Slurm refused the jobs: {error}") from error
     for hash, job in submitted.items():
         write_json(folder / f"{hash}.json", {"job_id": job.job_id})
@@ -93,8 +108,13 @@ def _in_the_queue(jobs: dict[str, dict], folder: Path) -> dict[str, Any]:
     """Those of the jobs that an earlier call submitted and Slurm still holds."""
     import submitit
 
-    known = {hash: (read_json(folder / f"{hash}.json") or {}).get("job_id") for hash in jobs}
-    if not any(known.values()):
+    files = {hash: folder / f"{hash}.json" for hash in jobs}
+    known = {
+        hash: read(path, Submitted, advice=_ADVICE).job_id
+        for hash, path in files.items()
+        if path.exists()
+    }
+    if not known:
         return {}
     active = _active()
     if active is None:
@@ -108,7 +128,7 @@ def _in_the_queue(jobs: dict[str, dict], folder: Path) -> dict[str, Any]:
 
 def _active() -> set[str] | None:
     """The ids of this user's jobs that wait or run; None where Slurm does not answer."""
-    command = ["squeue", "--noheader", "--array", "--format=%i", f"--user={getpass.getuser()}"]
+    command = ["squeue", "--noheader", "--array", "--format=%i", f"--user={os.getuid()}"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -134,17 +154,21 @@ def _outcomes(waiting: dict[str, Any], poll_seconds: float) -> Iterator[tuple[st
 
 
 def _outcome(job: Any) -> dict[str, Any]:
-    error = job.exception()
-    if error is None:
-        return job.result()
+    try:
+        error = job.exception()
+        if error is None:
+            return dict(job.result())
+    except Exception as damaged:  # whatever unpickling half a file raises
+        error = damaged
     lines = [line for line in str(error).splitlines() if line.strip()]
     return {"error": f"Slurm job {job.job_id}: {lines[-1] if lines else error}"}
 
 
 def _lost(job: Any) -> dict[str, Any]:
-    log = (job.stderr() or "").strip().splitlines()
+    file = job.paths.stderr
+    log = file.read_text(errors="replace").strip().splitlines() if file.exists() else []
     last = f" Its last words: {log[-1]}" if log else ""
     return {
         "error": f"Slurm job {job.job_id} ended without a result: cancelled, over its time or its "
-        f"memory, or its node failed.{last} Its log: {job.paths.stderr.name}"
+        f"memory, or its node failed.{last} Its log: {file.name}"
     }

@@ -1,17 +1,26 @@
-"""Finished runs as one table: a row a run, or the mean over seeds with its standard deviation."""
+"""Finished runs as one table: a row a run, or the mean over seeds with its standard deviation.
 
+What is left out is said in print: damaged runs, failed ones, values that are no finite numbers.
+"""
+
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2ilab.errors import DataError, UsageError
-from t2ilab.files import read_json, runs_dir
-from t2ilab.runs.notebook import find_notebook, unknown
+from t2ilab.errors import DataError, UsageError, unknown
+from t2ilab.files import runs_dir
+from t2ilab.paths import user_path
+from t2ilab.runs.kept import runs_below
+from t2ilab.runs.notebook import find_notebook
+from t2ilab.schemas.runs import Metrics
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 REPEATED = "SEED"  # runs that differ in this alone are repetitions of one experiment
+NAMED = 5  # of many, so many are named
 
 
 def table(
@@ -25,9 +34,10 @@ def table(
 
     Args:
         source: a notebook (number, name, path), or a folder.
-        by: parameters to group by. A row is then a group, with `n` runs and for each metric its
-            mean and, as `METRIC ±`, its standard deviation (n - 1); of runs with the same
-            parameters the newest counts.
+        by: parameters to group by. A row is then a group of `n` runs, with three columns for each
+            metric: its mean, `METRIC ±`, its standard deviation (n - 1), and `METRIC n`, of how
+            many runs (those whose number is there and finite). Of runs with the same parameters
+            the newest counts.
         metrics: which recorded numbers; by default all.
         where: keep only runs with these values of their parameters, {"PROFILE": "laptop"}.
 
@@ -35,50 +45,87 @@ def table(
         DataError: there is no finished run.
         UsageError: an unknown parameter or metric; a group would mix other things than seeds.
     """
-    import pandas as pd
-
-    found = _finished_below(_folder(source))
+    below = runs_below(_folder(source))
+    for words in below.damaged:
+        print(f"left out: {words}")
+    if below.unfinished:
+        print(f"left out, not finished: {_some([path.name for path in below.unfinished])}")
+    found = below.finished
     if not found:
         raise DataError(f"no finished runs of {source} yet: t2ilab run makes one")
-    parameters = _names(run["run"]["parameters"] for run in found)
-    recorded = _names(_flat(run.get("recorded", {})) for run in found)
-    rows = pd.DataFrame([_row(run, parameters, recorded) for run in found])
-    rows = _select(rows, where or {}, parameters)
-    wanted = _checked("metric", metrics, recorded)
+    parameters = _names(one.run.parameters for one in found.values())
+    recorded = _Recorded.of(found, taken=("run", "notebook", "seconds", "n", *parameters))
+    wanted = _checked("metric", metrics, recorded.names)
+    rows = _select(list(found.items()), where or {}, parameters)
     if by is not None:
-        return _grouped(rows, _checked("parameter", by, parameters), wanted, parameters)
-    return rows[["run", "notebook", *parameters, "seconds", *wanted]]
+        by = _checked("parameter", by, parameters)
+        return _grouped(rows, by, wanted, parameters, recorded, asked=metrics is not None)
+    return _frame([_row(path, one, parameters, wanted, recorded) for path, one in rows])
 
 
 def readable(frame: "DataFrame") -> "DataFrame":
-    """A grouped table as text: "0.912 ± 0.013" in one column a metric."""
+    """A grouped table as text: "0.912 ± 0.013" in one column a metric; "(2 of 3)" where not all
+    runs of the group have a number."""
     text = frame.copy()
-    for spread in [column for column in frame if str(column).endswith(" ±")]:
-        metric = str(spread)[:-2]
-        pairs = zip(frame[metric], frame[spread], strict=True)
-        text[metric] = [f"{m:.4g}" if s != s else f"{m:.4g} ± {s:.2g}" for m, s in pairs]
-        text = text.drop(columns=spread)
+    for metric in [name for name in frame if {f"{name} ±", f"{name} n", "n"} <= set(frame)]:
+        spread = f"{metric} ±"
+        numbers = zip(frame[metric], frame[spread], frame[f"{metric} n"], frame["n"], strict=True)
+        text[metric] = [_shown(*one) for one in numbers]
+        text = text.drop(columns=[spread, f"{metric} n"])
     return text
 
 
+def _shown(mean: float, spread: float, n: int, of: int) -> str:
+    text = "-" if not n else f"{mean:.4g}" if n == 1 else f"{mean:.4g} ± {spread:.2g}"
+    return text if n == of else f"{text} ({n} of {of})"
+
+
 def _folder(source: str | int | Path) -> Path:
-    path = Path(str(source)).expanduser()
+    path = user_path(str(source), "folder")
     if path.is_dir() and not str(source).isdigit():
         return path
     return runs_dir() / find_notebook(source).stem
 
 
-def _finished_below(folder: Path) -> list[dict[str, Any]]:
-    runs = []
-    for path in folder.rglob("metrics.json"):
-        run = read_json(path)
-        if run and "run" in run:  # its last part: without it the run goes on, or broke off
-            runs.append({**run, "folder": path.parent.name})
-    return sorted(runs, key=lambda run: (run["run"]["finished"], run["folder"]))
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _names(dicts: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for one in dicts for name in one))
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What each run has recorded, flat, under names that stand for nothing else in the table."""
+
+    values: dict[Path, dict[str, Any]]
+    names: list[str]
+
+    @classmethod
+    def of(cls, found: Mapping[Path, Metrics], taken: Sequence[str]) -> "_Recorded":
+        flat = {path: _flat(one.recorded) for path, one in found.items()}
+        for values in flat.values():
+            for name in [name for name in values if name in taken]:
+                values[f"recorded.{name}"] = values.pop(name)
+        return cls(flat, _names(flat.values()))
+
+    def number(self, path: Path, metric: str) -> float | None:
+        """A finite number; None for anything else, true and false included."""
+        value = self.values[path].get(metric)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return float(value) if math.isfinite(value) else None
+
+    def numbers(self, paths: list[Path], metrics: list[str]) -> tuple[list[str], list[str]]:
+        """Those of `metrics` that can be averaged, and those that are text, lists and the like."""
+        others = []
+        for metric in metrics:
+            there = [path for path in paths if self.values[path].get(metric) is not None]
+            if there and all(self.number(path, metric) is None for path in there):
+                others.append(metric)
+        return [name for name in metrics if name not in others], others
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -90,51 +137,122 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _row(run: dict[str, Any], parameters: list[str], recorded: list[str]) -> dict[str, Any]:
-    values = _flat(run.get("recorded", {}))
-    about = {"run": run["folder"], "notebook": run["run"]["notebook"]}
-    about |= {name: run["run"]["parameters"].get(name) for name in parameters}
-    return {**about, "seconds": run["run"]["seconds"], **{n: values.get(n) for n in recorded}}
+def _row(
+    path: Path, one: Metrics, parameters: list[str], metrics: list[str], recorded: _Recorded
+) -> dict[str, Any]:
+    about = {"run": path.name, "notebook": one.run.notebook}
+    about |= {name: one.run.parameters.get(name) for name in parameters}
+    values = recorded.values[path]
+    return {**about, "seconds": one.run.seconds, **{name: values.get(name) for name in metrics}}
+
+
+def _frame(rows: list[dict[str, Any]]) -> "DataFrame":
+    """A frame with columns of numbers, except where a large int would lose digits as a float."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, dtype=object)
+    for name in frame:
+        if not any(isinstance(value, int) and abs(value) > 2**53 for value in frame[name]):
+            frame[name] = frame[name].infer_objects()
+    return frame
 
 
 def _checked(kind: str, names: str | Sequence[str] | None, choices: list[str]) -> list[str]:
     if names is None:
         return choices
-    names = [names] if isinstance(names, str) else list(names)
+    names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in names:
         if name not in choices:
-            raise UsageError(unknown(kind, name, choices, listed=choices))
+            raise UsageError(unknown(kind, name, choices))
     return names
 
 
-def _select(rows: "DataFrame", where: Mapping[str, Any], parameters: list[str]) -> "DataFrame":
+def _select(
+    runs: list[tuple[Path, Metrics]], where: Mapping[str, Any], parameters: list[str]
+) -> list[tuple[Path, Metrics]]:
     for name in _checked("parameter", list(where), parameters):
-        rows = rows[[str(value) == str(where[name]) for value in rows[name]]]
-    if rows.empty:
+        runs = [x for x in runs if str(x[1].run.parameters.get(name)) == str(where[name])]
+    if not runs:
         raise DataError(f"no finished run has {', '.join(f'{k}={v}' for k, v in where.items())}")
-    return rows.reset_index(drop=True)
+    return runs
 
 
 def _grouped(
-    rows: "DataFrame", by: list[str], metrics: list[str], parameters: list[str]
+    runs: list[tuple[Path, Metrics]],
+    by: list[str],
+    metrics: list[str],
+    parameters: list[str],
+    recorded: _Recorded,
+    *,
+    asked: bool,
 ) -> "DataFrame":
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    """A row a group; see `table`."""
+    groups: dict[tuple[str, ...], list[tuple[Path, Metrics]]] = {}
+    for path, one in _newest(runs):
+        groups.setdefault(_key(one, by), []).append((path, one))
+    for group in groups.values():
+        _see_alike(group, [name for name in parameters if name not in (*by, REPEATED)])
+    averaged, others = recorded.numbers([path for path, _ in runs], metrics)
+    if others and asked:
+        raise UsageError(f"{_some(others)}: no number, so there is no mean of it; leave out `by`")
+    if others:
+        print(f"not averaged, for they are no numbers: {', '.join(others)}")
+    rows = []
+    for group in groups.values():
+        row = {name: group[0][1].run.parameters.get(name) for name in by} | {"n": len(group)}
+        for metric in averaged:
+            row |= _summary(metric, [recorded.number(path, metric) for path, _ in group])
+        rows.append(row)
+    kept = [path for group in groups.values() for path, _ in group]
+    for metric in averaged:
+        if missing := [path.name for path in kept if recorded.number(path, metric) is None]:
+            print(f"{metric}: no finite number in {_some(missing)}, of {len(kept)} runs")
+    return _sorted(_frame(rows), by)
 
-    texts = rows[["notebook", *parameters]].astype(str)
-    newest = ~texts.duplicated(keep="last")
-    rows, texts = rows[newest], texts[newest]
-    for name in [c for c in texts if c not in (*by, REPEATED)]:
-        if (texts.groupby(by)[name].nunique() > 1).any():
+
+def _newest(runs: list[tuple[Path, Metrics]]) -> Iterable[tuple[Path, Metrics]]:
+    """Of runs of the same notebook with the same parameters the newest."""
+    return {
+        (one.run.notebook, _key(one, sorted(one.run.parameters))): (path, one) for path, one in runs
+    }.values()
+
+
+def _key(one: Metrics, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{name}={one.run.parameters.get(name)!r}" for name in names)
+
+
+def _see_alike(group: list[tuple[Path, Metrics]], others: list[str]) -> None:
+    """Refuse to average over what is no repetition; say so of runs of different code."""
+    for name in ("notebook", *others):
+        values = {
+            str(one.run.notebook if name == "notebook" else one.run.parameters.get(name))
+            for _, one in group
+        }
+        if len(values) > 1:
+            last = sorted(values)[-1]
             raise UsageError(
                 f"runs that differ in {name} would be averaged together: add {name} to `by`, or "
-                f"keep one value of it with `where` ({name}={texts[name].iloc[-1]})"
+                f"keep one value of it with `where` ({name}={last})"
             )
-    numbers = rows[metrics].infer_objects()
-    kept = [m for m in metrics if is_numeric_dtype(numbers[m]) and not is_bool_dtype(numbers[m])]
-    keys = [texts[name] if rows[name].dtype == object else rows[name] for name in by]
-    groups = numbers[kept].groupby(keys, sort=True)
-    result = groups.size().rename("n").to_frame()
-    for metric in kept:
-        result[metric] = groups[metric].mean()
-        result[f"{metric} ±"] = groups[metric].std(ddof=1)
-    return result.reset_index()
+    code = {one.package.digest if one.package else "unknown" for _, one in group}
+    if len(code) > 1:
+        names = ", ".join(sorted(code))
+        print(f"runs of {len(code)} versions of the package are averaged together: {names}")
+
+
+def _summary(metric: str, values: list[float | None]) -> dict[str, float]:
+    import numpy as np
+
+    there = np.array([value for value in values if value is not None])
+    mean = there.mean() if len(there) else math.nan
+    spread = there.std(ddof=1) if len(there) > 1 else math.nan
+    return {metric: mean, f"{metric} ±": spread, f"{metric} n": len(there)}
+
+
+def _sorted(frame: "DataFrame", by: list[str]) -> "DataFrame":
+    """By the groups' parameters: numbers by size, all else as text."""
+
+    def rank(column: Any) -> Any:
+        return column.astype(str) if column.dtype == object else column
+
+    return frame.sort_values(by, key=rank, ignore_index=True) if by else frame

@@ -8,22 +8,26 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from t2ilab.errors import T2ILabError
+from t2ilab.runs.kept import runs_below
 from t2ilab.runs.run import execute, plan
 
 ENDED = 3  # the exit status of a worker whose sweep is gone
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
-    """Run `job` = {notebook, parameters, out, environment}.
+    """Run `job` = {notebook, parameters, out, environment, force}, unless it is finished by now.
 
     Returns {"folder": path}, or {"error": words}: nothing is raised, here or on a cluster.
     """
     os.environ.update(job["environment"])
     try:
         planned = plan(job["notebook"], parameters=job["parameters"])
+        if found := finished_by_now(planned.hash, job):
+            return found
         return {"folder": str(execute(planned, out=job["out"], show=False))}
     except T2ILabError as error:
         return {"error": str(error)}
@@ -31,6 +35,12 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         if "timed-out" in str(error):  # how submitit tells that Slurm's limit is near
             return {"error": "its time on the cluster was over: give it more minutes"}
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def finished_by_now(hash: str, job: dict[str, Any]) -> dict[str, Any] | None:
+    """The outcome of a job that another sweep has finished, unless it is to be run again."""
+    found = None if job["force"] else runs_below(Path(job["out"]), "*/").by_hash.get(hash)
+    return found and {"folder": str(found)}
 
 
 def _end_with(stream: Any) -> None:

@@ -96,13 +96,18 @@ def _json(data: bytes | str) -> Any:
     text = data if isinstance(data, str) else _text(data)
     _see_depth(text)
     try:
-        return json.loads(
+        found = json.loads(
             text,
             object_pairs_hook=_once,
             parse_float=_finite,
             parse_int=_whole,
             parse_constant=_no_constant,
         )
+        if "\\ud" in text.lower():  # halves of pairs, which Python reads and nothing can print
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except UnicodeEncodeError as error:
+        raise _Bad(f": \\u{ord(error.object[error.start]):x} is half a character") from None
     except json.JSONDecodeError as error:
         raise _Bad(f", line {error.lineno}: this is no JSON ({_reason(text, error)})") from None
     except RecursionError:  # never so deep, unless Python's own limit is low already

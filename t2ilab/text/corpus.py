@@ -72,9 +72,9 @@ def training_captions(n: int, *, worlds: Sequence[str] = paperworld.WORLDS) -> l
     """The captions of the first n training pictures of each world; they hold no unseen word.
 
     Raises:
-        UsageError: an unknown world, or n not from 1 to 1,000,000.
+        UsageError: an unknown world, or n not from 1 to 20,000, all there are.
     """
-    _see_count(n)
+    _see_count(n, SPLITS["train"])
     return [paperworld.world(name).captions("train", i) for name in worlds for i in range(n)]
 
 
@@ -86,7 +86,7 @@ def paperworld_corpus(
     Raises:
         UsageError: an unknown world, or n not from 1 to 1,000,000.
     """
-    _see_count(n)
+    _see_count(n, MOST)
     groups = []
     for name in worlds:
         world, rng = paperworld.world(name), np.random.default_rng((seed, crc32(name.encode())))
@@ -127,6 +127,6 @@ def sentences(
     return [tokenize(one) for group in groups for one in group]
 
 
-def _see_count(n: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MOST:
-        raise UsageError(f"n={n!r}: give a whole number of pictures, from 1 to {MOST:,}.")
+def _see_count(n: int, most: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= most:
+        raise UsageError(f"n={n!r}: give a whole number of pictures, from 1 to {most:,}.")

@@ -55,8 +55,7 @@ def load_vectors(
             is kept.
     """
     path = user_path(path, "file of word vectors")
-    head = look(path)
-    layout = layout_of(path, head, choose("format", format, ("auto", *FORMATS)))
+    layout = layout_of(path, look(path), choose("format", format, ("auto", *FORMATS)))
     if dimension not in (None, layout.d):
         raise DataError(f"{path}: vectors of {layout.d} numbers; {dimension} are needed here.")
     words = words if words is None or isinstance(words, str) else list(words)

@@ -78,7 +78,7 @@ class Kept:
     def add(self, number: int, word: bytes, vector: np.ndarray) -> None:
         """A row with the right count of numbers."""
         text = self._text(word)
-        if not text or (self.layout.binary and CONTROL.search(word)):
+        if not text:
             self._unread.append(number)
             self.fault(number, _no_word(word))
         elif self._wanted is not None and text not in self._wanted:
@@ -123,11 +123,12 @@ class Kept:
                 f"words that stand twice: {len(self._twice):,}; the first vector of each is kept "
                 f"({_some(self._twice)})."
             )
-        if self._unread and not self.complete():
+        if self._unread and (self.layout.binary or not self.complete()):
             yield (
                 f"words that are no text in this encoding: {len(self._unread):,}; they are passed "
-                f"over ({_some([self._at(number) for number in self._unread])}). If one of them is "
-                "asked for, give another encoding, or unicode_errors='ignore' or 'replace'."
+                f"over ({_some([self._at(number) for number in self._unread])}). Give "
+                "another encoding, or unicode_errors='ignore' or 'replace', if one of them is asked "
+                "for; or the file is damaged."
             )
         if self.cut_line:
             yield (

@@ -17,6 +17,7 @@ from t2ilab.text.vector_kept import CONTROL, Kept, Layout, no_vectors
 from t2ilab.text.vector_sources import HEAD
 
 LONGEST_WORD = 2000  # bytes; more than that before a space is no word
+CHUNK = 2**18  # bytes of a binary file read at once; a row fits in
 MOST_NUMBERS = 20_000  # of a vector; a line of so many fits into `HEAD`
 
 
@@ -61,14 +62,17 @@ def _read_line(number: int, line: bytes, layout: Layout, kept: Kept) -> None:
     d = layout.d
     fields = line.rsplit(None, d)
     word = fields[0].strip()
-    vector = _numbers(fields[1:]) if len(fields) == d + 1 else None
+    numbers = line[len(fields[0]) + 1 :].rstrip()
+    single = len(numbers) == len(b" ".join(fields[1:]))  # one space or tab before each number
+    vector = _numbers(fields[1:]) if len(fields) == d + 1 and single else None
     if layout.n is not None and kept.rows > layout.n:
         said = f"line 1 promises {layout.n:,} words, and here is one more. The file is damaged."
         kept.fault(number, said, _names(line))
     elif len(line) == HEAD or len(word) > LONGEST_WORD:
         kept.fault(number, "the line is too long for a row of vectors.", [first])
     elif vector is None or any(map(_is_number, word.split()[1:])):
-        said = f"expected a word and {d} numbers, got {_got(line.split())}."
+        got = _got(line.split()) if single else "more than one space in a row"
+        said = f"expected a word and {d} numbers, got {got}."
         kept.fault(number, f"{said} A row of another dimension, or a file cut short.", _names(line))
     else:
         kept.add(number, word, vector)
@@ -88,12 +92,17 @@ def _got(fields: list[bytes]) -> str:
 
 
 def read_binary(file: BinaryIO, layout: Layout, kept: Kept) -> None:
-    """Rows to the last, whatever is asked for: only the end shows that the dimension is right."""
+    """Rows to the last, whatever is asked for: only the end shows that the dimension is right.
+
+    A byte too many in a row is made up for by the next word: a word that is none, or does not stand
+    where the others do, tells of damage in the row before.
+    """
     n, d, data, at = layout.n, layout.d, b"", 0
+    before, ends = b"", None  # the word of the row before; whether rows end in a line's end
     file.readline(HEAD)
     for row in range(1, n + 1):
         if len(data) - at <= LONGEST_WORD + 4 * d:
-            data, at = data[at:] + file.read(HEAD), 0
+            data, at = data[at:] + file.read(CHUNK), 0
         space = data.find(b" ", at, at + LONGEST_WORD)
         if space < 0 and len(data) - at > LONGEST_WORD:
             raise DataError(
@@ -105,10 +114,15 @@ def read_binary(file: BinaryIO, layout: Layout, kept: Kept) -> None:
                 f"{kept.path}: it ends within row {row} of the {n:,} that line 1 promises. The "
                 "file is cut short: get it again."
             )
-        kept.rows, word = row, data[at:space].lstrip(b"\n")
-        if kept.concerns(row, word):
+        ended, word = data.startswith(b"\n", at), data[at:space].lstrip(b"\n")
+        ends = ended if row == 2 else ends
+        kept.rows = row
+        if b"\n" in word or CONTROL.search(word) or (row > 2 and ended != ends):
+            said = f"no word where one should begin ({word[:30]!r}). This row or the one before"
+            kept.fault(row, f"{said} is damaged: get the file again.", [before, word])
+        elif kept.concerns(row, word):
             kept.add(row, word, np.frombuffer(data, "<f4", d, space + 1).astype(np.float32))
-        at = space + 1 + 4 * d
+        before, at = word, space + 1 + 4 * d
     rest = data[at:] + file.read(HEAD)
     if rest.strip(b"\n"):
         raise DataError(

@@ -89,7 +89,7 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
         raise DataError(f"{path}: there is no such file of word vectors.") from None
     except OSError as error:
         raise _unreadable(path, error) from error
-    with raw, io.BufferedReader(_Unpacked(path, raw), HEAD) as file:
+    with raw, io.BufferedReader(_Unpacked(path, raw), 2**16) as file:
         if file.peek(len(BOM)).startswith(BOM):
             file.read(len(BOM))
         yield file

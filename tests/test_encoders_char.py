@@ -41,9 +41,20 @@ def test_case_says_nothing_and_unknown_characters_are_spaces():
 
 
 def test_unknown_words_and_characters_are_reported_each_once():
-    assert ALPHABET.unknown("a r\u00e9d \u00e9 mauve mauve bird\n") == ["r", "d", "mauve", "\u00e9"]
+    told = ALPHABET.unknown("a r\u00e9d \u00e9 mauve mauve bird \u2014\n")
+    assert told == ["r\u00e9d", "\u00e9", "mauve", "\u2014"]
+    assert Alphabet().unknown("caf\u00e9 \ufb02ower") == ["caf\u00e9"]  # a letter it cannot read
     assert ALPHABET.unknown("A RED bird!?") == []
     assert Alphabet().unknown("any word at all") == []  # it knows of no words: it reads letters
+
+
+def test_characters_are_normalised_first():
+    assert torch.equal(
+        ALPHABET.numbers(["the \ufb02ower\u2019s \u201cred\u201d\u2026"]),
+        ALPHABET.numbers(['the flower\'s "red"...']),
+    )
+    with pytest.raises(CaptionError, match="has 204 characters"):
+        ALPHABET.check("\ufb03" * 68)  # three letters each
 
 
 def test_any_word_can_be_read_a_misspelt_one_too():

@@ -1,5 +1,7 @@
 """Words: tokens, vocabulary, and captions of which nothing can be made."""
 
+import re
+
 import pytest
 import torch
 
@@ -66,11 +68,56 @@ def test_an_empty_caption_is_refused_with_an_example(caption):
         WORDS.check(caption)
 
 
-@pytest.mark.parametrize("caption", ["...", "\u9e1f", "\u043f\u0442\u0438\u0446\u0430"])
-def test_a_caption_without_letters_from_a_to_z_is_refused_and_quoted(caption):
+@pytest.mark.parametrize("caption", ["...", "\u2026", "\u201c\u201d \u2014 \u3002"])
+def test_a_caption_without_a_word_is_refused_and_quoted(caption):
     with pytest.raises(CaptionError, match="has no word: type a sentence in letters") as refused:
         WORDS.check(caption)
     assert f"'{caption}'" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "word", ["\u9e1f", "\u043f\u0442\u0438\u0446\u0430", "\U0001f426", "z" * 999]
+)
+def test_a_word_in_another_script_is_a_word_and_no_message_is_endless(word):
+    with pytest.raises(CaptionError, match="None of these words is known") as refused:
+        WORDS.check(word)
+    assert f"'{word[:37]}" in str(refused.value) and len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "written, read",
+    [
+        ("\ufb02ower", "flower"),  # a ligature of f and l
+        ("bird\u2019s", "bird's"),
+        ("bird\u00b4s", "bird's"),
+        ("black\u2011and\u2011white", "black-and-white"),
+        ("\uff52\uff45\uff44", "red"),  # letters of full width
+        ("flow\u00ader", "flower"),  # a hyphen that is not seen
+        ("cafe\u0301", "caf\u00e9"),
+        ("R\u00c9D", "r\u00e9d"),
+        ("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0939\u093f\u0928\u094d\u0926\u0940"),
+    ],
+)
+def test_a_word_is_normalised_and_never_cut_and_told_as_it_was_written(written, read):
+    assert tokenize(f"a {written}, \u201cred\u201d\u2026") == ["a", read, "red"]
+    assert Vocabulary([read]).unknown(written) == []
+    assert WORDS.unknown(f"a \u2018{written}\u2019!") in ([], [written.lower()])
+    assert (read in WORDS.index) == (WORDS.unknown(written) == [])
+
+
+def test_nothing_that_could_be_a_word_is_dropped_in_silence():
+    told = WORDS.unknown("a \u00bd red\U0001f426\u200d\U0001f426 bird 5\u00b0 \ud800 \u0301")
+    assert told == ["\u00bd", "\U0001f426\u200d\U0001f426", "5", "\u00b0", "\ufffd", "\u0301"]
+    assert tokenize("red\u200bbird\u00a0blue\u3000a") == ["red", "bird", "blue", "a"]
+
+
+def test_captions_in_ascii_are_read_as_they_ever_were():
+    captions = [
+        "A small, red bird's tail\x00 (50%) -- 'x' \x07_y_ +$5 e-mail",
+        "".join(map(chr, range(128))),
+    ]
+    for caption in captions:
+        assert tokenize(caption) == re.findall(r"[a-z0-9]+(?:['-][a-z0-9]+)*", caption.lower())
 
 
 def test_sixty_words_are_read_and_one_more_is_refused():

@@ -70,6 +70,10 @@ def test_a_corpus_by_name(tmp_path):
         load_corpus("flickr8k")
     with pytest.raises(UsageError, match="n=0"):
         load_corpus(n=0)
+    with pytest.raises(UsageError, match="from 1 to 1,000,000"):
+        load_corpus(n=10**8)
+    with pytest.raises(UsageError, match="from 1 to 20,000"):
+        training_captions(20_001)
 
 
 def test_pairs_reach_as_far_as_the_window_and_not_beyond_the_sentence():
@@ -122,6 +126,10 @@ def test_the_seed_and_the_kind_of_model_count():
         ({"dimension": 0}, "dimension=0"),
         ({"epochs": 0}, "epochs=0"),
         ({"window": -1}, "window=-1"),
+        ({"dimension": 10**9}, "dimension=1000000000: give a whole number from 1 to 10,000"),
+        ({"dimension": 2.5}, "dimension=2.5"),
+        ({"seed": -1}, "seed=-1"),
+        ({"subsample": -1}, "subsample=-1"),
         ({"at_least": 99}, "No word occurs 99 times in these 2 sentences"),
     ],
 )
@@ -159,6 +167,8 @@ def test_a_round_says_the_same_twice_in_known_words_and_once_in_unseen_ones():
         rounds(paperworld.world("scenes"), "val", n=1, candidates=60)
     with pytest.raises(UsageError, match="at least 1 round of 2"):
         rounds(BIRDS, "val", candidates=1)
+    with pytest.raises(UsageError, match="levels 0 to 4"):
+        rounds(BIRDS, "val", level=5)
 
 
 def test_word2vec_understands_words_that_tf_idf_does_not():

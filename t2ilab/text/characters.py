@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from t2ilab.errors import CaptionError
-from t2ilab.text.tokens import Vocabulary, refuse_empty, tokenize
+from t2ilab.text.tokens import Vocabulary, no_word, normalise, read_words
 
 # 70 places, of which the authors' list gives '-' two: the second counts, the first stays unused.
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+-=<>()[]{} "
@@ -41,13 +41,24 @@ class Alphabet:
         return len(CHARACTERS) + 1
 
     def unknown(self, caption: str) -> list[str]:
-        """What was never learned, each once: words not in `words`, characters not in the alphabet.
+        """What was never learned, each once: words that are not in `words` or hold a character that
+        is not in the alphabet, as they were written, then such characters outside of words.
 
-        Such words are read all the same, by their letters; such characters are read as spaces.
+        Words are read all the same, by their letters; characters not in the alphabet as spaces.
         """
-        words = [w for w in tokenize(caption) if self.words and w not in set(self.words)]
-        strange = [c for c in caption.lower() if c not in self.index and not c.isspace()]
-        return list(dict.fromkeys(words + strange))
+        words, known = read_words(caption), set(self.words)
+        strange = {
+            token: word
+            for token, word in words
+            if (known and token not in known) or any(c not in self.index for c in token)
+        }
+        inside = {c for token, _ in words for c in token}
+        outside = [
+            c
+            for c in normalise(caption)
+            if c not in self.index and not c.isspace() and c not in inside
+        ]
+        return list(dict.fromkeys([*strange.values(), *outside]))
 
     def check(self, caption: str) -> str:
         """Return the caption if something can be made of it.
@@ -55,11 +66,12 @@ class Alphabet:
         Raises:
             CaptionError: it has no letter from a to z and no digit, or more than 201 characters.
         """
-        refuse_empty(caption)
-        if len(caption) > LENGTH:
+        text = normalise(caption)
+        if not any(c.isalnum() and c in self.index for c in text):
+            raise no_word(caption)
+        if len(text) > LENGTH:
             raise CaptionError(
-                f"The caption has {len(caption)} characters; at most {LENGTH} can "
-                "be read. Shorten it."
+                f"The caption has {len(text)} characters; at most {LENGTH} can be read. Shorten it."
             )
         return caption
 
@@ -68,6 +80,6 @@ class Alphabet:
         numbers = torch.zeros(len(captions), LENGTH, dtype=torch.long)
         space = self.index[" "]
         for row, caption in zip(numbers, captions, strict=True):
-            read = [self.index.get(c, space) for c in caption.lower()[:LENGTH]]
+            read = [self.index.get(c, space) for c in normalise(caption)[:LENGTH]]
             row[: len(read)] = torch.tensor(read, dtype=torch.long)
         return numbers

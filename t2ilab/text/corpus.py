@@ -20,6 +20,7 @@ from t2ilab.errors import DataError, UsageError, choose
 from t2ilab.text.tokens import tokenize
 
 Group = list[str]  # the captions of one picture
+MOST = 1_000_000  # pictures of a corpus; so many take an hour and some gigabytes
 
 
 @lru_cache
@@ -71,9 +72,9 @@ def training_captions(n: int, *, worlds: Sequence[str] = paperworld.WORLDS) -> l
     """The captions of the first n training pictures of each world; they hold no unseen word.
 
     Raises:
-        UsageError: an unknown world, or n below 1.
+        UsageError: an unknown world, or n not from 1 to 20,000, all there are.
     """
-    _at_least_one(n)
+    _see_count(n, SPLITS["train"])
     return [paperworld.world(name).captions("train", i) for name in worlds for i in range(n)]
 
 
@@ -83,9 +84,9 @@ def paperworld_corpus(
     """Sentences about n undrawn pictures of each world, in all words of the lexicon.
 
     Raises:
-        UsageError: an unknown world, or n below 1.
+        UsageError: an unknown world, or n not from 1 to 1,000,000.
     """
-    _at_least_one(n)
+    _see_count(n, MOST)
     groups = []
     for name in worlds:
         world, rng = paperworld.world(name), np.random.default_rng((seed, crc32(name.encode())))
@@ -126,6 +127,6 @@ def sentences(
     return [tokenize(one) for group in groups for one in group]
 
 
-def _at_least_one(n: int) -> None:
-    if not isinstance(n, int) or n < 1:
-        raise UsageError(f"n={n!r}: give a whole number of pictures, at least 1.")
+def _see_count(n: int, most: int) -> None:
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= most:
+        raise UsageError(f"n={n!r}: give a whole number of pictures, from 1 to {most:,}.")

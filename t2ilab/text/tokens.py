@@ -1,6 +1,7 @@
 """Words: from a caption to tokens, and from tokens to the numbers that encoders take."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -10,18 +11,75 @@ from torch import Tensor
 
 from t2ilab.errors import CaptionError
 
-WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
+SYMBOL = "\ue000"  # stands for a sign that is neither letter, digit nor punctuation: an emoji
+WORD = re.compile(rf"[a-z0-9]+(?:['-][a-z0-9]+)*|{SYMBOL}+")
+PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\u2032\u00b4\uff07", "'")  # apostrophes
+    | dict.fromkeys("\u2010\u2011\u2212\uff0d", "-")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
+    | {"\u200b": " "}  # a space without a width
+)
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no terminal prints
 PAD, UNKNOWN = "<pad>", "<unk>"
 MAX_WORDS = 60
+LONGEST_SHOWN = 40  # characters of a word in a message
+
+
+def normalise(text: str) -> str:
+    """The text in the plainest form that means the same, and in lower case.
+
+    Unicode's NFKC (a ligature becomes its letters, a letter and its accent one character), straight
+    apostrophes and hyphens; what is invisible goes. Text in ASCII is only put in lower case.
+    """
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKC", SURROGATE.sub("\ufffd", text).translate(PLAIN))
+    return "".join(c for c in plain.lower() if unicodedata.category(c) != "Cf")
+
+
+def read_words(caption: str) -> list[tuple[str, str]]:
+    """(token, the word as it was written but for its case), for each word of a caption.
+
+    A word is whatever stands between spaces and punctuation, in any script, and whole; signs such
+    as an emoji are words too.
+    """
+    if caption.isascii():
+        return [(word, word) for word in WORD.findall(caption.lower())]
+    caption = SURROGATE.sub("\ufffd", caption)
+    found = (caption[m.start() : m.end()] for m in WORD.finditer(_shape(caption)))
+    return [(normalise(word), word.lower()) for word in found]
 
 
 def tokenize(caption: str) -> list[str]:
-    """The words of a caption, in lower case, without punctuation.
+    """The words of a caption, in lower case and normalised, without punctuation.
 
     >>> tokenize("A small, red bird.")
     ['a', 'small', 'red', 'bird']
     """
-    return WORD.findall(caption.lower())
+    return [token for token, _ in read_words(caption)]
+
+
+def _shape(caption: str) -> str:
+    """The caption with each character replaced by one in ASCII of its kind, for `WORD`."""
+    shape: list[str] = []
+    for c in caption:
+        kind = unicodedata.category(c)
+        plain = c.translate(PLAIN)
+        if plain.isascii():
+            shape.append(plain.lower() if plain.isprintable() else " ")
+        elif kind[0] in "PZ":
+            shape.append(" ")
+        elif kind == "Cf" or kind[0] == "M":  # an accent, or what joins: goes with what it follows
+            last = shape[-1] if shape else " "
+            shape.append(last if last.isalnum() or last == SYMBOL or kind == "Cf" else "a")
+        else:
+            shape.append("a" if kind[0] in "LN" else SYMBOL)
+    return "".join(shape)
+
+
+def shorten(word: str) -> str:
+    """A word for a message, which it may not fill."""
+    return word if len(word) <= LONGEST_SHOWN else f"{word[: LONGEST_SHOWN - 3]}..."
 
 
 def refuse_empty(caption: str) -> list[str]:
@@ -32,8 +90,13 @@ def refuse_empty(caption: str) -> list[str]:
     """
     if words := tokenize(caption):
         return words
+    raise no_word(caption)
+
+
+def no_word(caption: str) -> CaptionError:
+    """The error for a caption of which nothing can be read."""
     wrong = f"'{caption[:40]}' has no word" if caption.strip() else "The caption is empty"
-    raise CaptionError(
+    return CaptionError(
         f"{wrong}: type a sentence in letters from a to z, such as "
         "'a small red bird with blue wings'."
     )
@@ -61,8 +124,10 @@ class Vocabulary:
         return len(self.index)
 
     def unknown(self, caption: str) -> list[str]:
-        """The words of a caption that are not known, in their order, each once."""
-        return list(dict.fromkeys(w for w in tokenize(caption) if w not in self.index))
+        """The words of a caption that are not known, as they were written (but for their case), in
+        their order, each once."""
+        strange = {token: word for token, word in read_words(caption) if token not in self.index}
+        return list(strange.values())
 
     def check(self, caption: str) -> str:
         """Return the caption if something can be made of it.
@@ -76,7 +141,7 @@ class Vocabulary:
                 f"The caption has {len(words)} words; at most {MAX_WORDS} can be read. Shorten it."
             )
         if all(w not in self.index for w in words):
-            listed = ", ".join(f"'{w}'" for w in self.unknown(caption))
+            listed = ", ".join(f"'{shorten(w)}'" for w in self.unknown(caption))
             known = ", ".join(self.words[:12])
             raise CaptionError(
                 f"None of these words is known: {listed}. "

@@ -7,6 +7,7 @@ T. Mikolov et al., "Efficient estimation of word representations in vector space
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +15,8 @@ from jaxtyping import Float
 from t2ilab.errors import UsageError
 from t2ilab.text.tfidf import unit_rows
 from t2ilab.text.tokens import tokenize
+
+BLOCK = 65_536  # rows worked on at once, so that large tables need no copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +27,6 @@ class WordVectors:
         words: n different words, the most frequent first where that is known.
         matrix: float32 [n, d], row k is the vector of `words[k]`.
         index: word -> row.
-        unit: float32 [n, d], the rows at length 1; a row of 0 stays 0.
 
     Raises:
         UsageError: not one finite row for each word, or a word twice.
@@ -33,7 +35,6 @@ class WordVectors:
     words: list[str]
     matrix: Float[np.ndarray, "n d"]
     index: dict[str, int] = field(init=False, repr=False)
-    unit: Float[np.ndarray, "n d"] = field(init=False, repr=False)
 
     def __post_init__(self):
         matrix = np.asarray(self.matrix, dtype=np.float32)
@@ -44,15 +45,21 @@ class WordVectors:
             )
         if len(set(self.words)) != len(self.words):
             raise UsageError("A word stands twice among the words: give each its one vector.")
-        if not np.isfinite(matrix).all():
-            row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
-            raise UsageError(f"The vector of '{self.words[row]}' (row {row}) is not finite.")
-        for name, value in (
-            ("matrix", matrix),
-            ("unit", unit_rows(matrix)),
-            ("index", {word: k for k, word in enumerate(self.words)}),
-        ):
-            object.__setattr__(self, name, value)
+        for start in range(0, len(matrix), BLOCK):
+            finite = np.isfinite(matrix[start : start + BLOCK]).all(axis=1)
+            if not finite.all():
+                row = start + int(np.argmin(finite))
+                raise UsageError(f"The vector of '{self.words[row]}' (row {row}) is not finite.")
+        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "index", {word: k for k, word in enumerate(self.words)})
+
+    @cached_property
+    def unit(self) -> Float[np.ndarray, "n d"]:
+        """float32 [n, d], the rows at length 1; a row of 0 stays 0. Made when first asked for."""
+        rows = np.empty_like(self.matrix)
+        for start in range(0, len(rows), BLOCK):
+            rows[start : start + BLOCK] = unit_rows(self.matrix[start : start + BLOCK])
+        return rows
 
     def __len__(self) -> int:
         return len(self.words)

@@ -65,15 +65,22 @@ def train(
     neither two runs nor two kernels need agree.
 
     Raises:
-        UsageError: a setting below 1, or no word occurs often enough.
+        UsageError: a setting that cannot be, or no word occurs often enough.
     """
     from gensim.models import Word2Vec
 
-    for name, value in dict(
-        dimension=dimension, window=window, epochs=epochs, at_least=at_least, negative=negative
-    ).items():
-        if value < 1:
-            raise UsageError(f"{name}={value}: give a whole number, at least 1.")
+    for name, value, low, high in (
+        ("dimension", dimension, 1, 10_000),
+        ("window", window, 1, 10_000),
+        ("epochs", epochs, 1, 100_000),
+        ("at_least", at_least, 1, 2**31),
+        ("negative", negative, 1, 1_000),
+        ("seed", seed, 0, 2**32 - 1),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise UsageError(f"{name}={value!r}: give a whole number from {low} to {high:,}.")
+    if not 0 <= subsample < 1:
+        raise UsageError(f"subsample={subsample!r}: give a share, from 0 to below 1.")
     settings = dict(
         vector_size=dimension,
         window=window,

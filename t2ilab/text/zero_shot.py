@@ -46,12 +46,14 @@ def rounds(
         level: how much the captions say, from 0 (complete) to 4 (bare).
 
     Raises:
-        UsageError: unknown split; fewer than 2 candidates; the split has not so many pictures or
-            classes.
+        UsageError: unknown split or level; fewer than 2 candidates; the split has too few
+            pictures or classes.
     """
     if n < 1 or candidates < 2:
         raise UsageError(f"n={n}, candidates={candidates}: at least 1 round of 2 candidates.")
     choose("split", split, SPLITS)
+    if level not in range(len(world.templates)):
+        raise UsageError(f"level={level!r}: captions have levels 0 to {len(world.templates) - 1}.")
     rng, i, made = np.random.default_rng((seed, crc32(world.name.encode()))), 0, []
     for _ in range(n):
         chosen: dict[tuple, dict[str, str]] = {}

@@ -7,16 +7,16 @@ The exercises of notebook 18 live in `t2ilab/checks/n18_text_to_image.py`, one `
         question="Write the loss of ...",
         reads=("loss",),
         stub="def loss(logits):\\n    return ____",
-        answer="def loss(logits):\\n    return F.softplus(-logits).mean()",
-        setup="import torch.nn.functional as F",
-        test=test_q1,  # test_q1(loss) raises Wrong("...") with the hint that fits
+        answer="F.softplus(-logits).mean()",  # in the place of ____
+        test=test_q1,  # test_q1(loss) raises Wrong("...") with the hint that fits; see `kit`
         hints=("A loss is a mean over ...", "softplus(-x) is ..."),
-        mistakes=[("def loss(logits):\\n    return F.softplus(logits).mean()", "sign")],
+        mistakes=[("F.softplus(logits).mean()", "sign")],
     )
 """
 
 import linecache
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,10 +48,12 @@ class Exercise:
         question: the task, in Markdown.
         reads: the names that the learner defines; `test` gets their values in this order.
         stub: the cell as the learner finds it, with `____` or `raise NotImplementedError`.
-        answer: the cell as it should be.
+        answer: what belongs in the place of `____`, a tuple where there are several; or, where it
+            begins with "def ", the cell as it should be. Kept as the whole cell.
         test: called with the learner's values; raises `Wrong` where they are not right.
         hints: two, the first a nudge, the second nearly the answer.
-        mistakes: cells with a typical mistake, each with words that the feedback must hold.
+        mistakes: typical mistakes, written as `answer` is, each with words that the feedback must
+            hold. Those that can be made in every exercise (no `return`, nan, ...) the proof adds.
         setup: what the notebook has defined by then (imports, data), for the proof alone.
         praise: said with "Correct", for instance what the answer shows.
     """
@@ -60,15 +62,17 @@ class Exercise:
     question: str
     reads: tuple[str, ...]
     stub: str
-    answer: str
+    answer: str | tuple[str, ...]
     test: Callable[..., None]
     hints: tuple[str, str]
-    mistakes: Sequence[tuple[str, str]]
-    setup: str = ""
+    mistakes: Sequence[tuple[str | tuple[str, ...], str]]
+    setup: str = "import numpy as np\nimport torch\nimport torch.nn.functional as F"
     praise: str = ""
 
     def __post_init__(self):
         self.reads = (self.reads,) if isinstance(self.reads, str) else tuple(self.reads)
+        self.answer = filled(self.stub, self.answer)
+        self.mistakes = [(filled(self.stub, parts), words) for parts, words in self.mistakes]
         self._hinted = 0
 
     def check(self, *answers: Any) -> None:
@@ -146,6 +150,20 @@ _UNTOUCHED = Verdict(
 )
 
 
+def filled(stub: str, parts: str | tuple[str, ...]) -> str:
+    """The stub with each `____` replaced by its part; or the parts, where they are a whole cell.
+
+    Raises:
+        UsageError: another number of parts than the stub has blanks.
+    """
+    if isinstance(parts, str) and re.match(r"def |class ", parts):
+        return parts
+    parts, pieces = (parts,) if isinstance(parts, str) else parts, stub.split("____")
+    if len(parts) != len(pieces) - 1:
+        raise UsageError(f"{len(parts)} parts for a stub with {len(pieces) - 1} blanks")
+    return "".join(a + b for a, b in zip(pieces, (*parts, ""), strict=True))
+
+
 def run_cell(source: str, namespace: dict[str, Any], *, title: str) -> None:
     """Execute a cell's text in `namespace`; errors and `inspect` can quote its lines."""
     filename = f"<{title}>"
@@ -171,20 +189,25 @@ def _own_line(error: BaseException) -> _Line | None:
 
 
 def _in_words(error: Exception, own: _Line | None) -> str:
+    """An error of the student's code: its kind, its first line, where it was, and what it means."""
     where = f", in the line `{own.text}`" if own and own.text else ""
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
-    return f"Your code stopped with {said}{where}."
+    said = f"{type(error).__name__}: {error}".rstrip(": ").split("\n")[0]
+    means = getattr(error, "explained", "")  # see `kit.explained`
+    return f"Your code stopped with {said.rstrip('.')}{where}. {means}".strip()
 
 
 @contextmanager
 def _randomness_kept() -> Iterator[None]:
-    """Seed the CPU's random numbers for a check, and afterwards go on as if it had not been."""
+    """Seed the CPU's random numbers for a check, and afterwards go on as if it had not been.
+
+    numpy's warnings are silent meanwhile: the check says itself what is nan.
+    """
     import numpy as np
     import torch
 
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), np.errstate(all="ignore"):
             random.seed(0)
             np.random.seed(0)
             torch.default_generator.manual_seed(0)

@@ -5,7 +5,6 @@ The exercises of notebook 18 live in `t2ilab/checks/n18_text_to_image.py`, one `
     q1 = Exercise(
         name="q1",
         question="Write the loss of ...",
-        reads=("loss",),
         stub="def loss(logits):\\n    return ____",
         answer="F.softplus(-logits).mean()",  # in the place of ____
         test=test_q1,  # test_q1(loss) raises Wrong("...") with the hint that fits; see `kit`
@@ -46,7 +45,6 @@ class Exercise:
     Attributes:
         name: as the module and the notebook call it: "q1".
         question: the task, in Markdown.
-        reads: the names that the learner defines; `test` gets their values in this order.
         stub: the cell as the learner finds it, with `____` or `raise NotImplementedError`.
         answer: what belongs in the place of `____`, a tuple where there are several; or, where it
             begins with "def ", the cell as it should be. Kept as the whole cell.
@@ -54,23 +52,25 @@ class Exercise:
         hints: two, the first a nudge, the second nearly the answer.
         mistakes: typical mistakes, written as `answer` is, each with words that the feedback must
             hold. Those that can be made in every exercise (no `return`, nan, ...) the proof adds.
+        reads: the names that the learner defines, by default the functions of the stub; `test`
+            gets their values in this order.
         setup: what the notebook has defined by then (imports, data), for the proof alone.
         praise: said with "Correct", for instance what the answer shows.
     """
 
     name: str
     question: str
-    reads: tuple[str, ...]
     stub: str
     answer: str | tuple[str, ...]
     test: Callable[..., None]
     hints: tuple[str, str]
     mistakes: Sequence[tuple[str | tuple[str, ...], str]]
+    reads: tuple[str, ...] = ()
     setup: str = "import numpy as np\nimport torch\nimport torch.nn.functional as F"
     praise: str = ""
 
     def __post_init__(self):
-        self.reads = (self.reads,) if isinstance(self.reads, str) else tuple(self.reads)
+        self.reads = self.reads or tuple(re.findall(r"^def (\w+)", self.stub, re.MULTILINE))
         self.answer = filled(self.stub, self.answer)
         self.mistakes = [(filled(self.stub, parts), words) for parts, words in self.mistakes]
         self._hinted = 0
@@ -112,7 +112,7 @@ class Exercise:
             return Verdict("wrong", f"Not yet. {error}")
         except Exception as error:
             own = _own_line(error)
-            if isinstance(error, NotImplementedError) and own and own.last:
+            if isinstance(error, NotImplementedError) and own and own.raised:
                 return _UNTOUCHED
             return Verdict("wrong", f"Not yet. {_in_words(error, own)}")
         return Verdict("correct", f"Correct. {self.praise}".strip())
@@ -173,7 +173,7 @@ def run_cell(source: str, namespace: dict[str, Any], *, title: str) -> None:
 
 class _Line(NamedTuple):
     text: str
-    last: bool  # the error was raised right there, not further down in a library
+    raised: bool  # by a `raise NotImplementedError` right there, not by a library
 
 
 def _own_line(error: BaseException) -> _Line | None:
@@ -181,9 +181,10 @@ def _own_line(error: BaseException) -> _Line | None:
     own, trace = None, error.__traceback__
     while trace:
         if trace.tb_frame.f_globals.get("__name__") == "__main__":
-            filename = trace.tb_frame.f_code.co_filename
-            text = linecache.getline(filename, trace.tb_lineno).strip()
-            own = _Line(text, trace.tb_next is None)
+            code = trace.tb_frame.f_code
+            text = linecache.getline(code.co_filename, trace.tb_lineno).strip()
+            raised = trace.tb_next is None and "NotImplementedError" in code.co_names
+            own = _Line(text, raised)
         trace = trace.tb_next
     return own
 

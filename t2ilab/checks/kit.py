@@ -7,10 +7,11 @@ that gives the right value.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from numbers import Number
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ import torch
 from t2ilab.checks.blank import NotAttempted, has_blank
 from t2ilab.checks.exercise import Wrong
 
-Slips = Sequence[tuple[Any, str]]
+Slips = Mapping[str, Any]  # what to say -> the value that this slip gives, or a tuple of such
+SUM = "That is the sum over the batch; take the mean, or the step grows with the batch."
 _NAMES = {torch.Tensor: "a torch tensor", np.ndarray: "a numpy array", float: "one number"}
 
 
@@ -102,49 +104,60 @@ _WHERE_NAN_COMES_FROM = (
 
 
 def compare(
-    found: Any, right: Any, otherwise: str = "", *, slips: Slips = (), of: int = 0, close=1e-5
+    found: Any,
+    right: Any,
+    otherwise: str = "For a small example it should be {right}; yours is {found}.",
+    *,
+    slips: Slips = MappingProxyType({}),
+    mean_over: tuple[int, str] | None = None,
+    close: float = 1e-5,
 ) -> None:
     """Nothing where `found` is `right`; else `Wrong` with the words that fit.
 
     Args:
-        slips: pairs of the value that a known slip gives and the words for it, likeliest first.
-        of: how many numbers are averaged (0: none are), to know a sum in place of a mean.
-        otherwise: said where no slip fits; by default what it should be and what it is.
+        slips: what to say -> the value that this slip gives; the likeliest first.
+        mean_over: how many of what are averaged, to know a sum in place of the mean.
+        otherwise: said where no slip fits. {right} and {found} stand for the values.
         close: the tolerance, relative and absolute.
     """
     if same(found, right, close):
         return
     right = _tensor(right)
-    usual = [(-right, "The sign is turned round: {right} is asked for, yours is {found}.")]
-    if of > 1:
-        usual += [(right * of, f"That is the sum over {of}; take the mean: divide by {of}.")]
-        usual += [(right / of, f"It is divided by {of} once more: take the mean once.")]
+    usual = {}
+    if mean_over:
+        number, things = mean_over
+        usual[f"That is the sum over the {number} {things}; take the mean."] = right * number
+        usual[f"That is divided by {number} once more: take the mean once."] = right / number
     if right.ndim == 2:
-        usual += [(right.T, "It is transposed: rows and columns changed places.")]
-    words = next((words for value, words in [*slips, *usual] if same(found, value, close)), "")
-    raise Wrong(
-        (words or otherwise or "For a small example it should be {right}; yours is {found}.")
-        .replace("{right}", shown(right))
-        .replace("{found}", shown(found))
-    )
+        usual["It is transposed: rows and columns changed places."] = right.T
+    usual["The sign is turned round: {right} is asked for; yours is {found}."] = -right
+    known = [
+        (value, words) for words, v in [*slips.items(), *usual.items()] for value in _several(v)
+    ]
+    words = next((words for value, words in known if same(found, value, close)), otherwise)
+    raise Wrong(words.replace("{right}", shown(right)).replace("{found}", shown(found)))
 
 
 def compare_terms(
-    found: Any, *terms: Slips, slips: Slips = (), otherwise: str = "", close=1e-5
+    found: Any, *terms: tuple[Any, Slips], slips: Slips = MappingProxyType({}), otherwise: str
 ) -> None:
     """`compare` for a sum of terms: each wrong term is named, and no other.
 
     Args:
-        terms: for each its right value (with any words), and then its values with known slips.
-        slips: values of the whole sum with slips that are not of one term; they come first.
+        terms: for each its right value, and the slips that can be made in it.
+        slips: of the whole sum, with the values that it then has; they come first.
+        otherwise: see `compare`.
     """
-    ways = sorted(product(*map(range, map(len, terms))), key=lambda way: sum(map(bool, way)))
-    known = []
-    for way in ways:
-        chosen = [term[i] for term, i in zip(terms, way, strict=True)]
-        words = dict.fromkeys(words for i, (_, words) in zip(way, chosen, strict=True) if i)
-        known.append((sum(value for value, _ in chosen), " ".join(words)))
-    compare(found, known[0][0], otherwise, slips=[*slips, *known[1:]], close=close)
+    ways = [
+        [(right, ""), *((value, words) for words, v in wrong.items() for value in _several(v))]
+        for right, wrong in terms
+    ]
+    known: dict[str, tuple] = {}
+    for way in sorted(product(*ways), key=lambda way: sum(bool(words) for _, words in way)):
+        words = " ".join(dict.fromkeys(words for _, words in way if words))
+        known[words] = (*known.get(words, ()), sum(value for value, _ in way))
+    right = known.pop("")[0]
+    compare(found, right, otherwise, slips={**slips, **known})
 
 
 def compare_ends(
@@ -246,6 +259,10 @@ def _names_of(function: Callable, arguments: Sequence[Any]) -> list[str]:
             f"The function is called with {len(arguments)} arguments, as in the stub; yours takes "
             f"{signature}. Keep the line with `def` as it was."
         ) from None
+
+
+def _several(values: Any) -> tuple:
+    return values if isinstance(values, tuple) else (values,)
 
 
 def _tensor(values: Any) -> torch.Tensor:

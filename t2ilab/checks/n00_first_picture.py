@@ -14,12 +14,12 @@ def _test_consistency(consistency) -> None:
         call(consistency, read, stated, kind=float),
         0.75,
         "Of four pictures three obey: the share is 0.75, yours is {found}.",
-        slips=[
-            (3, "You counted the pictures that obey. Divide by how many there are: a share."),
-            (0.25, "That is the share of those that do *not* obey. Count those that agree."),
-            (0, "Of four pictures three obey, yours is 0. Asked whether *every* picture obeys?"),
-            (1, "Of four pictures three obey, yours is 1. Compare word by word, each at its place"),
-        ],
+        slips={
+            "That is the share of those that do *not* obey. Count those that agree.": 0.25,
+            "Of four pictures three obey, yours is 0. Asked whether *every* picture obeys?": 0,
+            "Of four pictures three obey, yours is 1. Compare word by word, each at its place.": 1,
+        },
+        mean_over=(4, "pictures"),
     )
     compare(
         call(consistency, read[:2], stated[:2], kind=float),
@@ -37,26 +37,17 @@ def _test_all_right(all_right) -> None:
         call(all_right, right, kind=float, reason="First one truth value a picture, then a share."),
         1 / 3,
         f"{two_of_six}; yours is {{found}}.",
-        slips=[
-            (
-                right.mean(),
-                "You took the mean over all entries. One wrong attribute spoils its picture: "
-                "decide for each picture first.",
-            ),
-            (2, "You counted the pictures that obey. Divide by how many there are: a share."),
-            (2 / 3, "Two pictures obey, but of six: you divided by the number of attributes."),
-            (5 / 6, "Yours is the share with *any* attribute right. All of them must be."),
-            (
-                right.mean(0).prod(),
-                f"{two_of_six}. A product of the three shares holds only where the mistakes are "
-                "independent.",
-            ),
-            (
-                0,
-                f"{two_of_six}; yours is 0. Do you ask whether all *pictures* have an attribute "
-                "right? The rows are the pictures: look along each row.",
-            ),
-        ],
+        slips={
+            "You took the mean over all entries. One wrong attribute spoils its picture: "
+            "decide for each picture first.": right.mean(),
+            "Two pictures obey, but of six: you divided by the number of attributes.": 2 / 3,
+            "Yours is the share with *any* attribute right. All of them must be.": 5 / 6,
+            f"{two_of_six}. A product of the three shares holds only where the mistakes are "
+            "independent.": right.mean(0).prod(),
+            f"{two_of_six}; yours is 0. Do you ask whether all *pictures* have an attribute "
+            "right? The rows are the pictures: look along each row.": 0,
+        },
+        mean_over=(6, "pictures"),
     )
 
 
@@ -79,7 +70,6 @@ q1 = Exercise(
     question="""**Exercise 1.** Write *caption consistency* of one attribute: the share of the
 pictures of which the attribute is read back as it is stated. `read` and `stated` are arrays of n
 words, such as `["blue", "blue", "red"]`.""",
-    reads=("consistency",),
     stub='''\
 def consistency(read, stated):
     """Arrays of n words -> the share of the n on which they agree, in [0, 1]."""
@@ -91,7 +81,7 @@ def consistency(read, stated):
         "True counts as 1 and False as 0, so the mean of such an array is a share.",
     ),
     mistakes=[
-        ("(read == stated).sum()", "a share"),
+        ("(read == stated).sum()", "sum over the 4 pictures"),
         ("(read == stated).all()", "*every* picture"),
         ("(read != stated).mean()", "do *not* obey"),
         ("np.isin(read, stated).mean()", "at its place"),
@@ -108,7 +98,6 @@ q2 = Exercise(
     question="""**Exercise 2.** A picture obeys its caption only if *everything* that is stated is
 right. `right` is an array of truth values with a row for each picture and a column for each stated
 attribute. Write the share of the pictures that obey.""",
-    reads=("all_right",),
     stub='''\
 def all_right(right):
     """bool [n, attributes] -> the share of the n pictures with every attribute right."""
@@ -121,7 +110,7 @@ def all_right(right):
     ),
     mistakes=[
         ("right.mean()", "spoils its picture"),
-        ("right.all(axis=1).sum()", "counted the pictures"),
+        ("right.all(axis=1).sum()", "sum over the 6 pictures"),
         ("right.all(axis=1).sum() / right.shape[1]", "number of attributes"),
         ("right.all(axis=0).mean()", "the rows are the pictures"),
         ("right.all()", "along each row"),
@@ -137,7 +126,6 @@ q3 = Exercise(
     name="q3",
     question=r"""**Exercise 3.** The average is half way. Write the whole way in even steps:
 row $k$ is $(1-\beta_k)\,\varphi_0 + \beta_k\,\varphi_1$, with $\beta$ from 0 to 1.""",
-    reads=("interpolate",),
     stub='''\
 def interpolate(phi_0, phi_1, steps):
     """Two vectors [text] -> [steps, text], from phi_0 to phi_1 in even steps."""

@@ -29,36 +29,29 @@ def _test_tfidf(by_hand) -> None:
         "A term that stands in every document has log(N / n_t) = 0, and should weigh 0; yours "
         f"weighs {everywhere:.3f}. One that stands twice in one of 4 documents and in no other "
         f"should weigh ln 4 = {_LOG[3]:.3f} there; yours weighs {once:.3f}.",
-        slips=[
-            (_TF * np.log2(_RATIO), "Right but for the logarithm: eq. 2.8 has the natural one."),
-            (_TF * np.log10(_RATIO), "Right but for the logarithm: eq. 2.8 has the natural one."),
-            (
-                _F / _F.sum(axis=1, keepdims=True) * _LOG,
-                "You divide by the length of the document, as textbooks do. As printed the sum of "
-                "eq. 2.8 runs over the documents d_i: the other axis.",
+        slips={
+            "Right but for the logarithm: eq. 2.8 has the natural one.": (
+                _TF * np.log2(_RATIO),
+                _TF * np.log10(_RATIO),
             ),
-            (
-                _F / _F.sum(axis=1) * _LOG,
-                "`f.sum(axis=1)` adds over the terms, and numpy then divides *columns* by it. The "
-                "sum of eq. 2.8 runs over the documents: the other axis.",
-            ),
-            (_F * _LOG, "The first factor is missing its divisor: the sum of f(t, d_i) over i."),
-            (
-                _F / _F.sum() * _LOG,
-                "You divide by the number of all words. The sum is over the documents alone, one "
-                "for each term.",
-            ),
-            (_TF, "The logarithm is missing: a term that stands everywhere should weigh 0."),
-            (_TF * _RATIO, "The logarithm of N / n_t is missing: you multiply by the ratio."),
-            (
-                _TF * np.log(4 / _F.sum(axis=0)),
-                "You divide N by how often a term occurs; n_t counts documents, not occurrences.",
-            ),
-            (_TF * np.log(1 + _RATIO), "Eq. 2.8 adds no 1 within the logarithm."),
-            (_TF * (1 + _LOG), "Eq. 2.8 adds no 1 to the logarithm, as scikit-learn does."),
-            (-_TF * _LOG, "Every sign is turned round: it is log(N / n_t), not log(n_t / N)."),
-            (_TF + _LOG, "The two factors are multiplied, not added."),
-        ],
+            "You divide by the length of the document, as textbooks do. As printed the sum of "
+            "eq. 2.8 runs over the documents d_i: the other axis.": _F
+            / _F.sum(axis=1, keepdims=True)
+            * _LOG,
+            "`f.sum(axis=1)` adds over the terms, and numpy then divides *columns* by it. The "
+            "sum of eq. 2.8 runs over the documents: the other axis.": _F / _F.sum(axis=1) * _LOG,
+            "The first factor is missing its divisor: the sum of f(t, d_i) over i.": _F * _LOG,
+            "You divide by the number of all words. The sum is over the documents alone, one "
+            "for each term.": _F / _F.sum() * _LOG,
+            "The logarithm is missing: a term that stands everywhere should weigh 0.": _TF,
+            "The logarithm of N / n_t is missing: you multiply by the ratio.": _TF * _RATIO,
+            "You divide N by how often a term occurs; n_t counts documents, not occurrences.": _TF
+            * np.log(4 / _F.sum(axis=0)),
+            "Eq. 2.8 adds no 1 within the logarithm.": _TF * np.log(1 + _RATIO),
+            "Eq. 2.8 adds no 1 to the logarithm, as scikit-learn does.": _TF * (1 + _LOG),
+            "Every sign is turned round: it is log(N / n_t), not log(n_t / N).": -_TF * _LOG,
+            "The two factors are multiplied, not added.": _TF + _LOG,
+        },
     )
 
 
@@ -79,7 +72,6 @@ q1 = Exercise(
         "**Exercise 1.** Write eq. 2.8 as it is printed: the sum in the denominator runs over the "
         "documents. `f[d, t]` counts term `t` in document `d`; `N` and `n_t` are there."
     ),
-    reads=("tfidf_by_hand",),
     stub=_TFIDF,
     answer="f / f.sum(axis=0) * np.log(N / n_t)",
     test=_test_tfidf,
@@ -181,7 +173,6 @@ q2 = Exercise(
         "**Exercise 2.** Which pairs does skip-gram learn from? For the centre at place `i`, write "
         "the places `j` that its window reaches, on both sides and within the sentence."
     ),
-    reads=("skip_gram_pairs",),
     stub=_PAIRS,
     answer=_BOTH_SIDES,
     test=_test_pairs,
@@ -276,7 +267,6 @@ q3 = Exercise(
         "**Exercise 3.** *man* is to *king* as *woman* is to ...? Write the target vector from the "
         "unit vectors of `a`, `b` and `c`, and say which words cannot be the answer."
     ),
-    reads=("analogy",),
     stub=_ANALOGY,
     answer=(_TARGET, "(a, b, c)"),
     test=_test_analogy,

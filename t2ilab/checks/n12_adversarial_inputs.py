@@ -25,35 +25,26 @@ def _test_signs(climbed) -> None:
         towards,
         -loss,
         "`towards` should be minus the cross entropy of the target, {right}; yours is {found}.",
-        slips=[
-            (
-                loss,
-                "The sign of the first: a large loss of the target means that the network does "
-                "not see it. Climbing this leads away from the target.",
-            ),
-            (-apart, "The first leads towards the *labels*. Towards `targets`, away from `labels`"),
-            (apart, "The first leads away from `labels`; towards `targets` is asked for."),
-            (
-                loss.neg().exp(),
-                "That is the probability of the target. It would work, but the slides have its "
-                "logarithm: minus the cross entropy.",
-            ),
-            (logits.gather(1, targets[:, None])[:, 0], "That is the target's logit alone."),
-        ],
+        slips={
+            "The sign of the first: a large loss of the target means that the network does "
+            "not see it. Climbing this leads away from the target.": loss,
+            "The first leads towards the *labels*. Towards `targets`, away from `labels`": -apart,
+            "The first leads away from `labels`; towards `targets` is asked for.": apart,
+            "That is the probability of the target. It would work, but the slides have its "
+            "logarithm: minus the cross entropy.": loss.neg().exp(),
+            "That is the target's logit alone.": logits.gather(1, targets[:, None])[:, 0],
+        },
     )
     compare(
         away,
         apart,
         "`away` should be the cross entropy of the label, {right}; yours is {found}.",
-        slips=[
-            (
-                -apart,
-                "The sign of the second: to get away from the label its loss must rise, "
-                "as in training it must fall.",
-            ),
-            (loss, "The second leads away from the *targets*. It should lead away from `labels`."),
-            (-loss, "The second leads towards `targets` too; it should lead away from `labels`."),
-        ],
+        slips={
+            "The sign of the second: to get away from the label its loss must rise, "
+            "as in training it must fall.": -apart,
+            "The second leads away from the *targets*. It should lead away from `labels`.": loss,
+            "The second leads towards `targets` too; it should lead away from `labels`.": -loss,
+        },
     )
 
 
@@ -76,7 +67,6 @@ q1 = Exercise(
         "of each picture for a targeted and for an untargeted attack, with "
         '`F.cross_entropy(..., reduction="none")`.'
     ),
-    reads=("climbed",),
     stub=_SIGNS,
     answer=("-" + _TOWARDS, _AWAY),
     test=_test_signs,
@@ -116,42 +106,27 @@ def _test_step(step) -> None:
         away,
         "From [0.5, -0.98, 0, 0.9] with the gradient [3, 2, -0.01, 0.5] and ε = 0.1 the untargeted "
         "step should reach {right}; yours {found}.",
-        slips=[
-            (
-                towards,
-                "Untargeted means uphill: away from the label, whose loss should rise. Yours goes "
-                "down.",
-            ),
-            (
-                (x + 2 * epsilon * gradient).clamp(-1, 1),
-                "That is a gradient step. FGSM goes by the *sign*: every value moves as far as it "
-                "may, however small its gradient is.",
-            ),
-            (
-                (x + move / 2).clamp(-1, 1),
-                "Half as far as allowed: ε is a share of the way from black to white, and that is "
-                "2 long here, from -1 to 1.",
-            ),
-            (
-                x + move,
-                "A value came to be 1.1, and no screen shows more than 1. Clamp to the box.",
-            ),
-            ((x + move).clamp(0, 1), "Black is -1 here, not 0: the box is [-1, 1]."),
-            (move, "That is the change alone. What is asked for is the picture, moved by it."),
-            (move.clamp(-1, 1), "That is the change alone; add it to the picture."),
-        ],
+        slips={
+            "Untargeted means uphill: away from the label, whose loss should rise. Yours goes "
+            "down.": towards,
+            "That is a gradient step. FGSM goes by the *sign*: every value moves as far as it "
+            "may, however small its gradient is.": (x + 2 * epsilon * gradient).clamp(-1, 1),
+            "Half as far as allowed: ε is a share of the way from black to white, and that is "
+            "2 long here, from -1 to 1.": (x + move / 2).clamp(-1, 1),
+            "A value came to be 1.1, and no screen shows more than 1. Clamp to the box.": x + move,
+            "Black is -1 here, not 0: the box is [-1, 1].": (x + move).clamp(0, 1),
+            "That is the change alone. What is asked for is the picture, moved by it.": move,
+            "That is the change alone; add it to the picture.": move.clamp(-1, 1),
+        },
     )
     compare(
         call(step, x.clone(), gradient.clone(), epsilon, True, **shape),
         towards,
         "The targeted step should reach {right}; yours {found}. The untargeted one is right.",
-        slips=[
-            (
-                away,
-                "A targeted step goes *down* the loss: it is the target's loss then. Yours climbs "
-                "it.",
-            )
-        ],
+        slips={
+            "A targeted step goes *down* the loss: it is the target's loss then. Yours climbs "
+            "it.": away
+        },
     )
 
 
@@ -174,7 +149,6 @@ q2 = Exercise(
         "**Exercise 2.** Write the step of FGSM, towards a target or away from a label. Mind the "
         "box: what comes out must be a picture again."
     ),
-    reads=("fgsm_step",),
     stub=_STEP,
     answer=(_SIGN, f"({_MOVED}).clamp(-1, 1)"),
     test=_test_step,
@@ -221,39 +195,30 @@ def _test_project(project) -> None:
         [[0.2, 1.0, -0.35, 0.3, -1.0]],
         f"Around {shown(centre)} with ε = 0.1, {shown(x)} should become {{right}}; yours is "
         "{found}.",
-        slips=[
-            (
-                x.clamp(-1, 1),
-                "That is the box alone. Each value must also stay within 2ε of the centre's.",
+        slips={
+            "That is the box alone. Each value must also stay within 2ε of the centre's.": x.clamp(
+                -1, 1
             ),
-            (
-                x.clamp(centre - reach, centre + reach),
-                "That is the ball alone: it sticks out of the box where the centre is nearly black "
-                "or white.",
+            "That is the ball alone: it sticks out of the box where the centre is nearly black "
+            "or white.": x.clamp(centre - reach, centre + reach),
+            "The ball is too small by half: ε is a share of the box's width, which is 2.": x.clamp(
+                centre - reach / 2, centre + reach / 2
+            ).clamp(-1, 1),
+            "The ball lies around the *centre*, not around zero (grey).": x.clamp(-reach, reach),
+            "That is the change alone, within the ball. Add it to the centre.": change.clamp(
+                -reach, reach
             ),
-            (
-                x.clamp(centre - reach / 2, centre + reach / 2).clamp(-1, 1),
-                "The ball is too small by half: ε is a share of the box's width, which is 2.",
-            ),
-            (x.clamp(-reach, reach), "The ball lies around the *centre*, not around zero (grey)."),
-            (
-                change.clamp(-reach, reach),
-                "That is the change alone, within the ball. Add it to the centre.",
-            ),
-            (
-                (centre + change * (reach / largest).clamp(max=1)).clamp(-1, 1),
-                "That draws the whole change in until it fits. The nearest point of this ball is "
-                "found for each value alone: those that are inside stay.",
-            ),
-            (
-                (centre + change * (reach / change.norm(dim=1, keepdim=True))).clamp(-1, 1),
-                "That is the ball of the Euclidean norm. In L∞ each value has its own interval.",
-            ),
-            (
-                (centre + change.sign() * reach).clamp(-1, 1),
-                "That moves every value to the edge. What is inside stays as it is.",
-            ),
-        ],
+            "That draws the whole change in until it fits. The nearest point of this ball is "
+            "found for each value alone: those that are inside stay.": (
+                centre + change * (reach / largest).clamp(max=1)
+            ).clamp(-1, 1),
+            "That is the ball of the Euclidean norm. In L∞ each value has its own interval.": (
+                centre + change * (reach / change.norm(dim=1, keepdim=True))
+            ).clamp(-1, 1),
+            "That moves every value to the edge. What is inside stays as it is.": (
+                centre + change.sign() * reach
+            ).clamp(-1, 1),
+        },
     )
 
 
@@ -272,7 +237,6 @@ q3 = Exercise(
         "**Exercise 3.** The *P* of PGD: bring pictures back into the ball of ε around their "
         "originals, and into the box."
     ),
-    reads=("project",),
     stub=_PROJECT,
     answer="x.clamp(centre - 2 * epsilon, centre + 2 * epsilon).clamp(-1, 1)",
     test=_test_project,

@@ -20,33 +20,23 @@ def _test_step(step) -> None:
     compare(
         call(step, x.clone(), score, penalty, 0.5, 0.1, shape=(1, 2), reason="A picture."),
         x + 0.1 * (slope - prior),
-        slips=[
-            (
-                x + 0.1 * (slope + prior),
-                "The sign of the prior: a penalty is subtracted. You climb towards pictures that "
-                "are *less* natural.",
-            ),
-            (
-                x - 0.1 * (slope - prior),
-                "That goes downhill. The slides subtract the gradient of a *loss*; here a score is "
-                "climbed.",
-            ),
-            (
-                x - 0.1 * (slope + prior),
-                "That goes down the score, and down the penalty: the objective is right for a loss "
-                "that adds them. Here a score is climbed: score - weight * penalty, and upwards.",
-            ),
-            (x + 0.1 * (slope - 2 * x), "The weight of the prior is missing."),
-            (
-                x + 0.1 * (0.5 * slope - 2 * x),
-                "The weight belongs to the penalty; yours weighs the score.",
-            ),
-            (x + 0.1 * slope, "The prior is missing: the step is that of the score alone."),
-            (x - 0.1 * prior, "The score is missing: the step is that of the prior alone."),
-            (x + slope - prior, "The step size lr is missing."),
-            (0.1 * (slope - prior), "That is the step alone. Add it to the picture."),
-            (slope - prior, "That is the gradient alone. Add lr times it to the picture."),
-        ],
+        slips={
+            "The sign of the prior: a penalty is subtracted. You climb towards pictures that "
+            "are *less* natural.": x + 0.1 * (slope + prior),
+            "That goes downhill. The slides subtract the gradient of a *loss*; here a score is "
+            "climbed.": x - 0.1 * (slope - prior),
+            "That goes down the score, and down the penalty: the objective is right for a loss "
+            "that adds them. Here a score is climbed: score - weight * penalty, and upwards.": x
+            - 0.1 * (slope + prior),
+            "The weight of the prior is missing.": x + 0.1 * (slope - 2 * x),
+            "The weight belongs to the penalty; yours weighs the score.": x
+            + 0.1 * (0.5 * slope - 2 * x),
+            "The prior is missing: the step is that of the score alone.": x + 0.1 * slope,
+            "The score is missing: the step is that of the prior alone.": x - 0.1 * prior,
+            "The step size lr is missing.": x + slope - prior,
+            "That is the step alone. Add it to the picture.": 0.1 * (slope - prior),
+            "That is the gradient alone. Add lr times it to the picture.": slope - prior,
+        },
     )
 
 
@@ -70,7 +60,6 @@ q1 = Exercise(
         "**Exercise 1.** One step $I \\leftarrow I + \\eta\\,\\frac{\\partial}{\\partial I}"
         "\\left[s(I) - \\lambda R(I)\\right]$: the whole of this chapter, in two lines."
     ),
-    reads=("step",),
     stub=_STEP,
     answer=("score(x) - weight * penalty(x)", _UP),
     test=_test_step,
@@ -110,24 +99,18 @@ def _test_tv(total_variation) -> None:
         value,
         14.0,
         "For [[0, 3], [4, 8]] and beta = 1 it should be 5 + 5 + 4 + 0 = 14; yours is {found}.",
-        slips=[
-            (14 / 4, "That is the mean over the pixels; the slides have a sum."),
-            (
-                25 + 25 + 16,
-                "The root is missing: the exponent of the sum of squares is beta / 2, and with "
-                "beta = 1 that is a square root.",
-            ),
-            (
-                3 + 4 + 5 + 4,
-                "You added the lengths of the two differences. The squares are added first, and "
-                "the power beta / 2 is taken of their sum.",
-            ),
-            (7 * 2**0.5, "Only `right` enters, twice. Both differences belong to the sum."),
-            (9 * 2**0.5, "Only `down` enters, twice. Both differences belong to the sum."),
-            (7, "Only `right` enters. Both differences belong to the sum."),
-            (9, "Only `down` enters. Both differences belong to the sum."),
-            (66**0.5, "The power is taken of each place, and the sum over all places last."),
-        ],
+        slips={
+            "That is the mean over the pixels; the slides have a sum.": 14 / 4,
+            "The root is missing: the exponent of the sum of squares is beta / 2, and with "
+            "beta = 1 that is a square root.": 25 + 25 + 16,
+            "You added the lengths of the two differences. The squares are added first, and "
+            "the power beta / 2 is taken of their sum.": 3 + 4 + 5 + 4,
+            "Only `right` enters, twice. Both differences belong to the sum.": 7 * 2**0.5,
+            "Only `down` enters, twice. Both differences belong to the sum.": 9 * 2**0.5,
+            "Only `right` enters. Both differences belong to the sum.": 7,
+            "Only `down` enters. Both differences belong to the sum.": 9,
+            "The power is taken of each place, and the sum over all places last.": 66**0.5,
+        },
     )
     row = call(total_variation, torch.tensor([[0.0, 1.0, 5.0]]), 1.0, **one)
     compare(row, 5.0, "For the row [0, 1, 5] it should be 1 + 4 = 5; yours is {found}.")
@@ -135,7 +118,7 @@ def _test_tv(total_variation) -> None:
         call(total_variation, x.clone(), 2.0, **one),
         66.0,
         "With beta = 2 it should be 25 + 25 + 16 = 66; yours is {found}.",
-        slips=[(14, "With beta = 2 it should be 66, and yours is 14 as before: beta is not used.")],
+        slips={"With beta = 2 it should be 66, and yours is 14 as before: beta is not used.": 14},
     )
 
 
@@ -159,7 +142,6 @@ q2 = Exercise(
         "Compute it by hand first for the picture $\\begin{pmatrix}0 & 3\\\\ 4 & 8\\end{pmatrix}$ "
         "and $\\beta = 1$."
     ),
-    reads=("total_variation",),
     stub=_TV,
     answer=(_DOWN, f"({_LENGTHS}).sum()"),
     test=_test_tv,
@@ -202,35 +184,20 @@ def _test_score(score) -> None:
         right,
         "For phi = [[3, 9], [1, 2]] and phi_0 = [[3, 4], [1, 0]] it should be [-1, -4]; yours is "
         "{found}.",
-        slips=[
-            (
-                -right,
-                "The sign: a score is climbed, and what is climbed should be high where the "
-                "representations are near.",
-            ),
-            (
-                [-25.0, -4.0],
-                "It is not divided by |phi_0|²: deep layers with large numbers would weigh more "
-                "against the same prior.",
-            ),
-            (
-                [-5.0, -4.0],
-                "Divided by the length |phi_0|, not by its square: 10 times larger representations "
-                "would give another score.",
-            ),
-            (
-                -right.abs().sqrt(),
-                "That is the length of the difference; the paper squares it (and its gradient then "
-                "vanishes at the target).",
-            ),
-            (
-                [-25 / 90, -4 / 5],
-                "Divide by the representation that is wanted, phi_0, which stays; phi changes with "
-                "every step, and the climb could win by making it large.",
-            ),
-            (right / 2, "The difference is averaged over the units; it should be summed, as |.|²."),
-            (2 * right, "|phi_0|² is averaged over the units; it should be summed."),
-        ],
+        slips={
+            "The sign: a score is climbed, and what is climbed should be high where the "
+            "representations are near.": -right,
+            "It is not divided by |phi_0|²: deep layers with large numbers would weigh more "
+            "against the same prior.": [-25.0, -4.0],
+            "Divided by the length |phi_0|, not by its square: 10 times larger representations "
+            "would give another score.": [-5.0, -4.0],
+            "That is the length of the difference; the paper squares it (and its gradient then "
+            "vanishes at the target).": -right.abs().sqrt(),
+            "Divide by the representation that is wanted, phi_0, which stays; phi changes with "
+            "every step, and the climb could win by making it large.": [-25 / 90, -4 / 5],
+            "The difference is averaged over the units; it should be summed, as |.|².": right / 2,
+            "|phi_0|² is averaged over the units; it should be summed.": 2 * right,
+        },
     )
     maps = torch.ones(2, 3, 2, 2)
     feature_maps = "A layer of feature maps [b, c, h, w] must work as well: flatten(1) first."
@@ -255,7 +222,6 @@ q3 = Exercise(
         "distance of the representations, divided by the squared length of the one that is "
         "wanted."
     ),
-    reads=("score",),
     stub=_SCORE,
     answer=f"-{_DIFFERENCE} / {_WANTED}",
     test=_test_score,
@@ -341,7 +307,6 @@ q4 = Exercise(
     question=(
         "**Exercise 4.** What is carried over from one octave to the next? One line is missing."
     ),
-    reads=("dreamed",),
     stub=_DREAM,
     answer="climbed - base",
     test=_test_dream,

@@ -22,31 +22,21 @@ def _test_corrected(corrected) -> None:
         [0.25, 0.25, 0.5, 0.0],
         "With p = [0.5, 0.25, 0.25, 0] and the ratios [1, 2, 4, 9] it should be {right}; yours is "
         "{found}" + (f", which sums to {float(new.sum()):.3f}." if not same(new.sum(), 1) else "."),
-        slips=[
-            (p * h.exp(), "Probabilities sum to 1; yours sum to 2: divide by Z."),
-            (
-                h.softmax(0),
-                "The old model is missing: what p_t was is multiplied by the ratio, not replaced "
-                "by it.",
-            ),
-            (
-                (p.log() - h).softmax(0),
-                "It goes the wrong way: where the classifier says 'data' (h > 0) the model has too "
-                "little, and must rise.",
-            ),
-            (
-                sigmoid / sigmoid.sum(),
-                "That multiplies by q(+|x). Eq. 2.6 has the ratio of q(+|x) and q(-|x), and h is "
-                "its logarithm.",
-            ),
-            (
-                p * h / (p * h).sum(),
-                "That multiplies by h, the *logarithm* of the ratio: the ratio itself is exp(h).",
-            ),
-            ((p + h).softmax(0), "Softmax takes logarithms: h is one, but p is none yet."),
-            ((p * h.exp()).softmax(0), "Softmax takes logarithms; what you give it are ratios."),
-            (p.log() + h, "Those are logarithms; what is asked for are probabilities."),
-        ],
+        slips={
+            "Probabilities sum to 1; yours sum to 2: divide by Z.": p * h.exp(),
+            "The old model is missing: what p_t was is multiplied by the ratio, not replaced "
+            "by it.": h.softmax(0),
+            "It goes the wrong way: where the classifier says 'data' (h > 0) the model has too "
+            "little, and must rise.": (p.log() - h).softmax(0),
+            "That multiplies by q(+|x). Eq. 2.6 has the ratio of q(+|x) and q(-|x), and h is "
+            "its logarithm.": sigmoid / sigmoid.sum(),
+            "That multiplies by h, the *logarithm* of the ratio: the ratio itself is exp(h).": p
+            * h
+            / (p * h).sum(),
+            "Softmax takes logarithms: h is one, but p is none yet.": (p + h).softmax(0),
+            "Softmax takes logarithms; what you give it are ratios.": (p * h.exp()).softmax(0),
+            "Those are logarithms; what is asked for are probabilities.": p.log() + h,
+        },
     )
     large = _double([900.0, 900.0])
     call(
@@ -74,7 +64,6 @@ q1 = Exercise(
         "\\frac{q(+|x)}{q(-|x)}\\, p_t(x)$, from the logits of the classifier. Logits may be "
         "large, so stay with logarithms as long as you can."
     ),
-    reads=("corrected",),
     stub=_CORRECTED,
     answer="(p.log() + h).softmax(0)",
     test=_test_corrected,
@@ -116,37 +105,38 @@ def _test_fall(fall) -> None:
     weighed = "Z is the mean of exp(h) under the model: each state counts with its p_t."
     compare_terms(
         value,
-        [
-            (mean, ""),
-            ((p * h).sum(), over_the_data),
-            (h.mean(), over_the_data),
-            ((data * h).mean(), "E_data h is a sum over the states: p_data are the weights."),
-            (-mean, "The sign of E_data h: it is the gain, and counts positively."),
-            (0, "E_data h is missing."),
-        ],
-        [
-            (-z.log(), ""),
-            (
-                0,
-                "Z is missing: exp(h) p does not sum to 1 by itself, and log Z is what that costs.",
-            ),
-            (z.log(), "Look at the sign of log Z: p_{t+1} is divided by Z."),
-            (-z, "The logarithm of Z is missing."),
-            (-h.exp().mean().log(), weighed),
-            (-h.exp().sum().log(), weighed),
-            (
-                -(data * h.exp()).sum().log(),
-                "Z is the sum of exp(h) p_t: the model's probabilities, not the data's.",
-            ),
-            (-(p * h).sum(), "Z sums p_t exp(h), and its logarithm is taken last. You sum p_t h."),
-            (-(p * h.exp()).log().sum(), "The logarithm is taken of the sum, not summed."),
-        ],
-        slips=[
-            (
-                -(mean - z.log()),
-                "The sign: D before minus D after, positive where the model became better.",
+        (
+            mean,
+            {
+                over_the_data: ((p * h).sum(), h.mean()),
+                "E_data h is a sum over the states: p_data are the weights.": (data * h).mean(),
+                "The sign of E_data h: it is the gain, and counts positively.": -mean,
+                "E_data h is missing.": 0,
+            },
+        ),
+        (
+            -z.log(),
+            {
+                "Z is missing: exp(h) p does not sum to 1 by itself; log Z is what that costs.": 0,
+                "Look at the sign of log Z: p_{t+1} is divided by Z.": z.log(),
+                "The logarithm of Z is missing.": -z,
+                weighed: (-h.exp().mean().log(), -h.exp().sum().log()),
+                "Z is the sum of exp(h) p_t: the model's probabilities, not the data's.": -(
+                    data * h.exp()
+                )
+                .sum()
+                .log(),
+                "Z sums p_t exp(h), and its logarithm is taken last. You sum p_t h.": -(
+                    p * h
+                ).sum(),
+                "The logarithm is taken of the sum, not summed.": -(p * h.exp()).log().sum(),
+            },
+        ),
+        slips={
+            "The sign: D before minus D after, positive where the model became better.": -(
+                mean - z.log()
             )
-        ],
+        },
         otherwise="For a made-up h it should be {right}; yours is {found}. It is E_data h - log Z.",
     )
     exact = data.log() - p.log()
@@ -172,7 +162,6 @@ q2 = Exercise(
         "**Exercise 2.** Write the last line of the proof as code: by how much does one round "
         "lower the divergence?"
     ),
-    reads=("fall_of_divergence",),
     stub=_FALL,
     answer="(p_data * h).sum() - (p * h.exp()).sum().log()",
     test=_test_fall,
@@ -225,19 +214,13 @@ def _test_inked(inked) -> None:
         right,
         "For a small example it should be {right}; yours is {found}."
         + (" A probability lies between 0 and 1." if value.max() > 1 or value.min() < 0 else ""),
-        slips=[
-            (1 - right, "That is the probability of white: the other way round."),
-            (
-                odds.exp(),
-                "A probability lies between 0 and 1. Those are odds r, of ink against white; the "
-                "probability is r / (1 + r), the sigmoid of their logarithm.",
-            ),
-            (
-                odds,
-                "A probability lies between 0 and 1. Those are the log odds of ink against white; "
-                "which function makes a probability of them?",
-            ),
-        ],
+        slips={
+            "That is the probability of white: the other way round.": 1 - right,
+            "A probability lies between 0 and 1. Those are odds r, of ink against white; the "
+            "probability is r / (1 + r), the sigmoid of their logarithm.": odds.exp(),
+            "A probability lies between 0 and 1. Those are the log odds of ink against white; "
+            "which function makes a probability of them?": odds,
+        },
     )
 
 
@@ -259,7 +242,6 @@ q3 = Exercise(
         "**Exercise 3.** One step of Gibbs sampling: with which probability is pixel `i` inked, "
         "given the eight others? You know $\\log p_t$ only up to a constant: nobody computed Z."
     ),
-    reads=("inked",),
     stub=_INKED,
     answer="torch.sigmoid(log_p(ink) - log_p(white))",
     test=_test_inked,

@@ -1,12 +1,10 @@
 """Exercises of notebook 15: the loss of INNg, the gradient penalty, stopping each picture alone."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 
 from t2ilab.checks.exercise import Exercise, Wrong, filled
-from t2ilab.checks.kit import call, compare, compare_terms, terms_apart
+from t2ilab.checks.kit import SUM, call, compare, compare_terms, terms_apart
 
 _MEAN = {"shape": (), "reason": "Take the mean over the batch."}
 
@@ -29,35 +27,23 @@ def _test_loss(loss) -> None:
     real, fake = _first(x), _first(x_m)
     value = call(loss, _first, x.clone(), x_m.clone(), **_MEAN)
     half = "One half is missing, that of {}: both are learned from."
-    total = "Take the mean of each, not the sum, or the step grows with the batch."
     positives, negatives = "positives (x, labelled +1)", "pseudo-negatives (x_m, labelled -1)"
     both = (
         "Both are labelled {}. Positives are data; the pictures that f has just drawn look like "
         "data to it, and that is why it must be told that they are not."
     )
-    known = [
-        (
-            F.softplus(real).mean() + F.softplus(-fake).mean(),
-            "The signs are swapped: this teaches that noise is data. For a positive the loss falls "
-            "where f(x) rises.",
-        ),
-        (F.softplus(-real).mean() + F.softplus(-fake).mean(), both.format("positive")),
-        (F.softplus(real).mean() + F.softplus(fake).mean(), both.format("negative")),
-        (
-            fake.mean() - real.mean(),
-            "That is the Wasserstein loss of section 3. INNg has the cross-entropy: q(+1|x) is the "
-            "sigmoid of f(x).",
-        ),
-        (
-            _right_loss(_first, x, x_m) / 2,
-            "Half of what it should be: two means are added, not averaged. Where the classifier "
-            "cannot tell (f = 0) it is 2 ln 2.",
-        ),
-        (
-            real.sigmoid().mean() + (-fake).sigmoid().mean(),
-            "Those are the probabilities q; the loss is minus their logarithms.",
-        ),
-    ]
+    known = {
+        "The signs are swapped: this teaches that noise is data. For a positive the loss falls "
+        "where f(x) rises.": F.softplus(real).mean() + F.softplus(-fake).mean(),
+        both.format("positive"): F.softplus(-real).mean() + F.softplus(-fake).mean(),
+        both.format("negative"): F.softplus(real).mean() + F.softplus(fake).mean(),
+        "That is the Wasserstein loss of section 3. INNg has the cross-entropy: q(+1|x) is the "
+        "sigmoid of f(x).": fake.mean() - real.mean(),
+        "Half of what it should be: two means are added, not averaged. Where the classifier "
+        "cannot tell (f = 0) it is 2 ln 2.": _right_loss(_first, x, x_m) / 2,
+        "Those are the probabilities q; the loss is minus their logarithms.": real.sigmoid().mean()
+        + (-fake).sigmoid().mean(),
+    }
     names = ["the positives x", "the pseudo-negatives x_m"]
     others = [_constant([0.0, 0.0]), _constant([0.0, 0.0, 0.0])]
     apart = terms_apart(
@@ -65,16 +51,8 @@ def _test_loss(loss) -> None:
     )
     compare_terms(
         value,
-        [
-            (F.softplus(-real).mean(), ""),
-            (F.softplus(-real).sum(), total),
-            (0, half.format(positives)),
-        ],
-        [
-            (F.softplus(fake).mean(), ""),
-            (F.softplus(fake).sum(), total),
-            (0, half.format(negatives)),
-        ],
+        (F.softplus(-real).mean(), {SUM: F.softplus(-real).sum(), half.format(positives): 0}),
+        (F.softplus(fake).mean(), {SUM: F.softplus(fake).sum(), half.format(negatives): 0}),
         slips=known,
         otherwise="For a small example it should be {right}; yours is {found}."
         + (f" Look at the term of {names[apart[0]]}." if len(apart) == 1 else ""),
@@ -105,7 +83,6 @@ q1 = Exercise(
         "**Exercise 1.** Write the loss of the classification step: the cross-entropy of positives "
         "and pseudo-negatives, from their scores. Scores may be large."
     ),
-    reads=("inng_loss",),
     stub=_LOSS,
     answer="F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()",
     test=_test_loss,
@@ -120,8 +97,8 @@ q1 = Exercise(
         ("F.softplus(f(x)).mean() + F.softplus(f(x_m)).mean()", "Both are labelled negative"),
         ("F.softplus(-f(x)).mean()", "that of pseudo-negatives"),
         ("F.softplus(f(x_m)).mean()", "that of positives"),
-        ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).sum()", "not the sum"),
-        ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).mean()", "not the sum"),
+        ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).sum()", "sum over the batch"),
+        ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).mean()", "sum over the batch"),
         ("F.softplus(-f(x))", "one number"),
         ("f(x_m).mean() - f(x).mean()", "Wasserstein"),
         ("-f(x).sigmoid().log().mean() - f(-x_m).sigmoid().log().mean()", "F.softplus does both"),
@@ -148,40 +125,29 @@ def _test_penalty(penalty) -> None:
         0,
         "For a linear f whose weights have the norm 1 it should be 0; yours is {found}. The norm "
         "is over all values of one picture, then 1 is subtracted, and the square is averaged.",
-        slips=[
-            (
-                (torch.full((4,), 8**-0.5).norm() - 1).square(),
-                "The norm is over all pixels *and channels* of a picture; yours is taken in each "
-                "channel.",
-            ),
-            (
-                (torch.full((2,), 8**-0.5).norm() - 1).square(),
-                "The norm is over all *pixels* and channels of a picture; yours is taken at each "
-                "pixel.",
-            ),
-            (
-                (3**0.5 - 1) ** 2,
-                "The norm is that of the whole batch; each picture has one of its own.",
-            ),
-            (1, "For a linear f whose weights have the norm 1 it should be 0. Is 1 subtracted?"),
-        ],
+        slips={
+            "The norm is over all pixels *and channels* of a picture; yours is taken in each "
+            "channel.": (torch.full((4,), 8**-0.5).norm() - 1).square(),
+            "The norm is over all *pixels* and channels of a picture; yours is taken at each "
+            "pixel.": (torch.full((2,), 8**-0.5).norm() - 1).square(),
+            "The norm is that of the whole batch; each picture has one of its own.": (3**0.5 - 1)
+            ** 2,
+            "For a linear f whose weights have the norm 1 it should be 0. Is 1 subtracted?": 1,
+        },
     )
     half = of(lambda x: x.flatten(1) @ (w / 2))
     compare(
         half,
         0.25,
         "For a linear f with |w| = 1/2 it should be 1/4; yours is {found}.",
-        slips=[
-            (
-                0,
-                "A norm of 1/2 costs nothing with you. Here the penalty has two sides: too flat is "
-                "as bad as too steep.",
-            ),
-            (0.75, "That is the sum over the 3 pictures; take the mean."),
-            ((0.25 - 1) ** 2, "You subtract 1 from the *squared* norm: the root comes first."),
-            (0.5, "That is the distance of the norm from 1; it should be squared."),
-            (-0.5, "That is the norm less 1; it should be squared."),
-        ],
+        slips={
+            "A norm of 1/2 costs nothing with you. Here the penalty has two sides: too flat is "
+            "as bad as too steep.": 0,
+            "You subtract 1 from the *squared* norm: the root comes first.": (0.25 - 1) ** 2,
+            "That is the distance of the norm from 1; it should be squared.": 0.5,
+            "That is the norm less 1; it should be squared.": -0.5,
+        },
+        mean_over=(3, "pictures"),
     )
     if not half.requires_grad:
         raise Wrong(
@@ -202,19 +168,17 @@ def _test_penalty(penalty) -> None:
         of(bowl),
         at(s * real + (1 - s) * fake),
         "The gradient is taken at another place than x = share · real + (1 - share) · fake.",
-        slips=[
-            (at(fake), alone.format("at the made pictures")),
-            (at(real), alone.format("at the real pictures")),
-            (
-                at((1 - s) * real + s * fake),
-                "The two ends changed places: at share = 1 x should be the real picture.",
+        slips={
+            alone.format("at the made pictures"): at(fake),
+            alone.format("at the real pictures"): at(real),
+            "The two ends changed places: at share = 1 x should be the real picture.": at(
+                (1 - s) * real + s * fake
             ),
-            (
-                at((real + fake) / 2),
-                "The gradient is taken half-way, always; each pair has a share of its own.",
+            "The gradient is taken half-way, always; each pair has a share of its own.": at(
+                (real + fake) / 2
             ),
-            (at(real + fake), "The gradient is taken at the sum; weigh both by their shares."),
-        ],
+            "The gradient is taken at the sum; weigh both by their shares.": at(real + fake),
+        },
     )
 
 
@@ -239,7 +203,6 @@ q2 = Exercise(
         "**Exercise 2.** Write the gradient penalty. Where is the gradient taken, what must be "
         "remembered so that the penalty itself can be differentiated, and over what is the norm?"
     ),
-    reads=("penalty",),
     stub=_PENALTY,
     answer=(_PLACE, "True", _SQUARE),
     test=_test_penalty,
@@ -296,24 +259,19 @@ def _test_climb(climb) -> None:
         [0, 2, 5],
         "With thresholds of 0, 2 and 100, and 5 steps of 1, the scores should end at 0, 2 and 5; "
         "yours end at {found}.",
-        slips=[
-            (
-                [0, 0, 0],
-                "Nothing has moved. A picture climbs while its score is *below* its threshold; the "
-                "thresholds of the test are 0, 2 and 100, one for each picture.",
-            ),
-            (
-                [5, 5, 5],
-                "All pictures climbed to the end. Each has a threshold of its own, and one that "
-                "has reached it must not move while the others go on.",
-            ),
-            (
-                [1, 3, 5],
-                "A picture whose score is *at* its threshold is done; yours takes one more step.",
-            ),
-            ([0, 1, 1], "Each step replaces the picture: it is added to x[climbing]."),
-            ([0, 4, 20], "The step is the whole gradient: it is multiplied by lr."),
-        ],
+        slips={
+            "Nothing has moved. A picture climbs while its score is *below* its threshold; the "
+            "thresholds of the test are 0, 2 and 100, one for each picture.": [0, 0, 0],
+            "All pictures climbed to the end. Each has a threshold of its own, and one that "
+            "has reached it must not move while the others go on.": [5, 5, 5],
+            "A picture whose score is *at* its threshold is done; yours takes one more step.": [
+                1,
+                3,
+                5,
+            ],
+            "Each step replaces the picture: it is added to x[climbing].": [0, 1, 1],
+            "The step is the whole gradient: it is multiplied by lr.": [0, 4, 20],
+        },
     )
 
 
@@ -342,7 +300,6 @@ q3 = Exercise(
         "**Exercise 3.** Stop each picture for itself: one that has reached its threshold stays as "
         "it is, while the others climb on."
     ),
-    reads=("climb_until",),
     stub=_CLIMB,
     answer=(_WHO, _ADD),
     test=_test_climb,

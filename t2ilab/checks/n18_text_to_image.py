@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from t2ilab.checks.exercise import Exercise, Wrong, filled
 from t2ilab.checks.kit import (
+    SUM,
     call,
     compare,
     compare_ends,
@@ -72,7 +73,6 @@ q1 = Exercise(
         "says whether caption `j` is true of picture `i`. `torch.multinomial(weights, 1)` draws "
         "one column a row, with probabilities proportional to `weights`."
     ),
-    reads=("mismatched",),
     stub=_MISMATCHED,
     answer="(~fits).float()",
     test=_test_mismatched,
@@ -114,7 +114,6 @@ def _test_matching_aware(loss) -> None:
     value = call(loss, *logits.unbind(), shape=(), reason=mean)
     real, wrong, fake = F.softplus(logits * torch.tensor([[-1.0], [1.0], [1.0]])).mean(1)
     turned = F.softplus(logits * torch.tensor([[1.0], [-1.0], [-1.0]])).mean(1)
-    total = "That is the sum over the batch; take the mean."
     halves = (
         "The two kinds of false pairs count one half each, so that together they weigh as much as "
         "the true ones: at logits 0 the loss is 2 ln 2, yours is more."
@@ -123,47 +122,43 @@ def _test_matching_aware(loss) -> None:
     apart = [names[i] for i in terms_apart(loss, _right_loss, logits.unbind(), logits.flip(1) + 1)]
     compare_terms(
         value,
-        [
-            (real, ""),
-            (turned[0], "Look at the sign of the real pairs: with their logits it should fall."),
-            (3 * real, total),
-            (0, "The real pairs do not count yet."),
-        ],
-        [
-            (wrong / 2, ""),
-            (wrong, halves),
-            (
-                turned[1] / 2,
+        (
+            real,
+            {
+                "Look at the sign of the real pairs: with their logits it should fall.": turned[0],
+                SUM: 3 * real,
+                "The real pairs do not count yet.": 0,
+            },
+        ),
+        (
+            wrong / 2,
+            {
+                halves: wrong,
                 "Look at the sign of the mismatched term: a real picture with a wrong caption is "
-                "to be called false, like a fake one.",
-            ),
-            (0, "The mismatched pairs do not count yet: that would be GAN, not GAN-CLS."),
-            (3 * wrong / 2, total),
-        ],
-        [
-            (fake / 2, ""),
-            (fake, halves),
-            (
-                turned[2] / 2,
-                "Look at the sign of the fake pairs: the loss rises with their logits.",
-            ),
-            (0, "The fake pairs do not count yet."),
-            (3 * fake / 2, total),
-        ],
-        slips=[
-            (real + fake, "The mismatched pairs do not count yet: that would be GAN, not GAN-CLS."),
-            (
-                turned[0] + (turned[1] + turned[2]) / 2,
-                "Every sign is turned round: D would learn to call real pairs false.",
-            ),
-            (
-                -(real + (wrong + fake) / 2),
-                "That is what D is to make *large*; a loss is to be made "
-                "small: the formula begins with a minus.",
-            ),
-            (3 * (real + wrong + fake), f"{total} {halves}"),
-            ((real + wrong + fake) / 3, "The three terms do not weigh the same: 1, 1/2 and 1/2."),
-        ],
+                "to be called false, like a fake one.": turned[1] / 2,
+                "The mismatched pairs do not count yet: that would be GAN, not GAN-CLS.": 0,
+                SUM: 3 * wrong / 2,
+            },
+        ),
+        (
+            fake / 2,
+            {
+                halves: fake,
+                "Look at the sign of the fake pairs: the loss rises with their logits.": turned[2]
+                / 2,
+                "The fake pairs do not count yet.": 0,
+                SUM: 3 * fake / 2,
+            },
+        ),
+        slips={
+            "The mismatched pairs do not count yet: that would be GAN, not GAN-CLS.": real + fake,
+            "Every sign is turned round: D would learn to call real pairs false.": turned[0]
+            + (turned[1] + turned[2]) / 2,
+            "That is what D is to make *large*; a loss is to be made "
+            "small: the formula begins with a minus.": -(real + (wrong + fake) / 2),
+            f"{SUM} {halves}": 3 * (real + wrong + fake),
+            "The three terms do not weigh the same: 1, 1/2 and 1/2.": (real + wrong + fake) / 3,
+        },
         otherwise="For a small example it should be {right}; yours is {found}: compare "
         f"{' and '.join(f'the term of the {name}' for name in apart) or 'it'} with Algorithm 1.",
     )
@@ -196,7 +191,6 @@ q2 = Exercise(
         "over the batch of $-\\log D(x, t) - \\tfrac12[\\log(1 - D(x, \\hat t\\,)) + "
         "\\log(1 - D(\\hat x, t))]$."
     ),
-    reads=("matching_aware",),
     stub=_LOSS,
     answer=_RIGHT,
     test=_test_matching_aware,
@@ -291,7 +285,6 @@ q3 = Exercise(
         "**Exercise 3.** Write the interpolated captions of eq. 3 for a batch of `2n` caption "
         "vectors: the first `n` are $\\phi_1$, the others $\\phi_2$."
     ),
-    reads=("interpolated",),
     stub=_BETWEEN,
     answer=_between("beta * phi[:n] + (1 - beta) * phi[n:]"),
     test=_test_interpolated,

@@ -29,22 +29,16 @@ def _test_style_loss(loss) -> None:
         1.0,
         "With one right prediction, and one that misses two numbers by 1 each, it should be "
         "(0 + 2) / 2 = 1; yours is {found}.",
-        slips=[
-            (
-                0.5,
-                "It is divided by the size of z too. Equation 4 sums over z's numbers and takes "
-                "the mean over pictures alone.",
-            ),
-            (2.0, "It is the sum over the batch. The expectation is a mean over its pictures."),
-            (math.sqrt(2) / 2, "It is the distance, not its square: a root too many."),
-            (math.sqrt(2), "It is the length of all differences; each picture has its own."),
-            (
-                0.0,
-                "It is 0 though S is wrong here: errors of opposite sign must not cancel. Square "
-                "them first.",
-            ),
-            (-1.0, "It is negative: a sum of squares is never that. No minus sign is needed."),
-        ],
+        slips={
+            "It is divided by the size of z too. Equation 4 sums over z's numbers and takes "
+            "the mean over pictures alone.": 0.5,
+            "It is the distance, not its square: a root too many.": math.sqrt(2) / 2,
+            "It is the length of all differences; each picture has its own.": math.sqrt(2),
+            "It is 0 though S is wrong here: errors of opposite sign must not cancel. Square "
+            "them first.": 0.0,
+            "It is negative: a sum of squares is never that. No minus sign is needed.": -1.0,
+        },
+        mean_over=(2, "pictures"),
     )
     w = torch.ones(1, requires_grad=True)
     if loss(lambda z, phi: w * z, lambda x: x, z, phi).requires_grad:
@@ -81,7 +75,6 @@ q1 = Exercise(
         "$\\mathbb{E}\\,\\lVert z - S(G(z, \\varphi(t)))\\rVert_2^2$. The expectation is the mean "
         "over the batch; $\\lVert\\cdot\\rVert_2^2$ is a sum over the numbers of $z$."
     ),
-    reads=("style_loss",),
     stub=_LOSS,
     answer=("G(z, phi)", _SQUARES),
     test=_test_style_loss,
@@ -97,7 +90,7 @@ q1 = Exercise(
         (("G(z, phi)", "(z - x[:, :2]).square().sum(1).mean()"), "S is not asked"),
         (("G(z, phi)", _SQUARES.replace("S(x)", "S(z)")), "S looks at the picture"),
         (("G(z, phi)", "F.mse_loss(S(x), z)"), "divided by the size of z"),
-        (("G(z, phi)", "(z - S(x)).square().sum()"), "sum over the batch"),
+        (("G(z, phi)", "(z - S(x)).square().sum()"), "sum over the 2 pictures"),
         (("G(z, phi)", "(z - S(x)).norm(dim=1).mean()"), "a root too many"),
         (("G(z, phi)", "(z - S(x)).norm()"), "each picture has its own"),
         (("G(z, phi)", "(z - S(x)).sum(1).mean() ** 2"), "must not cancel"),
@@ -170,7 +163,6 @@ q2 = Exercise(
         "hardly ever trained. Write the path along the sphere (Shoemake 1985): "
         "$\\dfrac{\\sin((1-s)\\,w)}{\\sin w}\\,a + \\dfrac{\\sin(s\\,w)}{\\sin w}\\,b$."
     ),
-    reads=("spherical",),
     stub=_SPHERE,
     answer=_ARC,
     test=_test_spherical,
@@ -217,12 +209,11 @@ def _test_auc(auc) -> None:
         1.0,
         "All same pairs score higher than all different ones: it should be 1; yours is {found}."
         + every,
-        slips=[
-            (0.0, "It should be 1; yours is 0: the comparison is the wrong way round."),
-            (6.0, "That counts the comparisons that are won; a probability is their share."),
-            (3.0, "Of 6 comparisons all are won. Divide by the number of *all* comparisons."),
-            (2.0, "Of 6 comparisons all are won. Divide by the number of *all* comparisons."),
-        ],
+        slips={
+            "It should be 1; yours is 0: the comparison is the wrong way round.": 0.0,
+            "Of 6 comparisons all are won. Divide by the number of *all* comparisons.": (3.0, 2.0),
+        },
+        mean_over=(6, "comparisons"),
     )
     compare(
         of([0.9, 0.1], [0.5, 0.5, 0.5, 0.5]),
@@ -261,7 +252,6 @@ q3 = Exercise(
         "style gets a higher cosine than a pair of different style. Compute it from the scores of "
         "both kinds of pairs, without any threshold."
     ),
-    reads=("auc",),
     stub=_AUC,
     answer="((s > d).float() + 0.5 * (s == d).float()).mean()",
     test=_test_auc,
@@ -274,7 +264,7 @@ q3 = Exercise(
         ("(s > d).float().mean()", "A tie counts one half"),
         ("(s >= d).float().mean()", "A tie counts one half"),
         ("((s < d).float() + 0.5 * (s == d).float()).mean()", "wrong way round"),
-        ("((s > d).float() + 0.5 * (s == d).float()).sum()", "their share"),
+        ("((s > d).float() + 0.5 * (s == d).float()).sum()", "sum over the 6 comparisons"),
         ("((s > d).float() + 0.5 * (s == d).float()).sum() / len(same)", "*all* comparisons"),
         ("((s > d).float() + 0.5 * (s == d).float()).mean(1)", "one number"),
         ("(same.mean() > different.mean()).float()", "1/2"),

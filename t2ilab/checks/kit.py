@@ -215,7 +215,7 @@ def same(a: Any, b: Any, close: float = 1e-5) -> bool:
 def shown(values: Any) -> str:
     """Numbers as a message shows them: three decimals."""
     values = _tensor(values)
-    text = str(round(float(values), 3)) if values.ndim == 0 else str(_rounded(values.tolist()))
+    text = str(_rounded(values.tolist()))
     return text.replace(".0,", ",").replace(".0]", "]").removesuffix(".0")
 
 

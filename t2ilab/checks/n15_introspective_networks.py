@@ -23,7 +23,7 @@ def _right_loss(f, x, x_m):
 
 
 def _test_loss(loss) -> None:
-    x, x_m = _constant([2.0, 1.0]), _constant([-1.0, 0.5, -3.0])
+    x, x_m = _constant([2.0, -1.0]), _constant([-1.0, 0.5, -3.0])
     real, fake = _first(x), _first(x_m)
     value = call(loss, _first, x.clone(), x_m.clone(), **_MEAN)
     half = "One half is missing, that of {}: both are learned from."
@@ -100,6 +100,7 @@ q1 = Exercise(
         ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).sum()", "sum over the batch"),
         ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).mean()", "sum over the batch"),
         ("F.softplus(-f(x))", "one number"),
+        ("(F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()).item()", "a Python float"),
         ("f(x_m).mean() - f(x).mean()", "Wasserstein"),
         ("-f(x).sigmoid().log().mean() - f(-x_m).sigmoid().log().mean()", "F.softplus does both"),
         ("(F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()) / 2", "2 ln 2"),
@@ -218,6 +219,8 @@ q2 = Exercise(
         ((_PLACE, "True", "(gradient.norm() - 1).square()"), "the whole batch"),
         ((_PLACE, "True", "gradient.flatten(1).norm(dim=1).square().mean()"), "Is 1 subtracted"),
         ((_PLACE, "False", _SQUARE), "create_graph=True"),
+        ((_PLACE, "True", _SQUARE + ".detach()"), "create_graph=True"),
+        ((_PLACE, "True", _SQUARE + ".item()"), "a Python float"),
         (("fake", "True", _SQUARE), "at the made pictures"),
         (("real", "True", _SQUARE), "at the real pictures"),
         (("(real + fake) / 2", "True", _SQUARE), "half-way, always"),

@@ -96,6 +96,7 @@ q1 = Exercise(
         (("G(z, phi)", "(z - S(x)).sum(1).mean() ** 2"), "must not cancel"),
         (("G(z, phi)", _SQUARES.replace(".mean()", "")), "one number"),
         (("G(z, phi)", "-" + _SQUARES), "negative"),
+        (("G(z, phi)", _SQUARES + ".item()"), "a Python float"),
         (("G(z, phi)", _SQUARES.replace("S(x)", "S(x).detach()")), "no gradient reaches S"),
         (filled(_LOSS, ("G(z, phi)", _SQUARES)).replace("no_grad", "enable_grad"), "reaches G"),
     ],

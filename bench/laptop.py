@@ -8,9 +8,9 @@ import sys
 
 from t2ilab.data import paperworld
 from t2ilab.lab import peak_memory_mb
-from t2ilab.recipes import train
 from t2ilab.recipes.encoder import PLANS as ENCODER_PLANS
 from t2ilab.recipes.text_gan import PLANS
+from t2ilab.recipes.train import train
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
 

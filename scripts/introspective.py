@@ -28,8 +28,8 @@ from t2ilab.metrics.robustness import robust_accuracy
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Classifier, Critic
 from t2ilab.paths import DATA
-from t2ilab.recipes import train as train_system
 from t2ilab.recipes.introspective import INTROSPECTIVE, PLANS, from_noise, load_pictures
+from t2ilab.recipes.train import train as train_system
 from t2ilab.systems.single import load_reader
 from t2ilab.trainers.adversarial_training import AdversarialTraining
 from t2ilab.trainers.gan import GAN

@@ -11,8 +11,8 @@ import pandas as pd
 
 from t2ilab.files import write_csv
 from t2ilab.paths import DATA
-from t2ilab.recipes import train
 from t2ilab.recipes.style import measure_style
+from t2ilab.recipes.train import train
 from t2ilab.systems.text_to_image import TextToImage
 
 TRIALS = {

@@ -1,12 +1,15 @@
 """The benchmarks: that they run, and what they write. (How fast anything is, is not tested.)"""
 
+import copy
 import json
 import math
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from bench.plain_loop import PlainLoop
 from bench.row import Row, in_turn
@@ -66,24 +69,42 @@ def test_a_ratio_above_one_is_better_whatever_the_unit():
     assert shorter.ratio == 5
 
 
-def test_what_is_compared_is_run_in_turn():
-    calls = []
-    times = in_turn(lambda: calls.append("a"), lambda: calls.append("b"), repeats=2)
-    assert calls == ["a", "b"] * 3  # the first round is not counted
-    assert [len(one) for one in times] == [2, 2]
+def test_a_machine_that_slows_down_slows_what_is_compared_alike(monkeypatch):
+    clock = iter([t * t for t in range(100)])  # whoever is timed later takes longer
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    ran = Counter()
+    mine, theirs = in_turn(lambda: ran.update("a"), lambda: ran.update("b"), repeats=5)
+    assert ran == {"a": 6, "b": 6} and len(mine) == len(theirs) == 5  # one round does not count
+    row = Row.of("the same twice", mine, theirs, unit="s", more=False, note="")
+    assert 1 < row.ratio < 1.5  # one after the other it would be 2.3
 
 
-def test_the_plain_loop_runs_g_twice_and_d_four_times_and_leaks_into_g():
+def test_the_plain_loop_learns_gan_cls_with_twice_the_work_and_leaks_into_g():
+    torch.manual_seed(0)
     generator = Generator(size=32, text=8, width=4)
     discriminator = Discriminator(size=32, text=8, width=4)
-    loop, ran, leaked = PlainLoop(generator, discriminator), [], []
-    generator.unfold.register_forward_hook(lambda *_: ran.append("G"))
-    discriminator.fold.register_forward_hook(lambda *_: ran.append("D"))
+    g, d = copy.deepcopy((generator, discriminator))
+    loop, ran, leaked = PlainLoop(generator, discriminator), Counter(), []
+    generator.unfold.register_forward_hook(lambda *_: ran.update("G"))
+    discriminator.fold.register_forward_hook(lambda *_: ran.update("D"))
     loop.opt_D.register_step_pre_hook(
         lambda *_: leaked.append(all(p.grad is not None for p in generator.parameters()))
     )
-    before = [p.detach().clone() for p in (*generator.parameters(), *discriminator.parameters())]
-    loop.step(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.randn(4, 8))
-    after = [*generator.parameters(), *discriminator.parameters()]
-    assert ran == ["D", "D", "G", "D", "G", "D"] and leaked == [True]
-    assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    phi, rng = torch.randn(4, 8), torch.get_rng_state()
+    loss_d, loss_g = loop.step(images, phi)
+    assert ran == {"G": 2, "D": 4} and leaked == [True]  # ours: G once, D three times
+
+    torch.set_rng_state(rng)
+    x = images.float() / 127.5 - 1
+    fakes = g(torch.randn(4, g.z), phi)
+    real, wrong, fake = d(x, phi), d(x.roll(1, 0), phi), d(fakes, phi)
+    right = F.softplus(-real).mean() + F.softplus(wrong).mean() + F.softplus(fake).mean()
+    assert loss_d.item() == pytest.approx(right.item(), rel=1e-5)
+    fakes = g(torch.randn(4, g.z), phi)  # other noise; D has learned meanwhile
+    assert loss_g.item() == pytest.approx(
+        F.softplus(-discriminator(fakes, phi)).mean().item(), rel=1e-4
+    )
+    for after, before in ((generator, g), (discriminator, d)):
+        pairs = zip(after.parameters(), before.parameters(), strict=True)
+        assert all(not torch.equal(a, b) for a, b in pairs)

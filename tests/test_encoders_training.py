@@ -10,8 +10,8 @@ from torch import nn
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError
-from t2ilab.recipes import train
 from t2ilab.recipes.encoder import WIDTHS, classifier_features
+from t2ilab.recipes.train import train
 from t2ilab.systems.encoders import load_encoder, load_matcher
 from t2ilab.text.encoders import ENCODERS
 

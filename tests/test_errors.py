@@ -1,16 +1,12 @@
 """Errors for the user: what they are, and how a wrong name is answered."""
 
+import click
 import pytest
+from click.testing import CliRunner
 
-from t2ilab.errors import (
-    CaptionError,
-    DataError,
-    T2ILabError,
-    TrainingError,
-    UsageError,
-    WeightsError,
-    choose,
-)
+from t2ilab.commands.terminal import Group
+from t2ilab.errors import CaptionError, DataError, TrainingError, UsageError, WeightsError, choose
+from t2ilab.systems import weights
 
 WORLDS = ["birds", "flowers", "phrases", "scenes"]
 
@@ -46,13 +42,42 @@ def test_choices_may_come_from_a_dict_or_only_once():
         choose("world", "x", iter(WORLDS))
 
 
-def test_every_error_is_one_of_ours():
-    for error in (UsageError, CaptionError, DataError, WeightsError, TrainingError):
-        assert issubclass(error, T2ILabError)
+OURS = (UsageError, CaptionError, DataError, WeightsError, TrainingError)
 
 
-def test_wrong_use_is_a_wrong_value_and_a_failure_is_not():
-    assert issubclass(CaptionError, UsageError) and issubclass(UsageError, ValueError)
-    assert issubclass(WeightsError, DataError)
-    for error in (DataError, TrainingError):
-        assert not issubclass(error, (UsageError, ValueError))
+@pytest.mark.parametrize("kind", OURS)
+def test_the_command_line_says_each_error_in_words_and_wrong_use_by_its_status(kind):
+    @click.group(cls=Group)
+    def program(): ...
+
+    @program.command()
+    def fail():
+        raise kind("the file is short: fetch it again")
+
+    done = CliRunner().invoke(program, ["fail"])
+    assert (done.stdout, done.stderr) == ("", "error: the file is short: fetch it again\n")
+    assert done.exit_code == (2 if kind in (UsageError, CaptionError) else 1)
+
+
+def test_another_error_is_not_taken_for_one_of_ours():
+    @click.group(cls=Group)
+    def program(): ...
+
+    @program.command()
+    def fail():
+        raise ValueError("a fault of ours")
+
+    assert isinstance(CliRunner().invoke(program, ["fail"]).exception, ValueError)
+
+
+def test_wrong_use_is_caught_as_a_wrong_value_and_a_missing_file_is_not(tmp_path):
+    with pytest.raises(ValueError, match="unknown world"):
+        choose("world", "x", WORLDS)
+    caught = "nothing"
+    try:
+        weights.load(tmp_path / "no.safetensors")
+    except ValueError:  # what a notebook would catch around a slider's value
+        caught = "a wrong value"
+    except DataError:
+        caught = "missing data"
+    assert caught == "missing data"

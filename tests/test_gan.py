@@ -35,14 +35,35 @@ def test_pictures_fill_the_size_and_stay_in_the_box(size, channels):
     assert pictures.abs().max() <= 1
 
 
+def shares(pictures):
+    """The shares of pictures [n, 1, 8, 8] with a black rim, and with one white half: left, right."""
+    rows, rim = pictures[:, 0, 2:6], torch.cat([pictures[:, 0, :1], pictures[:, 0, 7:]], 1)
+    left, right = rows[:, :, :4].mean((1, 2)), rows[:, :, 4:].mean((1, 2))
+    on_the_left = (left > 0.5) & (right < -0.5)
+    on_the_right = (right > 0.5) & (left < -0.5)
+    halves = [on_the_left.float().mean().item(), on_the_right.float().mean().item()]
+    return (rim.mean((1, 2)) < -0.5).float().mean().item(), *halves
+
+
 @pytest.mark.parametrize("objective", ["logistic", "wasserstein"])
-def test_it_learns_where_the_squares_are(objective):
+def test_it_learns_squares_on_both_sides(objective):
     trainer = gan(objective=objective)
     fit(trainer, squares, steps=250, device="cpu", show=False)
     pictures = trainer.sample(torch.randn(64, 8, generator=torch.Generator().manual_seed(1)))
-    edges = torch.cat([pictures[:, 0, :1], pictures[:, 0, 7:]], 1)
-    assert edges.mean() < -0.8  # always black
-    assert abs(pictures[:, 0, 2:6].mean()) < 0.5  # half of the middle is white
+    black, left, right = shares(pictures)
+    assert black > 0.9 and left + right > 0.75  # one white half, and not a bar of grey
+    assert min(left, right) > 0.2  # no mode is lost
+
+
+def test_a_lost_mode_or_a_bar_of_grey_would_be_noticed():
+    real = squares(0)["images"].float().div(127.5).sub(1)
+    black, left, right = shares(real)
+    assert black == 1 and left + right == 1 and min(left, right) > 0.2
+    always_left, grey = real.clone(), real.clone()
+    always_left[:, :, 2:6] = torch.tensor([1.0] * 4 + [-1.0] * 4)
+    grey[:, :, 2:6] = 0
+    assert shares(always_left) == (1, 1, 0) and shares(grey) == (1, 0, 0)
+    assert shares(-real)[0] == 0
 
 
 def test_the_first_losses_are_those_of_scores_of_zero():

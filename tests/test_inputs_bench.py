@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 
+import bench.inputs
 from bench.inputs import Climb, Head, measure, ours, plain
 from bench.sizes import QUICK
 from t2ilab.inputs.optimisers import Adam
@@ -44,8 +45,20 @@ def test_both_need_the_same_steps_and_only_the_plain_loop_touches_the_weights():
     assert all(p.grad is None for p in network.parameters())
 
 
-def test_the_rows_of_synthesis_state_their_reference():
+def test_a_row_is_the_steps_that_pictures_needed_by_the_time_they_took(monkeypatch):
+    needed = []
+
+    def timed(mine, theirs, *, repeats):
+        needed.append(int(mine().steps.sum()))
+        theirs()
+        return [[2.0] * repeats, [4.0] * repeats]
+
+    monkeypatch.setattr(bench.inputs, "in_turn", timed)
     rows = list(measure(QUICK))
-    assert [row.name.split(",")[0] for row in rows] == ["synthesis 32x32"] * 3
-    assert rows[0].name != rows[1].name and rows[0].target == "ratio >= 1.5"
-    assert all(row.value > 0 and "reference: a plain loop" in row.note for row in rows)
+    assert len({row.name for row in rows}) == len(rows) == len(needed)
+    for row, steps in zip(rows, needed, strict=True):
+        assert (row.value, row.reference, row.ratio) == (steps / 2, steps / 4, 2)
+        assert row.unit == "picture-steps/s" and "reference: a plain loop" in row.note
+    full = QUICK.pool * (QUICK.ascent_steps // 4)  # nothing is ever done there
+    assert [steps == full for steps in needed] == ["fixed number" in row.name for row in rows]
+    assert [row.target for row in rows if "fixed number" not in row.name] == ["ratio >= 1.5"] * 2

@@ -1,7 +1,7 @@
 """A trained introspective system: drawing, saving, training by name, and the command line."""
 
 import json
-import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ from PIL import Image
 
 from t2ilab.cli import main
 from t2ilab.errors import UsageError, WeightsError
-from t2ilab.inputs.synthesis import Sampler
+from t2ilab.inputs.synthesis import Sampler, synthesise
 from t2ilab.models.introspective import Critic
 from t2ilab.recipes import introspective as introspection
-from t2ilab.recipes import train
+from t2ilab.recipes import train as train_module
+from t2ilab.recipes.train import train
 from t2ilab.systems.introspective import RETRIES, IntrospectiveSystem
 
-train_module = sys.modules["t2ilab.recipes.train"]  # the name is the function's
 ABOUT = {"command": "none", "data": "none", "seconds": 0, "measured": {}}
 
 
@@ -135,12 +135,22 @@ def test_weights_of_another_shape_are_no_start(earlier):
         train("inng", steps=1, start=earlier.path, **SMALL)
 
 
-def test_gradient_steps_move_each_pixel_alike_whatever_the_size():
-    winn, inng = (introspection.INTROSPECTIVE[name].sampler for name in ("winn", "inng"))
-    assert introspection._scaled(winn, 3 * 32 * 32) == winn
-    quarter = introspection._scaled(winn, 3 * 32 * 32 // 4)
-    assert (quarter.lr, quarter.last_lr) == (winn.lr / 2, winn.last_lr / 2)
-    assert introspection._scaled(inng, 64) == inng
+@pytest.mark.parametrize("name", ["inng", "winn"])
+def test_a_step_moves_each_pixel_alike_whatever_the_size(name):
+    def moved(channels, size):
+        """How far one step moves the values of a picture, by a gradient of norm 1."""
+        direction = torch.randn(channels, size, size, generator=torch.Generator().manual_seed(0))
+        direction /= direction.norm()
+        sampler = introspection.INTROSPECTIVE[name].sampler
+        sampler = replace(introspection._scaled(sampler, direction.numel()), steps=1)
+        start, far = torch.zeros(2, channels, size, size), torch.full((4,), 1e6)
+        made = synthesise(lambda x: (x * direction).flatten(1).sum(1), start, far, sampler)
+        return made.pictures.square().mean().sqrt().item()
+
+    reference = moved(3, 32)
+    assert 0.01 < reference < 0.1  # of the box [-1, 1]: neither nothing nor a jump
+    for channels, size in ((1, 8), (1, 16), (1, 32), (3, 16), (3, 64)):
+        assert moved(channels, size) == pytest.approx(reference, rel=1e-3), (channels, size)
 
 
 def test_what_training_refuses():

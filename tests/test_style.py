@@ -9,8 +9,8 @@ from t2ilab.errors import UsageError, WeightsError
 from t2ilab.fit import fit
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
-from t2ilab.recipes import train
 from t2ilab.recipes.style import Options, measure
+from t2ilab.recipes.train import train
 from t2ilab.systems import weights
 from t2ilab.systems.single import TrainedStyle, load_style
 from t2ilab.systems.text_to_image import TextToImage

@@ -96,13 +96,23 @@ def spy(gan, name):
 # The two switches
 
 
-def test_two_switches_make_four_systems():
-    assert {k: (v["cls"], v["interpolate"]) for k, v in SYSTEMS.items()} == {
-        "gan": (False, False),
-        "gan_cls": (True, False),
-        "gan_int": (False, True),
-        "gan_int_cls": (True, True),
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_does_what_its_name_says(name):
+    """CLS: mismatched captions bear on D. INT: G draws between captions as well."""
+    one, other, batch = make(**SYSTEMS[name]), make(**SYSTEMS[name]), batch_of()
+    drawn = spy(one, "G")
+    one.step(batch)
+    other.step(batch | {"phi_wrong": -batch["phi_wrong"]})
+    bears = not same(weights(one.D), weights(other.D))
+    between = len(drawn[0].given[1]) > len(batch["phi"])
+    assert {"cls": bears, "int": between} == {
+        part: part in name.split("_") for part in ("cls", "int")
     }
+
+
+def test_the_names_are_those_of_all_four_systems():
+    parts = [tuple(part for part in name.split("_") if part in ("cls", "int")) for name in SYSTEMS]
+    assert sorted(parts) == [(), ("cls",), ("int",), ("int", "cls")]
 
 
 @pytest.mark.parametrize("cls", [False, True])

@@ -18,9 +18,10 @@ from t2ilab.fit.folder import PREPARED
 from t2ilab.models import reed
 from t2ilab.recipes import encoder as encoder_recipe
 from t2ilab.recipes import reader as reader_recipe
-from t2ilab.recipes import text_gan, train
+from t2ilab.recipes import text_gan
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.text_gan import PLANS, RECIPES
+from t2ilab.recipes.train import train
 from t2ilab.systems import weights
 from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.text_to_image import TextToImage

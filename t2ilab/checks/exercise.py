@@ -5,18 +5,17 @@ The exercises of notebook 18 live in `t2ilab/checks/n18_text_to_image.py`, one `
     q1 = Exercise(
         name="q1",
         question="Write the loss of ...",
-        reads=("loss",),
         stub="def loss(logits):\\n    return ____",
-        answer="def loss(logits):\\n    return F.softplus(-logits).mean()",
-        setup="import torch.nn.functional as F",
-        test=test_q1,  # test_q1(loss) raises Wrong("...") with the hint that fits
+        answer="F.softplus(-logits).mean()",  # in the place of ____
+        test=test_q1,  # test_q1(loss) raises Wrong("...") with the hint that fits; see `kit`
         hints=("A loss is a mean over ...", "softplus(-x) is ..."),
-        mistakes=[("def loss(logits):\\n    return F.softplus(logits).mean()", "sign")],
+        mistakes=[("F.softplus(logits).mean()", "sign")],
     )
 """
 
 import linecache
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,29 +45,34 @@ class Exercise:
     Attributes:
         name: as the module and the notebook call it: "q1".
         question: the task, in Markdown.
-        reads: the names that the learner defines; `test` gets their values in this order.
         stub: the cell as the learner finds it, with `____` or `raise NotImplementedError`.
-        answer: the cell as it should be.
+        answer: what belongs in the place of `____`, a tuple where there are several; or, where it
+            begins with "def ", the cell as it should be. Kept as the whole cell.
         test: called with the learner's values; raises `Wrong` where they are not right.
         hints: two, the first a nudge, the second nearly the answer.
-        mistakes: cells with a typical mistake, each with words that the feedback must hold.
+        mistakes: typical mistakes, written as `answer` is, each with words that the feedback must
+            hold. Those that can be made in every exercise (no `return`, nan, ...) the proof adds.
+        reads: the names that the learner defines, by default the functions of the stub; `test`
+            gets their values in this order.
         setup: what the notebook has defined by then (imports, data), for the proof alone.
         praise: said with "Correct", for instance what the answer shows.
     """
 
     name: str
     question: str
-    reads: tuple[str, ...]
     stub: str
-    answer: str
+    answer: str | tuple[str, ...]
     test: Callable[..., None]
     hints: tuple[str, str]
-    mistakes: Sequence[tuple[str, str]]
-    setup: str = ""
+    mistakes: Sequence[tuple[str | tuple[str, ...], str]]
+    reads: tuple[str, ...] = ()
+    setup: str = "import numpy as np\nimport torch\nimport torch.nn.functional as F"
     praise: str = ""
 
     def __post_init__(self):
-        self.reads = (self.reads,) if isinstance(self.reads, str) else tuple(self.reads)
+        self.reads = self.reads or tuple(re.findall(r"^def (\w+)", self.stub, re.MULTILINE))
+        self.answer = filled(self.stub, self.answer)
+        self.mistakes = [(filled(self.stub, parts), words) for parts, words in self.mistakes]
         self._hinted = 0
 
     def check(self, *answers: Any) -> None:
@@ -108,7 +112,7 @@ class Exercise:
             return Verdict("wrong", f"Not yet. {error}")
         except Exception as error:
             own = _own_line(error)
-            if isinstance(error, NotImplementedError) and own and own.last:
+            if isinstance(error, NotImplementedError) and own and own.raised:
                 return _UNTOUCHED
             return Verdict("wrong", f"Not yet. {_in_words(error, own)}")
         return Verdict("correct", f"Correct. {self.praise}".strip())
@@ -146,6 +150,20 @@ _UNTOUCHED = Verdict(
 )
 
 
+def filled(stub: str, parts: str | tuple[str, ...]) -> str:
+    """The stub with each `____` replaced by its part; or the parts, where they are a whole cell.
+
+    Raises:
+        UsageError: another number of parts than the stub has blanks.
+    """
+    if isinstance(parts, str) and re.match(r"def |class ", parts):
+        return parts
+    parts, pieces = (parts,) if isinstance(parts, str) else parts, stub.split("____")
+    if len(parts) != len(pieces) - 1:
+        raise UsageError(f"{len(parts)} parts for a stub with {len(pieces) - 1} blanks")
+    return "".join(a + b for a, b in zip(pieces, (*parts, ""), strict=True))
+
+
 def run_cell(source: str, namespace: dict[str, Any], *, title: str) -> None:
     """Execute a cell's text in `namespace`; errors and `inspect` can quote its lines."""
     filename = f"<{title}>"
@@ -155,7 +173,7 @@ def run_cell(source: str, namespace: dict[str, Any], *, title: str) -> None:
 
 class _Line(NamedTuple):
     text: str
-    last: bool  # the error was raised right there, not further down in a library
+    raised: bool  # by a `raise NotImplementedError` right there, not by a library
 
 
 def _own_line(error: BaseException) -> _Line | None:
@@ -163,28 +181,34 @@ def _own_line(error: BaseException) -> _Line | None:
     own, trace = None, error.__traceback__
     while trace:
         if trace.tb_frame.f_globals.get("__name__") == "__main__":
-            filename = trace.tb_frame.f_code.co_filename
-            text = linecache.getline(filename, trace.tb_lineno).strip()
-            own = _Line(text, trace.tb_next is None)
+            code = trace.tb_frame.f_code
+            text = linecache.getline(code.co_filename, trace.tb_lineno).strip()
+            raised = trace.tb_next is None and "NotImplementedError" in code.co_names
+            own = _Line(text, raised)
         trace = trace.tb_next
     return own
 
 
 def _in_words(error: Exception, own: _Line | None) -> str:
+    """An error of the student's code: its kind, its first line, where it was, and what it means."""
     where = f", in the line `{own.text}`" if own and own.text else ""
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
-    return f"Your code stopped with {said}{where}."
+    said = f"{type(error).__name__}: {error}".rstrip(": ").split("\n")[0]
+    means = getattr(error, "explained", "")  # see `kit.explained`
+    return f"Your code stopped with {said.rstrip('.')}{where}. {means}".strip()
 
 
 @contextmanager
 def _randomness_kept() -> Iterator[None]:
-    """Seed the CPU's random numbers for a check, and afterwards go on as if it had not been."""
+    """Seed the CPU's random numbers for a check, and afterwards go on as if it had not been.
+
+    numpy's warnings are silent meanwhile: the check says itself what is nan.
+    """
     import numpy as np
     import torch
 
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), np.errstate(all="ignore"):
             random.seed(0)
             np.random.seed(0)
             torch.default_generator.manual_seed(0)

@@ -3,67 +3,66 @@
 import numpy as np
 import torch
 
-from t2ilab.checks import Exercise, Wrong
+from t2ilab.checks import Exercise
+from t2ilab.checks.kit import call, compare, compare_ends
 
 
-def test_q1(consistency) -> None:
+def _test_consistency(consistency) -> None:
     read = np.array(["blue", "blue", "red", "blue"])
-    share = _number(consistency(read, np.array(["blue", "green", "red", "red"])))
-    if share == 2:
-        raise Wrong("You counted the pictures that obey. Divide by how many there are: a share.")
-    if share in (0.0, 1.0):
-        raise Wrong("Of four pictures two obey, and the share is 0.5. Does every picture count?")
-    if share != 0.5:
-        raise Wrong(f"Of four pictures two obey: the share is 0.5, yours is {share:.3g}.")
-    share = _number(consistency(read, read))
-    if share != 1:
-        raise Wrong("Where all obey the share is 1. Count those that agree, not the others.")
+    stated = np.array(["blue", "blue", "red", "red"])
+    compare(
+        call(consistency, read, stated, kind=float),
+        0.75,
+        "Of four pictures three obey: the share is 0.75, yours is {found}.",
+        slips={
+            "That is the share of those that do *not* obey. Count those that agree.": 0.25,
+            "Of four pictures three obey, yours is 0. Asked whether *every* picture obeys?": 0,
+            "Of four pictures three obey, yours is 1. Compare word by word, each at its place.": 1,
+        },
+        mean_over=(4, "pictures"),
+    )
+    compare(
+        call(consistency, read[:2], stated[:2], kind=float),
+        1,
+        "Where both of two pictures obey the share is 1; yours is {found}. Divide by how many "
+        "there are, not by a fixed number.",
+    )
 
 
-def test_q2(all_right) -> None:
-    right = np.array([[True, True], [True, False], [False, True], [False, False]])
-    share = _number(all_right(right))
-    if share == 0.5:
-        raise Wrong(
+def _test_all_right(all_right) -> None:
+    rows = [[1, 1, 1], [1, 1, 1], [1, 0, 1], [0, 0, 0], [0, 1, 1], [0, 0, 1]]
+    right = np.array(rows, dtype=bool)
+    two_of_six = "Two of these six pictures have all three attributes right: 0.333"
+    compare(
+        call(all_right, right, kind=float, reason="First one truth value a picture, then a share."),
+        1 / 3,
+        f"{two_of_six}; yours is {{found}}.",
+        slips={
             "You took the mean over all entries. One wrong attribute spoils its picture: "
-            "decide for each picture first."
-        )
-    if share == 1:
-        raise Wrong("Only one picture of four has everything right. Which axis is the pictures?")
-    if share != 0.25:
-        raise Wrong(f"One of these four pictures has everything right: 0.25, yours is {share:.3g}.")
-    share = _number(all_right(np.array([[True, True, True]] * 2 + [[False, False, False]] * 2)))
-    if share != 0.5:
-        raise Wrong(
-            "Two of four pictures have all three attributes right: 0.5. A product of the "
-            "three shares holds only where the mistakes are independent."
-        )
+            "decide for each picture first.": right.mean(),
+            "Two pictures obey, but of six: you divided by the number of attributes.": 2 / 3,
+            "Yours is the share with *any* attribute right. All of them must be.": 5 / 6,
+            f"{two_of_six}. A product of the three shares holds only where the mistakes are "
+            "independent.": right.mean(0).prod(),
+            f"{two_of_six}; yours is 0. Do you ask whether all *pictures* have an attribute "
+            "right? The rows are the pictures: look along each row.": 0,
+        },
+        mean_over=(6, "pictures"),
+    )
 
 
-def test_q3(interpolate) -> None:
+def _test_interpolate(interpolate) -> None:
     phi_0, phi_1 = torch.tensor([0.0, 2.0, -4.0]), torch.tensor([4.0, 2.0, 8.0])
-    path = interpolate(phi_0, phi_1, 5)
-    if not isinstance(path, torch.Tensor) or path.shape != (5, 3):
-        found = list(path.shape) if isinstance(path, torch.Tensor) else type(path).__name__
-        raise Wrong(f"Five steps between vectors of three numbers are [5, 3]; yours: {found}.")
-    if torch.allclose(path[0], phi_1) and torch.allclose(path[-1], phi_0):
-        raise Wrong("It goes the other way round: begin at phi_0, where beta is 0.")
-    if not torch.allclose(path[0], phi_0):
-        raise Wrong("At beta = 0 it should be phi_0 itself. Look at the two weights there.")
-    if not torch.allclose(path[-1], phi_1):
-        raise Wrong("At beta = 1 it should be phi_1 itself: the weights add up to 1 everywhere.")
-    if not torch.allclose(path[2], (phi_0 + phi_1) / 2):
-        raise Wrong("Half way it should be the mean of the two vectors.")
-
-
-def _number(value) -> float:
-    """The answer as a float, or words about what it is instead."""
-    if np.ndim(value) != 0:
-        raise Wrong(
-            f"The answer is one number for all pictures; yours has the shape "
-            f"{list(np.shape(value))}."
-        )
-    return float(value)
+    path = call(
+        interpolate, phi_0, phi_1, 5, shape=(5, 3), reason="A row a step: beta needs a second axis."
+    )
+    compare_ends(path[0], path[-1], phi_0, phi_1, ("phi_0", "phi_1"))
+    compare(
+        path[1:4, 0],
+        [1.0, 2.0, 3.0],
+        "Both ends are right, but the steps are not even: the first number should go 0, 1, 2, 3, "
+        "4; between the ends yours has {found}.",
+    )
 
 
 q1 = Exercise(
@@ -71,27 +70,25 @@ q1 = Exercise(
     question="""**Exercise 1.** Write *caption consistency* of one attribute: the share of the
 pictures of which the attribute is read back as it is stated. `read` and `stated` are arrays of n
 words, such as `["blue", "blue", "red"]`.""",
-    reads=("consistency",),
     stub='''\
 def consistency(read, stated):
     """Arrays of n words -> the share of the n on which they agree, in [0, 1]."""
     return ____''',
-    answer='''\
-def consistency(read, stated):
-    """Arrays of n words -> the share of the n on which they agree, in [0, 1]."""
-    return (read == stated).mean()''',
-    setup="import numpy as np",
-    test=test_q1,
+    answer="(read == stated).mean()",
+    test=_test_consistency,
     hints=(
         "`read == stated` compares the arrays word by word: n times True or False.",
         "True counts as 1 and False as 0, so the mean of such an array is a share.",
     ),
     mistakes=[
-        ("def consistency(read, stated):\n    return (read == stated).sum()", "a share"),
-        ("def consistency(read, stated):\n    return (read == stated).all()", "every picture"),
-        ("def consistency(read, stated):\n    return (read != stated).mean()", "not the others"),
-        ("def consistency(read, stated):\n    return read == stated", "one number"),
-        ("def consistency(read, stated):\n    return read.mean() == stated", "your code stopped"),
+        ("(read == stated).sum()", "sum over the 4 pictures"),
+        ("(read == stated).all()", "*every* picture"),
+        ("(read != stated).mean()", "do *not* obey"),
+        ("np.isin(read, stated).mean()", "at its place"),
+        ("(read == stated).sum() / 4", "not by a fixed number"),
+        ("read == stated", "one number"),
+        ("(read == stated).mean", "brackets"),
+        ("read.mean() == stated", "in the line `return read.mean() == stated`"),
     ],
     praise="Guessing one of ten colours would reach 0.1 on average.",
 )
@@ -101,27 +98,26 @@ q2 = Exercise(
     question="""**Exercise 2.** A picture obeys its caption only if *everything* that is stated is
 right. `right` is an array of truth values with a row for each picture and a column for each stated
 attribute. Write the share of the pictures that obey.""",
-    reads=("all_right",),
     stub='''\
 def all_right(right):
     """bool [n, attributes] -> the share of the n pictures with every attribute right."""
     return ____''',
-    answer='''\
-def all_right(right):
-    """bool [n, attributes] -> the share of the n pictures with every attribute right."""
-    return right.all(axis=1).mean()''',
-    setup="import numpy as np",
-    test=test_q2,
+    answer="right.all(axis=1).mean()",
+    test=_test_all_right,
     hints=(
         "First one truth value for each picture, then the share of the pictures.",
         "`right.all(axis=1)` looks along the attributes of each picture.",
     ),
     mistakes=[
-        ("def all_right(right):\n    return right.mean()", "spoils its picture"),
-        ("def all_right(right):\n    return right.all(axis=0).mean()", "yours is 0"),
-        ("def all_right(right):\n    return right.any(axis=1).mean()", "yours is 0.75"),
-        ("def all_right(right):\n    return right.mean(axis=0).prod()", "independent"),
-        ("def all_right(right):\n    return right.all(axis=1)", "one number"),
+        ("right.mean()", "spoils its picture"),
+        ("right.all(axis=1).sum()", "sum over the 6 pictures"),
+        ("right.all(axis=1).sum() / right.shape[1]", "number of attributes"),
+        ("right.all(axis=0).mean()", "the rows are the pictures"),
+        ("right.all()", "along each row"),
+        ("right.any(axis=1).mean()", "*any* attribute"),
+        ("right.mean(axis=0).prod()", "independent"),
+        ("right.all(axis=1)", "truth value a picture"),
+        ("right[:, 0].mean()", "yours is 0.5"),
     ],
     praise="It is never larger than the smallest share of a single attribute.",
 )
@@ -130,50 +126,32 @@ q3 = Exercise(
     name="q3",
     question=r"""**Exercise 3.** The average is half way. Write the whole way in even steps:
 row $k$ is $(1-\beta_k)\,\varphi_0 + \beta_k\,\varphi_1$, with $\beta$ from 0 to 1.""",
-    reads=("interpolate",),
     stub='''\
 def interpolate(phi_0, phi_1, steps):
     """Two vectors [text] -> [steps, text], from phi_0 to phi_1 in even steps."""
     beta = ____  # from 0 to 1 in even steps, [steps, 1]
     return (1 - beta) * ____ + beta * ____''',
-    answer='''\
-def interpolate(phi_0, phi_1, steps):
-    """Two vectors [text] -> [steps, text], from phi_0 to phi_1 in even steps."""
-    beta = torch.linspace(0, 1, steps)[:, None]  # from 0 to 1 in even steps, [steps, 1]
-    return (1 - beta) * phi_0 + beta * phi_1''',
-    setup="import torch",
-    test=test_q3,
+    answer=("torch.linspace(0, 1, steps)[:, None]", "phi_0", "phi_1"),
+    test=_test_interpolate,
     hints=(
         "`torch.linspace` makes even steps, [steps]; give them a second axis of length 1.",
         "`torch.linspace(0, 1, steps)[:, None]`; where it is 0, all the weight is on phi_0.",
     ),
     mistakes=[
+        (("torch.linspace(0, 1, steps)[:, None]", "phi_1", "phi_0"), "other way round"),
+        (("torch.arange(steps)[:, None] / steps", "phi_0", "phi_1"), "phi_1 is never reached"),
         (
-            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[:, None]\n"
-            "    return b * phi_0 + (1 - b) * phi_1",
-            "other way round",
+            ("(torch.arange(steps)[:, None] + 1) / steps", "phi_0", "phi_1"),
+            "phi_0 is never reached",
         ),
+        (("torch.linspace(0, 1, steps)[:, None]", "phi_0", "phi_0"), "it should be phi_1"),
+        (("torch.linspace(0, 1, steps)", "phi_0", "phi_1"), "your code stopped"),
+        (("torch.linspace(0, 1, steps)[:, None] ** 2", "phi_0", "phi_1"), "not even"),
         (
-            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[:, None]\n"
-            "    return phi_0 + b * phi_1",
-            "add up to 1",
+            ("torch.linspace(0, 1, steps)", "phi_0[:, None]", "phi_1[:, None]"),
+            "rows and columns changed places",
         ),
-        (
-            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)\n"
-            "    return (1 - b) * phi_0 + b * phi_1",
-            "your code stopped",
-        ),
-        (
-            "def interpolate(phi_0, phi_1, steps):\n    b = torch.linspace(0, 1, steps)[None]\n"
-            "    return ((1 - b) * phi_0[:, None] + b * phi_1[:, None])",
-            "[5, 3]; yours: [3, 5]",
-        ),
-        (
-            "def interpolate(phi_0, phi_1, steps):\n"
-            "    b = torch.linspace(0, 1, steps)[:, None] ** 2\n"
-            "    return (1 - b) * phi_0 + b * phi_1",
-            "half way",
-        ),
+        (("0.5", "phi_0", "phi_1"), "a row a step"),
     ],
     praise="`torch.lerp` does the same.",
 )

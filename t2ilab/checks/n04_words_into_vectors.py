@@ -2,50 +2,57 @@
 
 import numpy as np
 
-from t2ilab.checks.exercise import Exercise, Wrong
+from t2ilab.checks.exercise import Exercise, Wrong, filled
+from t2ilab.checks.kit import call, compare, explained
 
 # f(t, d): 4 documents, 4 terms. The first term stands in every document, the last in one, twice.
 _F = np.array([[1, 2, 0, 0], [1, 1, 0, 0], [2, 0, 1, 2], [1, 0, 0, 0]])
 _TF = _F / _F.sum(axis=0)
-_LOG = np.log(4 / np.array([4, 2, 1, 1]))
+_RATIO = 4 / np.array([4, 2, 1, 1])  # N / n_t
+_LOG = np.log(_RATIO)
 
 
 def _test_tfidf(by_hand) -> None:
-    found = np.asarray(by_hand(_F.copy()), dtype=float)
-    if found.shape != _F.shape:
-        raise Wrong(
-            f"One weight for each document and each term is shape [4, 4]; yours is "
-            f"{list(found.shape)}."
-        )
-    if not np.isfinite(found).all():
-        raise Wrong(
-            "Some weights are not finite. Every term of this test occurs, so neither sum "
-            "need be 0: over which axis do you add?"
-        )
-    if np.allclose(found, _TF * np.log2(4 / np.array([4, 2, 1, 1]))):
-        raise Wrong("Right but for the logarithm: eq. 2.8 means the natural one, np.log.")
-    if np.allclose(found, _F / _F.sum(axis=1, keepdims=True) * _LOG):
-        raise Wrong(
-            "You divide by the length of the document, as textbooks do. As printed the "
-            "sum of eq. 2.8 runs over the documents d_i: the other axis."
-        )
-    if np.allclose(found, _F * _LOG):
-        raise Wrong("The first factor is missing its divisor: the sum of f(t, d_i) over i.")
-    if np.allclose(found, _TF):
-        raise Wrong("The logarithm is missing: a term that stands everywhere should weigh 0.")
-    if not np.allclose(found[:, 0], 0):
-        raise Wrong(
-            "The first term stands in every document, N / n_t = 1: it should weigh 0. "
-            "n_t counts documents, not occurrences."
-        )
-    if np.allclose(found, -_TF * _LOG):
-        raise Wrong("Every sign is turned round: it is log(N / n_t), not log(n_t / N).")
-    if not np.allclose(found, _TF * _LOG):
-        raise Wrong(
-            "A term that stands twice in one of 4 documents and in no other should weigh "
-            f"ln 4 = {np.log(4):.3f} there; yours weighs {found[2, 3]:.3f}. n_t counts "
-            "the documents with f > 0."
-        )
+    found = call(
+        by_hand,
+        _F.copy(),
+        kind=np.ndarray,
+        shape=(4, 4),
+        reason="One weight for each document and each term.",
+        finite="Every term of this test occurs, so neither n_t nor the sum over documents is 0: "
+        "what else is divided by, or what else goes into the logarithm?",
+    )
+    everywhere, once = found[0, 0], found[2, 3]
+    compare(
+        found,
+        _TF * _LOG,
+        "A term that stands in every document has log(N / n_t) = 0, and should weigh 0; yours "
+        f"weighs {everywhere:.3f}. One that stands twice in one of 4 documents and in no other "
+        f"should weigh ln 4 = {_LOG[3]:.3f} there; yours weighs {once:.3f}.",
+        slips={
+            "Right but for the logarithm: eq. 2.8 has the natural one.": (
+                _TF * np.log2(_RATIO),
+                _TF * np.log10(_RATIO),
+            ),
+            "You divide by the length of the document, as textbooks do. As printed the sum of "
+            "eq. 2.8 runs over the documents d_i: the other axis.": _F
+            / _F.sum(axis=1, keepdims=True)
+            * _LOG,
+            "`f.sum(axis=1)` adds over the terms, and numpy then divides *columns* by it. The "
+            "sum of eq. 2.8 runs over the documents: the other axis.": _F / _F.sum(axis=1) * _LOG,
+            "The first factor is missing its divisor: the sum of f(t, d_i) over i.": _F * _LOG,
+            "You divide by the number of all words. The sum is over the documents alone, one "
+            "for each term.": _F / _F.sum() * _LOG,
+            "The logarithm is missing: a term that stands everywhere should weigh 0.": _TF,
+            "The logarithm of N / n_t is missing: you multiply by the ratio.": _TF * _RATIO,
+            "You divide N by how often a term occurs; n_t counts documents, not occurrences.": _TF
+            * np.log(4 / _F.sum(axis=0)),
+            "Eq. 2.8 adds no 1 within the logarithm.": _TF * np.log(1 + _RATIO),
+            "Eq. 2.8 adds no 1 to the logarithm, as scikit-learn does.": _TF * (1 + _LOG),
+            "Every sign is turned round: it is log(N / n_t), not log(n_t / N).": -_TF * _LOG,
+            "The two factors are multiplied, not added.": _TF + _LOG,
+        },
+    )
 
 
 _TFIDF = '''\
@@ -59,20 +66,14 @@ def tfidf_by_hand(f):
     return ____'''
 
 
-def _tfidf(expression: str) -> str:
-    return _TFIDF.replace("____", expression)
-
-
 q1 = Exercise(
     name="q1",
     question=(
         "**Exercise 1.** Write eq. 2.8 as it is printed: the sum in the denominator runs over the "
         "documents. `f[d, t]` counts term `t` in document `d`; `N` and `n_t` are there."
     ),
-    reads=("tfidf_by_hand",),
     stub=_TFIDF,
-    answer=_tfidf("f / f.sum(axis=0) * np.log(N / n_t)"),
-    setup="import numpy as np",
+    answer="f / f.sum(axis=0) * np.log(N / n_t)",
     test=_test_tfidf,
     hints=(
         "Two factors. Which axis of `f` counts documents? A sum over documents leaves one "
@@ -80,61 +81,77 @@ q1 = Exercise(
         "`f.sum(axis=0)` has the shape [terms], like `n_t`; numpy divides each row by it.",
     ),
     mistakes=[
-        (_tfidf("f / f.sum(axis=1, keepdims=True) * np.log(N / n_t)"), "the other axis"),
-        (_tfidf("f * np.log(N / n_t)"), "missing its divisor"),
-        (_tfidf("f / f.sum(axis=0)"), "logarithm is missing"),
-        (_tfidf("f / f.sum(axis=0) * np.log2(N / n_t)"), "the natural one"),
-        (_tfidf("f / f.sum(axis=0) * np.log(n_t / N)"), "turned round"),
-        (_tfidf("f / f.sum(axis=0) * np.log(N / f.sum(axis=0))"), "counts documents"),
-        (_tfidf("np.log(N / n_t)"), "shape [4, 4]"),
-        (_tfidf("f / f.sum() * np.log(N / n_t)"), "should weigh ln 4"),
+        ("f / f.sum(axis=1, keepdims=True) * np.log(N / n_t)", "the other axis"),
+        ("f / f.sum(axis=1) * np.log(N / n_t)", "divides *columns*"),
+        ("f * np.log(N / n_t)", "missing its divisor"),
+        ("f / f.sum(axis=0)", "logarithm is missing"),
+        ("f / f.sum(axis=0) * N / n_t", "multiply by the ratio"),
+        ("f / f.sum(axis=0) * np.log2(N / n_t)", "the natural one"),
+        ("f / f.sum(axis=0) * np.log(n_t / N)", "turned round"),
+        ("f / f.sum(axis=0) * np.log(N / f.sum(axis=0))", "counts documents"),
+        ("f / f.sum(axis=0) * np.log(N / (1 + n_t))", "should weigh"),
+        ("f / f.sum(axis=0) * (np.log(N / n_t) + 1)", "as scikit-learn does"),
+        ("f / f.sum(axis=0) * np.log(N / f)", "what else is divided by"),
+        ("np.log(N / n_t)", "the shape [4, 4]"),
+        ("f / f.sum() * np.log(N / n_t)", "number of all words"),
+        ("(f / f.sum(axis=0) * np.log(N / n_t)).T", "rows and columns changed places"),
     ],
     praise="`t2ilab/text/tfidf.py` has it, with a guard for terms that never occur.",
 )
 
 
+_SENTENCE = ["a", "red", "bird", "sings"]
+_NEXT = {(a, b) for a in _SENTENCE for b in _SENTENCE} & {
+    pair for a, b in zip(_SENTENCE, _SENTENCE[1:], strict=False) for pair in ((a, b), (b, a))
+}
+
+
 def _test_pairs(skip_gram_pairs) -> None:
-    words = ["a", "red", "bird", "sings"]
-    found = [tuple(pair) for pair in skip_gram_pairs(list(words), 1)]
-    expected = [
-        ("a", "red"),
-        ("red", "a"),
-        ("red", "bird"),
-        ("bird", "red"),
-        ("bird", "sings"),
-        ("sings", "bird"),
-    ]
-    if any(len(pair) != 2 for pair in found):
-        raise Wrong("Each entry should be a pair (centre, context).")
-    if any(centre == context for centre, context in found):
-        raise Wrong("A word is not its own context: leave out j = i.")
-    if set(found) == {("a", "red"), ("red", "bird"), ("bird", "sings")}:
-        raise Wrong("The words before the centre are context too: the window has two sides.")
-    if ("a", "sings") in found or ("sings", "a") in found:
-        raise Wrong(
-            "'a' and 'sings' are 3 apart, and the window is 1. A negative index counts "
-            "from the end in Python: begin at max(0, i - window)."
-        )
-    if set(found) < set(expected):
-        missing = sorted(set(expected) - set(found))[0]
-        raise Wrong(
-            f"With a window of 1, the pair {missing} is missing. `range` ends before its "
-            "second argument."
-        )
-    if sorted(found) != sorted(expected):
+    def pairs(words: list[str], window: int) -> list[tuple]:
+        with explained(IndexError, "A place `j` of len(words) or more does not exist: end there."):
+            found = call(skip_gram_pairs, list(words), window, kind=list)
+        if any(len(pair) != 2 or not set(pair) <= set(words) for pair in found):
+            raise Wrong(f"Each entry should be a pair of words; yours are {found[:2]} ...")
+        return [tuple(pair) for pair in found]
+
+    found = pairs(_SENTENCE, 1)
+    _look_at_pairs(set(found))
+    if len(found) != 6:
         raise Wrong(f"With a window of 1 there should be 6 pairs of 4 words; yours are {found}.")
-    wide = [tuple(pair) for pair in skip_gram_pairs(list(words), 9)]
+    wide = pairs(_SENTENCE, 9)
     if len(wide) != 12:
         raise Wrong(
-            f"With a window wider than the sentence each of the 4 words has the 3 others, "
-            f"12 pairs; yours are {len(wide)}."
+            f"With a window wider than the sentence each of the 4 words has the 3 others, 12 "
+            f"pairs; yours are {len(wide)}."
         )
-    again = [tuple(pair) for pair in skip_gram_pairs(["red", "bird", "red"], 2)]
-    if again.count(("red", "red")) == 0 and len(again) == 4:
+    if ("red", "red") not in pairs(["red", "bird", "red"], 2):
         raise Wrong(
-            "A word that stands twice is context of itself, at its other place: compare "
-            "places, not words."
+            "A word that stands twice is context of itself, at its other place: compare places, "
+            "not words."
         )
+
+
+def _look_at_pairs(found: set[tuple]) -> None:
+    """The pairs of a window of 1: too many of them, or too few."""
+    extra, missing = sorted(found - _NEXT), sorted(_NEXT - found)
+    if any(centre == context for centre, context in extra):
+        raise Wrong("A word is not its own context: leave out j = i.")
+    if len(extra) == 6 and not missing:
+        raise Wrong("The window is 1, and yours reaches every word: where does `window` come in?")
+    if ("a", "sings") in extra and ("sings", "a") not in extra:
+        raise Wrong(
+            "'a' and 'sings' are 3 apart, and the window is 1. A negative index counts from the "
+            "end in Python: begin at max(0, i - window)."
+        )
+    if extra:
+        raise Wrong(f"With a window of 1, the pair {extra[0]} should not be there: too far apart.")
+    for side, step in (("before", -1), ("after", 1)):
+        lost = {(a, b) for a, b in _NEXT if _SENTENCE.index(b) - _SENTENCE.index(a) == step}
+        if lost == set(missing):
+            ends = " (`range` ends before its second argument)" if step == 1 else ""
+            raise Wrong(f"The word {side} the centre is context too, and never comes{ends}.")
+    if missing:
+        raise Wrong(f"With a window of 1, the pair {missing[0]} is missing.")
 
 
 _PAIRS = '''\
@@ -148,10 +165,6 @@ def skip_gram_pairs(words, window):
     return found'''
 
 
-def _pairs(expression: str) -> str:
-    return _PAIRS.replace("____", expression)
-
-
 _BOTH_SIDES = "range(max(0, i - window), min(len(words), i + window + 1))"
 
 q2 = Exercise(
@@ -160,10 +173,8 @@ q2 = Exercise(
         "**Exercise 2.** Which pairs does skip-gram learn from? For the centre at place `i`, write "
         "the places `j` that its window reaches, on both sides and within the sentence."
     ),
-    reads=("skip_gram_pairs",),
     stub=_PAIRS,
-    answer=_pairs(_BOTH_SIDES),
-    setup="",
+    answer=_BOTH_SIDES,
     test=_test_pairs,
     hints=(
         "From `window` places before `i` to `window` places after it; what if the sentence ends "
@@ -172,13 +183,17 @@ q2 = Exercise(
         "min(len(words) - 1, i + window).",
     ),
     mistakes=[
-        (_pairs("range(i, min(len(words), i + window + 1))"), "two sides"),
-        (_pairs("range(max(0, i - window), min(len(words), i + window))"), "is missing"),
-        (_pairs("range(i - window, min(len(words), i + window + 1))"), "negative index"),
-        (_pairs("range(max(0, i - window), i + window + 1)"), "stopped with IndexError"),
-        (_pairs("range(len(words))"), "the window is 1"),
-        (_pairs(_BOTH_SIDES).replace("j != i", "True"), "not its own context"),
-        (_pairs(_BOTH_SIDES).replace("j != i", "words[j] != centre"), "compare places"),
+        ("range(i, min(len(words), i + window + 1))", "word before the centre"),
+        ("range(max(0, i - window), i)", "word after the centre"),
+        ("range(max(0, i - window), min(len(words), i + window))", "`range` ends before"),
+        ("range(i - window, min(len(words), i + window + 1))", "negative index"),
+        ("range(max(0, i - window), i + window + 1)", "does not exist"),
+        ("range(max(0, i - window), min(len(words) - 1, i + window + 1))", "is missing"),
+        ("range(max(0, i - window), min(len(words), i + window + 2))", "too far apart"),
+        ("range(len(words))", "where does `window` come in"),
+        (filled(_PAIRS, _BOTH_SIDES).replace("j != i", "True"), "not its own context"),
+        (filled(_PAIRS, _BOTH_SIDES).replace("j != i", "words[j] != centre"), "compare places"),
+        (filled(_PAIRS, _BOTH_SIDES).replace("words[j]))", "j))"), "a pair of words"),
     ],
     praise="gensim draws each centre's window from 1 to `window`, so that near words count more.",
 )
@@ -194,32 +209,38 @@ def _toy() -> tuple[list[str], np.ndarray]:
         "bird": (0, 0.2, -1),
         "wing": (-1, 0.5, 0),
         "prince": (0.9, -0.5, 1),
+        "crown": (1, 0, -0.2),  # where king - man points
+        "dress": (0, 1, -0.2),  # where woman - man points
     }
     return list(vectors), np.array(list(vectors.values()), dtype=float)
 
 
 def _test_analogy(analogy) -> None:
     words, matrix = _toy()
-    found = analogy("man", "king", "woman", list(words), matrix.copy())
-    if not isinstance(found, str) or found not in words:
+    found = call(
+        analogy,
+        "man",
+        "king",
+        "woman",
+        list(words),
+        matrix.copy(),
+        kind=str,
+        reason="one of `words`",
+    )
+    if found not in words:
         raise Wrong(f"The answer should be one of the words; yours is {found!r}.")
     if found in ("man", "king", "woman"):
         raise Wrong(
-            f"'{found}' was given in the question. The three given words are near the "
-            "target always: leave them out."
-        )
-    if found == "prince":
-        raise Wrong(
-            "man : king = woman : ? gives 'prince', which differs from 'king' little. Add "
-            "what woman has: the target is b - a + c."
+            f"'{found}' was given in the question. Words that were given are near the target "
+            "always: leave out all three."
         )
     if found != "queen":
         raise Wrong(
-            f"man : king = woman : ? should give 'queen'; yours gives '{found}'. Is the "
-            "target b - a + c, and do you take the largest cosine?"
+            f"man : king = woman : ? should give 'queen'; yours gives '{found}'. From man to king "
+            "is the step b - a; where does it lead from c?"
         )
-    longer = matrix * np.array([1, 1, 1, 0.01, 1, 1, 1])[:, None]
-    if analogy("man", "king", "woman", list(words), longer) != "queen":
+    shorter = matrix * np.where(np.array(words) == "queen", 0.01, 1)[:, None]
+    if analogy("man", "king", "woman", list(words), shorter) != "queen":
         raise Wrong(
             "When the vector of 'queen' is made shorter the answer changes: a cosine does "
             "not depend on lengths. Divide by them, or use unit vectors."
@@ -238,10 +259,6 @@ def analogy(a, b, c, words, matrix):
     return words[int(cosines.argmax())]'''
 
 
-def _analogy(target: str, given: str) -> str:
-    return _ANALOGY.replace("____", target, 1).replace("____", given, 1)
-
-
 _TARGET = "unit[row[b]] - unit[row[a]] + unit[row[c]]"
 
 q3 = Exercise(
@@ -250,30 +267,28 @@ q3 = Exercise(
         "**Exercise 3.** *man* is to *king* as *woman* is to ...? Write the target vector from the "
         "unit vectors of `a`, `b` and `c`, and say which words cannot be the answer."
     ),
-    reads=("analogy",),
     stub=_ANALOGY,
-    answer=_analogy(_TARGET, "(a, b, c)"),
-    setup="import numpy as np",
+    answer=(_TARGET, "(a, b, c)"),
     test=_test_analogy,
     hints=(
         "From a to b is the step b - a. Where does it lead from c?",
         "`unit[row[b]] - unit[row[a]] + unit[row[c]]`; and the words given are left out.",
     ),
     mistakes=[
-        (_analogy(_TARGET, "()"), "was given in the question"),
-        (_analogy("unit[row[a]] - unit[row[b]] + unit[row[c]]", "(a, b, c)"), "b - a + c"),
-        (_analogy("unit[row[b]]", "(a, b, c)"), "prince"),
+        ((_TARGET, "()"), "was given in the question"),
+        ((_TARGET, "(a, c)"), "leave out all three"),
+        (("unit[row[a]] - unit[row[b]] + unit[row[c]]", "(a, b, c)"), "where does it lead"),
+        (("unit[row[b]]", "(a, b, c)"), "prince"),
+        (("unit[row[b]] - unit[row[a]]", "(a, b, c)"), "where does it lead from c"),
+        (("unit[row[c]] - unit[row[a]]", "(a, b, c)"), "where does it lead from c"),
+        (("row[b] - row[a] + row[c]", "(a, b, c)"), "in the line `cosines = unit @ target"),
         (
-            _analogy(_TARGET, "(a, b, c)").replace(
-                "unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)", "unit = matrix"
-            ),
+            filled(_ANALOGY, (_TARGET, "(a, b, c)")).replace("matrix / np", "matrix + 0 * np"),
             "does not depend on lengths",
         ),
         (
-            _analogy(_TARGET, "(a, b, c)").replace(
-                "words[int(cosines.argmax())]", "int(cosines.argmax())"
-            ),
-            "one of the words",
+            filled(_ANALOGY, (_TARGET, "(a, b, c)")).replace("words[int(cosines.argmax())]", "0"),
+            "returns an int",
         ),
     ],
     praise="Without leaving out the given words the answer is mostly one of them.",

@@ -1,28 +1,12 @@
 """Exercises of notebook 15: the loss of INNg, the gradient penalty, stopping each picture alone."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 
-from t2ilab.checks.exercise import Exercise, Wrong
+from t2ilab.checks.exercise import Exercise, Wrong, filled
+from t2ilab.checks.kit import SUM, call, compare, compare_terms, terms_apart
 
-SETUP = "import torch\nimport torch.nn.functional as F"
-
-
-def _scalar(value, what: str) -> torch.Tensor:
-    value = torch.as_tensor(value)
-    if value.shape != ():
-        raise Wrong(
-            f"{what} is one number: take the mean over the batch; yours has the shape "
-            f"{list(value.shape)}."
-        )
-    return value
-
-
-def _near(a, b, tolerance: float = 1e-5) -> bool:
-    a, b = (float(torch.as_tensor(value).detach()) for value in (a, b))
-    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+_MEAN = {"shape": (), "reason": "Take the mean over the batch."}
 
 
 def _first(x):
@@ -31,53 +15,57 @@ def _first(x):
 
 
 def _constant(values) -> torch.Tensor:
-    return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+    return torch.tensor(values).view(-1, 1, 1, 1).repeat(1, 1, 2, 2)
+
+
+def _right_loss(f, x, x_m):
+    return F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()
 
 
 def _test_loss(loss) -> None:
-    zero, x, x_m = _constant([0.0, 0.0]), _constant([2.0, 1.0]), _constant([-1.0, 0.5, -3.0])
+    x, x_m = _constant([2.0, -1.0]), _constant([-1.0, 0.5, -3.0])
     real, fake = _first(x), _first(x_m)
-    value = _scalar(loss(_first, x, x_m), "A loss")
-    right = F.softplus(-real).mean() + F.softplus(fake).mean()
-    if _near(value, F.softplus(-real).mean()) or _near(value, F.softplus(fake).mean()):
-        raise Wrong(
-            "One half is missing: positives are labelled +1 and pseudo-negatives -1, and "
-            "both are learned from."
-        )
-    if _near(value, F.softplus(real).mean() + F.softplus(-fake).mean()):
-        raise Wrong(
-            "The signs are swapped: this teaches that noise is data. For a positive the "
-            "loss falls where f(x) rises."
-        )
-    if _near(value, F.softplus(-real).mean() + F.softplus(-fake).mean()):
-        raise Wrong(
-            "Both are labelled positive. The pictures that f has just drawn look like "
-            "data to it; that is why it must be told that they are not."
-        )
-    if _near(value, fake.mean() - real.mean()):
-        raise Wrong(
-            "That is the Wasserstein loss of section 3. INNg has the cross-entropy: "
-            "q(+1|x) is the sigmoid of f(x)."
-        )
-    if _near(value, F.softplus(-real).sum() + F.softplus(fake).sum()):
-        raise Wrong("Take the mean of each, not the sum, or the step grows with the batch.")
-    at_zero = _scalar(loss(_first, zero, zero), "A loss")
-    if not _near(at_zero, 2 * math.log(2)):
-        raise Wrong(
-            f"Where the classifier cannot tell (f = 0) it should be 2 ln 2 = 1.386; yours "
-            f"is {float(at_zero.detach()):.3f}."
-        )
-    if not _near(value, right):
-        raise Wrong(
-            f"For a small example it should be {float(right):.4f}; yours is "
-            f"{float(value.detach()):.4f}."
-        )
-    sure = _scalar(loss(_first, _constant([-200.0]), _constant([200.0])), "A loss")
-    if not _near(sure, 400):
-        raise Wrong(
-            "With scores of 200 it is not finite: the sigmoid has become 0, and its "
-            "logarithm is minus infinity. F.softplus does both in one."
-        )
+    value = call(loss, _first, x.clone(), x_m.clone(), **_MEAN)
+    half = "One half is missing, that of {}: both are learned from."
+    positives, negatives = "positives (x, labelled +1)", "pseudo-negatives (x_m, labelled -1)"
+    both = (
+        "Both are labelled {}. Positives are data; the pictures that f has just drawn look like "
+        "data to it, and that is why it must be told that they are not."
+    )
+    known = {
+        "The signs are swapped: this teaches that noise is data. For a positive the loss falls "
+        "where f(x) rises.": F.softplus(real).mean() + F.softplus(-fake).mean(),
+        both.format("positive"): F.softplus(-real).mean() + F.softplus(-fake).mean(),
+        both.format("negative"): F.softplus(real).mean() + F.softplus(fake).mean(),
+        "That is the Wasserstein loss of section 3. INNg has the cross-entropy: q(+1|x) is the "
+        "sigmoid of f(x).": fake.mean() - real.mean(),
+        "Half of what it should be: two means are added, not averaged. Where the classifier "
+        "cannot tell (f = 0) it is 2 ln 2.": _right_loss(_first, x, x_m) / 2,
+        "Those are the probabilities q; the loss is minus their logarithms.": real.sigmoid().mean()
+        + (-fake).sigmoid().mean(),
+    }
+    names = ["the positives x", "the pseudo-negatives x_m"]
+    others = [_constant([0.0, 0.0]), _constant([0.0, 0.0, 0.0])]
+    apart = terms_apart(
+        lambda a, b: loss(_first, a, b), lambda a, b: _right_loss(_first, a, b), [x, x_m], others
+    )
+    compare_terms(
+        value,
+        (F.softplus(-real).mean(), {SUM: F.softplus(-real).sum(), half.format(positives): 0}),
+        (F.softplus(fake).mean(), {SUM: F.softplus(fake).sum(), half.format(negatives): 0}),
+        slips=known,
+        otherwise="For a small example it should be {right}; yours is {found}."
+        + (f" Look at the term of {names[apart[0]]}." if len(apart) == 1 else ""),
+    )
+    sure = call(
+        loss,
+        _first,
+        _constant([-200.0]),
+        _constant([200.0]),
+        finite="With scores of 200 the sigmoid has become 0, and its logarithm is minus infinity. "
+        "F.softplus does both in one.",
+    )
+    compare(sure, 400, "With scores of -200 and 200 it should be {right}; yours is {found}.")
 
 
 _LOSS = '''\
@@ -89,20 +77,14 @@ def inng_loss(f, x, x_m):
     return ____'''
 
 
-def _loss(expression: str) -> str:
-    return _LOSS.replace("____", expression)
-
-
 q1 = Exercise(
     name="q1",
     question=(
         "**Exercise 1.** Write the loss of the classification step: the cross-entropy of positives "
         "and pseudo-negatives, from their scores. Scores may be large."
     ),
-    reads=("inng_loss",),
     stub=_LOSS,
-    answer=_loss("F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()"),
-    setup=SETUP,
+    answer="F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()",
     test=_test_loss,
     hints=(
         "q(-1|x) = 1 - q(+1|x) is the sigmoid of -f(x). Which of the two should be large for x, "
@@ -110,15 +92,20 @@ q1 = Exercise(
         "softplus(-s) = -log sigmoid(s), and it stays finite.",
     ),
     mistakes=[
-        (_loss("F.softplus(f(x)).mean() + F.softplus(-f(x_m)).mean()"), "signs are swapped"),
-        (_loss("F.softplus(-f(x)).mean() + F.softplus(-f(x_m)).mean()"), "Both are labelled"),
-        (_loss("F.softplus(-f(x)).mean()"), "One half is missing"),
-        (_loss("F.softplus(f(x_m)).mean()"), "One half is missing"),
-        (_loss("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).sum()"), "not the sum"),
-        (_loss("F.softplus(-f(x))"), "one number"),
-        (_loss("f(x_m).mean() - f(x).mean()"), "Wasserstein"),
-        (_loss("-f(x).sigmoid().log().mean() - f(-x_m).sigmoid().log().mean()"), "not finite"),
-        (_loss("(F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()) / 2"), "2 ln 2"),
+        ("F.softplus(f(x)).mean() + F.softplus(-f(x_m)).mean()", "signs are swapped"),
+        ("F.softplus(-f(x)).mean() + F.softplus(-f(x_m)).mean()", "Both are labelled positive"),
+        ("F.softplus(f(x)).mean() + F.softplus(f(x_m)).mean()", "Both are labelled negative"),
+        ("F.softplus(-f(x)).mean()", "that of pseudo-negatives"),
+        ("F.softplus(f(x_m)).mean()", "that of positives"),
+        ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).sum()", "sum over the batch"),
+        ("F.softplus(-f(x)).sum() + F.softplus(f(x_m)).mean()", "sum over the batch"),
+        ("F.softplus(-f(x))", "one number"),
+        ("(F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()).item()", "a Python float"),
+        ("f(x_m).mean() - f(x).mean()", "Wasserstein"),
+        ("-f(x).sigmoid().log().mean() - f(-x_m).sigmoid().log().mean()", "F.softplus does both"),
+        ("(F.softplus(-f(x)).mean() + F.softplus(f(x_m)).mean()) / 2", "2 ln 2"),
+        ("f(x).sigmoid().mean() + (1 - f(x_m).sigmoid()).mean()", "minus their logarithms"),
+        ("F.softplus(-f(x)).mean() + F.relu(f(x_m)).mean()", "term of the pseudo-negatives"),
     ],
     praise="It is `discriminator_bce` of `t2ilab/losses/adversarial.py`: the discriminator's.",
 )
@@ -129,55 +116,71 @@ def _test_penalty(penalty) -> None:
     real, fake = (torch.randn(3, 2, 2, 2, generator=rng) for _ in range(2))
     share = torch.tensor([0.2, 0.5, 0.9])
     w = torch.full((8,), 8**-0.5, requires_grad=True)  # |w| = 1, over two channels of four pixels
-    one = _scalar(penalty(lambda x: x.flatten(1) @ w, real, fake, share), "The penalty")
-    if not one.requires_grad:
+
+    def of(f):
+        return call(penalty, f, real.clone(), fake.clone(), share.clone(), **_MEAN)
+
+    one = of(lambda x: x.flatten(1) @ w)
+    compare(
+        one,
+        0,
+        "For a linear f whose weights have the norm 1 it should be 0; yours is {found}. The norm "
+        "is over all values of one picture, then 1 is subtracted, and the square is averaged.",
+        slips={
+            "The norm is over all pixels *and channels* of a picture; yours is taken in each "
+            "channel.": (torch.full((4,), 8**-0.5).norm() - 1).square(),
+            "The norm is over all *pixels* and channels of a picture; yours is taken at each "
+            "pixel.": (torch.full((2,), 8**-0.5).norm() - 1).square(),
+            "The norm is that of the whole batch; each picture has one of its own.": (3**0.5 - 1)
+            ** 2,
+            "For a linear f whose weights have the norm 1 it should be 0. Is 1 subtracted?": 1,
+        },
+    )
+    half = of(lambda x: x.flatten(1) @ (w / 2))
+    compare(
+        half,
+        0.25,
+        "For a linear f with |w| = 1/2 it should be 1/4; yours is {found}.",
+        slips={
+            "A norm of 1/2 costs nothing with you. Here the penalty has two sides: too flat is "
+            "as bad as too steep.": 0,
+            "You subtract 1 from the *squared* norm: the root comes first.": (0.25 - 1) ** 2,
+            "That is the distance of the norm from 1; it should be squared.": 0.5,
+            "That is the norm less 1; it should be squared.": -0.5,
+        },
+        mean_over=(3, "pictures"),
+    )
+    if not half.requires_grad:
         raise Wrong(
-            "It has no gradient with respect to the weights of f, so nothing can be "
-            "learned from it: a gradient that is differentiated once more needs "
+            "The number is right, but it has no gradient with respect to the weights of f, so "
+            "nothing can be learned from it: a gradient that is differentiated once more needs "
             "create_graph=True."
-        )
-    channels = (torch.full((4,), 8**-0.5).norm() - 1).square()
-    if _near(one, channels):
-        raise Wrong(
-            "The norm is over all pixels *and channels* of a picture; yours is taken in "
-            "each channel."
-        )
-    if not _near(one, 0):
-        raise Wrong(
-            "For a linear f whose weights have the norm 1 it should be 0; yours is "
-            f"{float(one.detach()):.3f}. The norm is over all values of one picture, then "
-            "1 is subtracted, and the square is averaged over pictures."
-        )
-    half = _scalar(penalty(lambda x: x.flatten(1) @ (w / 2), real, fake, share), "The penalty")
-    if _near(half, 0):
-        raise Wrong(
-            "A norm of 1/2 costs nothing with you. Here the penalty has two sides: too "
-            "flat is as bad as too steep."
-        )
-    if not _near(half, 0.25):
-        raise Wrong(
-            f"For a linear f with |w| = 1/2 it should be 1/4; yours is {float(half.detach()):.3f}."
         )
 
     def bowl(x):  # its gradient is x: the penalty tells where it was taken
         return 0.5 * x.flatten(1).square().sum(1)
 
-    def at(x):
-        return (x.flatten(1).norm(dim=1) - 1).square().mean()
+    def at(place):
+        return (place.flatten(1).norm(dim=1) - 1).square().mean()
 
     s = share.view(-1, 1, 1, 1)
-    value = penalty(bowl, real, fake, share)
-    for where, x in (("at the made pictures", fake), ("at the real pictures", real)):
-        if _near(value, at(x)):
-            raise Wrong(
-                f"The gradient is taken {where} alone; it belongs in between, at share · "
-                "real + (1 - share) · fake."
-            )
-    if not _near(value, at(s * real + (1 - s) * fake)):
-        raise Wrong(
-            "The place is another one: x = share · real + (1 - share) · fake, one share "
-            "for each picture."
-        )
+    alone = "The gradient is taken {} alone; it belongs in between."
+    compare(
+        of(bowl),
+        at(s * real + (1 - s) * fake),
+        "The gradient is taken at another place than x = share · real + (1 - share) · fake.",
+        slips={
+            alone.format("at the made pictures"): at(fake),
+            alone.format("at the real pictures"): at(real),
+            "The two ends changed places: at share = 1 x should be the real picture.": at(
+                (1 - s) * real + s * fake
+            ),
+            "The gradient is taken half-way, always; each pair has a share of its own.": at(
+                (real + fake) / 2
+            ),
+            "The gradient is taken at the sum; weigh both by their shares.": at(real + fake),
+        },
+    )
 
 
 _PENALTY = '''\
@@ -192,16 +195,8 @@ def penalty(f, real, fake, share):
     return ____'''
 
 
-def _penalised(
-    place: str = "share * real + (1 - share) * fake",
-    graph: str = "True",
-    value: str = "(gradient.flatten(1).norm(dim=1) - 1).square().mean()",
-) -> str:
-    source = _PENALTY
-    for part in (place, graph, value):
-        source = source.replace("____", part, 1)
-    return source
-
+_PLACE = "share * real + (1 - share) * fake"
+_SQUARE = "(gradient.flatten(1).norm(dim=1) - 1).square().mean()"
 
 q2 = Exercise(
     name="q2",
@@ -209,10 +204,8 @@ q2 = Exercise(
         "**Exercise 2.** Write the gradient penalty. Where is the gradient taken, what must be "
         "remembered so that the penalty itself can be differentiated, and over what is the norm?"
     ),
-    reads=("penalty",),
     stub=_PENALTY,
-    answer=_penalised(),
-    setup=SETUP,
+    answer=(_PLACE, "True", _SQUARE),
     test=_test_penalty,
     hints=(
         "The place lies between a real and a made picture. The penalty is a function of a "
@@ -221,23 +214,26 @@ q2 = Exercise(
         "number a picture.",
     ),
     mistakes=[
-        (_penalised(value="(gradient.flatten(2).norm(dim=2) - 1).square().mean()"), "each channel"),
-        (_penalised(value="(gradient.norm(dim=1) - 1).square().mean()"), "should be 0"),
-        (_penalised(value="(gradient.norm() - 1).square()"), "should be 0"),
-        (_penalised(graph="False"), "create_graph=True"),
-        (_penalised(place="fake"), "at the made pictures"),
-        (_penalised(place="real"), "at the real pictures"),
-        (_penalised(place="(real + fake) / 2"), "another one"),
-        (_penalised(place="(1 - share) * real + share * fake"), "another one"),
+        ((_PLACE, "True", _SQUARE.replace("1", "2", 1).replace("=1", "=2")), "each channel"),
+        ((_PLACE, "True", "(gradient.norm(dim=1) - 1).square().mean()"), "at each pixel"),
+        ((_PLACE, "True", "(gradient.norm() - 1).square()"), "the whole batch"),
+        ((_PLACE, "True", "gradient.flatten(1).norm(dim=1).square().mean()"), "Is 1 subtracted"),
+        ((_PLACE, "False", _SQUARE), "create_graph=True"),
+        ((_PLACE, "True", _SQUARE + ".detach()"), "create_graph=True"),
+        ((_PLACE, "True", _SQUARE + ".item()"), "a Python float"),
+        (("fake", "True", _SQUARE), "at the made pictures"),
+        (("real", "True", _SQUARE), "at the real pictures"),
+        (("(real + fake) / 2", "True", _SQUARE), "half-way, always"),
+        (("(1 - share) * real + share * fake", "True", _SQUARE), "changed places"),
+        ((_PLACE, "True", _SQUARE.replace(".square", ".clamp(min=0).square")), "two sides"),
+        ((_PLACE, "True", _SQUARE.removesuffix(".mean()")), "one number"),
+        ((_PLACE, "True", _SQUARE.replace("mean", "sum")), "sum over the 3 pictures"),
+        ((_PLACE, "True", _SQUARE.replace("square()", "abs()")), "it should be squared"),
         (
-            _penalised(value="(gradient.flatten(1).norm(dim=1) - 1).clamp(min=0).square().mean()"),
-            "two sides",
+            (_PLACE, "True", "(gradient.flatten(1).square().sum(1) - 1).square().mean()"),
+            "*squared* norm",
         ),
-        (_penalised(value="(gradient.flatten(1).norm(dim=1) - 1).square()"), "one number"),
-        (
-            _penalised(value="(gradient.flatten(1).square().sum(1) - 1).square().mean()"),
-            "should be 1/4",
-        ),
+        ((f"({_PLACE}).mean(0)", "True", _SQUARE), "Your code stopped"),
     ],
     praise="It is `gradient_penalty` of `t2ilab/losses/wasserstein.py`.",
 )
@@ -247,35 +243,39 @@ def _test_climb(climb) -> None:
     def total(x):  # each step of lr 0.25 adds exactly 1 to it
         return x.flatten(1).sum(1)
 
-    until = torch.tensor([0.0, 2.0, 100.0])
-    start = torch.zeros(3, 1, 2, 2)
-    end = climb(total, start, until, 0.25, 5)
-    if tuple(getattr(end, "shape", ())) != (3, 1, 2, 2):
-        raise Wrong("Pictures go in, and as many pictures of the same shape come out.")
+    until, start = torch.tensor([0.0, 2.0, 100.0]), torch.zeros(3, 1, 2, 2)
+    end = call(
+        climb,
+        total,
+        start.clone(),
+        until.clone(),
+        0.25,
+        5,
+        shape=(3, 1, 2, 2),
+        reason="As many pictures come out as go in.",
+    )
     scores = total(end.detach())
     if (scores < 0).any():
         raise Wrong("The scores fall: it climbs, so the gradient is added.")
-    if not scores.any():
-        raise Wrong(
-            "Nothing has moved. A picture climbs while its score is *below* its "
-            "threshold; the thresholds of the test are 0, 2 and 100, one for each picture."
-        )
-    if scores.tolist() == [5, 5, 5]:
-        raise Wrong(
-            "All pictures climbed to the end. Each has a threshold of its own, and one "
-            "that has reached it must not move while the others go on."
-        )
-    if scores.tolist() == [1, 3, 5]:
-        raise Wrong(
-            "A picture whose score is *at* its threshold is done; yours takes one more step."
-        )
-    if scores[0] == 0 and scores[2] == 0:
-        raise Wrong("The comparison is the wrong way round: who is below climbs on.")
-    if scores.tolist() != [0, 2, 5]:
-        raise Wrong(
-            f"With thresholds of 0, 2 and 100, and 5 steps of 1, the scores should end at "
-            f"0, 2 and 5; yours end at {[round(v, 2) for v in scores.tolist()]}."
-        )
+    compare(
+        scores,
+        [0, 2, 5],
+        "With thresholds of 0, 2 and 100, and 5 steps of 1, the scores should end at 0, 2 and 5; "
+        "yours end at {found}.",
+        slips={
+            "Nothing has moved. A picture climbs while its score is *below* its threshold; the "
+            "thresholds of the test are 0, 2 and 100, one for each picture.": [0, 0, 0],
+            "All pictures climbed to the end. Each has a threshold of its own, and one that "
+            "has reached it must not move while the others go on.": [5, 5, 5],
+            "A picture whose score is *at* its threshold is done; yours takes one more step.": [
+                1,
+                3,
+                5,
+            ],
+            "Each step replaces the picture: it is added to x[climbing].": [0, 1, 1],
+            "The step is the whole gradient: it is multiplied by lr.": [0, 4, 20],
+        },
+    )
 
 
 _CLIMB = '''\
@@ -295,11 +295,7 @@ def climb_until(f, x, until, lr, steps):
     return x'''
 
 
-def _climbs(
-    who: str = "scores < until", step: str = "x[climbing] + lr * gradient[climbing]"
-) -> str:
-    return _CLIMB.replace("____", who, 1).replace("____", step, 1)
-
+_WHO, _ADD = "scores < until", "x[climbing] + lr * gradient[climbing]"
 
 q3 = Exercise(
     name="q3",
@@ -307,10 +303,8 @@ q3 = Exercise(
         "**Exercise 3.** Stop each picture for itself: one that has reached its threshold stays as "
         "it is, while the others climb on."
     ),
-    reads=("climb_until",),
     stub=_CLIMB,
-    answer=_climbs(),
-    setup=SETUP,
+    answer=(_WHO, _ADD),
     test=_test_climb,
     hints=(
         "`scores` and `until` both have one number for each picture. Compare them.",
@@ -318,15 +312,23 @@ q3 = Exercise(
         "them: `gradient[climbing]`.",
     ),
     mistakes=[
-        (_climbs("scores > until"), "Nothing has moved"),
-        (_climbs("scores <= until"), "one more step"),
-        (_climbs("scores < 100 + 0 * until"), "must not move"),
-        (_climbs("(scores < until).any().expand(len(x))"), "must not move"),
-        (_climbs("scores < until.mean()"), "must not move"),
-        (_climbs("scores < until.min()"), "Nothing has moved"),
-        (_climbs(step="x[climbing] - lr * gradient[climbing]"), "scores fall"),
-        (_climbs(step="x[climbing] + lr * gradient"), "Your code stopped"),
-        (_climbs(step="x[climbing] + lr * gradient[climbing].sign() / 2"), "should end at"),
+        (("scores > until", _ADD), "Nothing has moved"),
+        (("scores <= until", _ADD), "one more step"),
+        (("scores < 100 + 0 * until", _ADD), "must not move"),
+        (("(scores < until).any().expand(len(x))", _ADD), "must not move"),
+        (("scores < until.mean()", _ADD), "must not move"),
+        (("scores < until.min()", _ADD), "Nothing has moved"),
+        ((_WHO, "x[climbing] - lr * gradient[climbing]"), "scores fall"),
+        ((_WHO, "x[climbing] + lr * gradient"), "Your code stopped"),
+        ((_WHO, "lr * gradient[climbing]"), "is added to x[climbing]"),
+        ((_WHO, "x[climbing] + gradient[climbing]"), "multiplied by lr"),
+        ((_WHO, "x[climbing] + lr * gradient[climbing].sign() / 2"), "should end at"),
+        (
+            filled(_CLIMB, (_WHO, _ADD))
+            .replace("    x = x.clone()", "")
+            .replace("    return x", ""),
+            "returns nothing",
+        ),
     ],
     praise="`ascend` does the same, and no longer computes what is done.",
 )

@@ -4,81 +4,53 @@ import math
 
 import torch
 
-from t2ilab.checks.exercise import Exercise, Wrong
-
-SETUP = "import torch\nimport torch.nn.functional as F"
-
-
-class _Spy:
-    """Stands for G or S, gives what it is told to and remembers what it was called with."""
-
-    def __init__(self, answer):
-        self.answer, self.seen = answer, []
-
-    def __call__(self, *inputs):
-        self.seen.append(inputs)
-        return self.answer(*inputs)
-
-
-def _is(seen: list, *wanted: torch.Tensor) -> bool:
-    return (
-        bool(seen)
-        and len(seen[0]) == len(wanted)
-        and all(torch.equal(torch.as_tensor(a), b) for a, b in zip(seen[0], wanted, strict=True))
-    )
+from t2ilab.checks.exercise import Exercise, Wrong, filled
+from t2ilab.checks.kit import Spy, call, compare, compare_ends, same
 
 
 def _test_style_loss(loss) -> None:
     z = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
     phi, shift = torch.tensor([[5.0], [7.0]]), torch.tensor([[0.0, 0.0], [1.0, -1.0]])
-    G, S = _Spy(lambda z, phi: torch.cat([z, phi], 1)), _Spy(lambda x: x[:, :2] + shift)
-    value = torch.as_tensor(loss(G, S, z, phi))
+    G, S = Spy(lambda z, phi: torch.cat([z, phi], 1)), Spy(lambda x: x[:, :2] + shift)
+    mean = "Take the mean over the pictures of the batch."
+    value = call(loss, G, S, z.clone(), phi.clone(), shape=(), reason=mean)
     if not G.seen:
         raise Wrong("G is not asked: S has to look at the picture that G makes of z and phi.")
-    if not _is(G.seen, z, phi):
+    if not G.saw(z, phi):
         raise Wrong("G takes the noise first and the caption's vector second: G(z, phi).")
-    if not _is(S.seen, torch.cat([z, phi], 1)):
+    if not S.seen:
+        raise Wrong("S is not asked: what does it find in the picture that G has made?")
+    if not S.saw(torch.cat([z, phi], 1)):
         raise Wrong(
             "S looks at the picture alone, S(x) with x = G(z, phi); yours gets something else."
         )
-    if value.shape != ():
-        raise Wrong(
-            f"A loss is one number; yours has the shape {list(value.shape)}. Take the mean "
-            "over the pictures of the batch."
-        )
-    found = float(value)
-    for expected, words in (
-        (
-            0.5,
-            "is divided by the size of z too. Equation 4 sums over z's numbers and takes the "
-            "mean over pictures alone.",
-        ),
-        (2.0, "is the sum over the batch. The expectation is a mean over its pictures."),
-        (math.sqrt(2) / 2, "is the distance, not its square: a root too many."),
-        (
-            0.0,
-            "is 0 though S is wrong here: errors of opposite sign must not cancel. Square "
-            "them first.",
-        ),
-    ):
-        if math.isclose(found, expected, abs_tol=1e-5):
-            raise Wrong(f"It {words}")
-    if found < 0:
-        raise Wrong(
-            "It is negative: a sum of squares is never that. To be minimised it needs no "
-            "minus sign."
-        )
-    if not math.isclose(found, 1.0, abs_tol=1e-5):
-        raise Wrong(
-            f"With one right prediction, and one that misses two numbers by 1 each, it "
-            f"should be (0 + 2) / 2 = 1; yours is {found:.3f}."
-        )
+    compare(
+        value,
+        1.0,
+        "With one right prediction, and one that misses two numbers by 1 each, it should be "
+        "(0 + 2) / 2 = 1; yours is {found}.",
+        slips={
+            "It is divided by the size of z too. Equation 4 sums over z's numbers and takes "
+            "the mean over pictures alone.": 0.5,
+            "It is the distance, not its square: a root too many.": math.sqrt(2) / 2,
+            "It is the length of all differences; each picture has its own.": math.sqrt(2),
+            "It is 0 though S is wrong here: errors of opposite sign must not cancel. Square "
+            "them first.": 0.0,
+            "It is negative: a sum of squares is never that. No minus sign is needed.": -1.0,
+        },
+        mean_over=(2, "pictures"),
+    )
     w = torch.ones(1, requires_grad=True)
-    x = torch.as_tensor(loss(_Spy(lambda z, phi: w * z), _Spy(lambda x: x), z, phi))
-    if x.requires_grad:
+    if loss(lambda z, phi: w * z, lambda x: x, z, phi).requires_grad:
         raise Wrong(
             "Right as a number, but its gradient reaches G, which is to stay as it is. Let "
             "G draw under torch.no_grad(), or detach its picture."
+        )
+    v = torch.ones(1, requires_grad=True)
+    if not loss(lambda z, phi: z, lambda x: v * x, z, phi).requires_grad:
+        raise Wrong(
+            "Right as a number, but no gradient reaches S, which is to learn from it: only G draws "
+            "under torch.no_grad()."
         )
 
 
@@ -94,10 +66,6 @@ def style_loss(G, S, z, phi):
     return ____'''
 
 
-def _loss(picture: str, value: str) -> str:
-    return _LOSS.replace("____", picture, 1).replace("____", value, 1)
-
-
 _SQUARES = "(z - S(x)).square().sum(1).mean()"
 
 q1 = Exercise(
@@ -107,10 +75,8 @@ q1 = Exercise(
         "$\\mathbb{E}\\,\\lVert z - S(G(z, \\varphi(t)))\\rVert_2^2$. The expectation is the mean "
         "over the batch; $\\lVert\\cdot\\rVert_2^2$ is a sum over the numbers of $z$."
     ),
-    reads=("style_loss",),
     stub=_LOSS,
-    answer=_loss("G(z, phi)", _SQUARES),
-    setup=SETUP,
+    answer=("G(z, phi)", _SQUARES),
     test=_test_style_loss,
     hints=(
         "Two steps: G draws a picture of z and phi; S looks at the picture, and its answer is "
@@ -119,21 +85,20 @@ q1 = Exercise(
         "`.mean()` makes one of all.",
     ),
     mistakes=[
-        (_loss("G(phi, z)", _SQUARES), "noise first"),
-        (_loss("z", _SQUARES), "G is not asked"),
-        (_loss("G(z, phi)", _SQUARES.replace("S(x)", "S(z)")), "S looks at the picture"),
-        (_loss("G(z, phi)", "F.mse_loss(S(x), z)"), "divided by the size of z"),
-        (_loss("G(z, phi)", "(z - S(x)).square().sum()"), "sum over the batch"),
-        (_loss("G(z, phi)", "(z - S(x)).norm(dim=1).mean()"), "a root too many"),
-        (_loss("G(z, phi)", "(z - S(x)).sum(1).mean() ** 2"), "must not cancel"),
-        (_loss("G(z, phi)", _SQUARES.replace(".mean()", "")), "one number"),
-        (_loss("G(z, phi)", "-" + _SQUARES), "negative"),
-        (
-            _loss("G(z, phi)", _SQUARES).replace(
-                "with torch.no_grad():", "with torch.enable_grad():"
-            ),
-            "reaches G",
-        ),
+        (("G(phi, z)", _SQUARES), "noise first"),
+        (("z", _SQUARES), "G is not asked"),
+        (("G(z, phi)", "(z - x[:, :2]).square().sum(1).mean()"), "S is not asked"),
+        (("G(z, phi)", _SQUARES.replace("S(x)", "S(z)")), "S looks at the picture"),
+        (("G(z, phi)", "F.mse_loss(S(x), z)"), "divided by the size of z"),
+        (("G(z, phi)", "(z - S(x)).square().sum()"), "sum over the 2 pictures"),
+        (("G(z, phi)", "(z - S(x)).norm(dim=1).mean()"), "a root too many"),
+        (("G(z, phi)", "(z - S(x)).norm()"), "each picture has its own"),
+        (("G(z, phi)", "(z - S(x)).sum(1).mean() ** 2"), "must not cancel"),
+        (("G(z, phi)", _SQUARES.replace(".mean()", "")), "one number"),
+        (("G(z, phi)", "-" + _SQUARES), "negative"),
+        (("G(z, phi)", _SQUARES + ".item()"), "a Python float"),
+        (("G(z, phi)", _SQUARES.replace("S(x)", "S(x).detach()")), "no gradient reaches S"),
+        (filled(_LOSS, ("G(z, phi)", _SQUARES)).replace("no_grad", "enable_grad"), "reaches G"),
     ],
     praise="`t2ilab/trainers/style.py` divides by the size of z, so that 1 means: nothing found.",
 )
@@ -141,45 +106,43 @@ q1 = Exercise(
 
 def _test_spherical(spherical) -> None:
     a, b = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 3.0, 0.0])
-    ends = [torch.as_tensor(spherical(a, b, s)) for s in (0.0, 1.0)]
-    if ends[0].shape != a.shape:
-        raise Wrong(
-            f"Between two vectors of shape [3] lies one of shape [3]; yours is "
-            f"{list(ends[0].shape)}."
+
+    def at(s, end=b):
+        return call(
+            spherical,
+            a.clone(),
+            end.clone(),
+            s,
+            shape=(3,),
+            reason="Between two vectors of 3 numbers lies one of 3 numbers.",
         )
-    if torch.allclose(ends[0], b, atol=1e-5) and torch.allclose(ends[1], a, atol=1e-5):
-        raise Wrong("At s = 0 it should be a, at s = 1 it should be b; yours goes the other way.")
-    if not (torch.allclose(ends[0], a, atol=1e-5) and torch.allclose(ends[1], b, atol=1e-5)):
-        raise Wrong("At s = 0 it should be a, and at s = 1 it should be b.")
-    middle = torch.as_tensor(spherical(a, b, 0.5))
-    if torch.allclose(middle, (a + b) / 2, atol=1e-4):
-        raise Wrong(
-            f"That is the straight line: half-way its norm is {float(middle.norm()):.2f}, "
-            "while a and b have 3. On the sphere the norm stays."
-        )
-    if not math.isclose(float(middle.norm()), 3.0, abs_tol=1e-3):
-        raise Wrong(
-            f"Half-way its norm is {float(middle.norm()):.2f}; a and b have 3, and on the "
-            "sphere the norm stays."
-        )
-    third = torch.as_tensor(spherical(a, b, 1 / 3))
-    expected = 3 * torch.tensor([math.cos(math.pi / 6), math.sin(math.pi / 6), 0.0])
-    if not torch.allclose(third, expected, atol=1e-3):
-        raise Wrong(
-            "The norm is right, but a third of the way should be a third of the angle: "
-            "here 30 of 90 degrees. A straight path that is stretched goes too slowly at "
-            "the ends."
-        )
-    c = torch.tensor([0.5, math.sqrt(0.75), 0.0]) * 3  # 60 degrees from a
-    if not torch.allclose(
-        torch.as_tensor(spherical(a, c, 0.5)),
-        3 * torch.tensor([math.cos(math.pi / 6), 0.5, 0.0]),
-        atol=1e-3,
-    ):
-        raise Wrong(
-            "Right for vectors at a right angle, but not at 60 degrees: w is the angle "
-            "between a and b, whatever it is, with cos w = <a, b> / (|a| |b|)."
-        )
+
+    def on_the_circle(share):  # of a right angle, from a towards b
+        angle = share * math.pi / 2
+        return 3 * torch.tensor([math.cos(angle), math.sin(angle), 0.0])
+
+    middle = at(0.5)
+    norm = f"half-way its norm is {float(middle.norm()):.2f}, while a and b have 3."
+    if same(middle, (a + b) / 2, 1e-4) and same(at(0.0), a) and same(at(1.0), b):
+        raise Wrong(f"That is the straight line: {norm} On the sphere the norm stays.")
+    compare_ends(at(0.0), at(1.0), a, b, ("a", "b"), ("s = 0", "s = 1"))
+    if not same(middle.norm(), 3.0, 1e-4):
+        raise Wrong(f"Both ends are right, but {norm} On the sphere the norm stays.")
+    compare(
+        at(1 / 3),
+        on_the_circle(1 / 3),
+        "The norm is right, but a third of the way should be a third of the angle, here 30 of 90 "
+        "degrees: {right}; yours is {found}. (A straight path that is stretched goes too slowly at "
+        "the ends.)",
+        close=1e-4,
+    )
+    compare(
+        at(0.5, on_the_circle(2 / 3)),
+        on_the_circle(1 / 3),
+        "Right for vectors at a right angle, but not at 60 degrees: w is the angle between a and "
+        "b, whatever it is, with cos w = <a, b> / (|a| |b|).",
+        close=1e-4,
+    )
 
 
 _SPHERE = '''\
@@ -193,10 +156,6 @@ def spherical(a, b, s):
 _ARC = "(torch.sin((1 - s) * w) * a + torch.sin(s * w) * b) / torch.sin(w)"
 
 
-def _sphere(expression: str) -> str:
-    return _SPHERE.replace("____", expression)
-
-
 q2 = Exercise(
     name="q2",
     question=(
@@ -205,10 +164,8 @@ q2 = Exercise(
         "hardly ever trained. Write the path along the sphere (Shoemake 1985): "
         "$\\dfrac{\\sin((1-s)\\,w)}{\\sin w}\\,a + \\dfrac{\\sin(s\\,w)}{\\sin w}\\,b$."
     ),
-    reads=("spherical",),
     stub=_SPHERE,
-    answer=_sphere(_ARC),
-    setup=SETUP,
+    answer=_ARC,
     test=_test_spherical,
     hints=(
         "Which weight should a have at s = 0, and at s = 1? Both weights are sines of a share "
@@ -216,72 +173,67 @@ q2 = Exercise(
         "(torch.sin((1 - s) * w) * a + torch.sin(s * w) * b) / torch.sin(w)",
     ),
     mistakes=[
-        (_sphere("(1 - s) * a + s * b"), "straight line"),
+        ("(1 - s) * a + s * b", "straight line"),
+        ("(torch.sin(s * w) * a + torch.sin((1 - s) * w) * b) / torch.sin(w)", "the other way"),
+        ("torch.sin((1 - s) * w) * a / 2 + torch.sin(s * w) * b", "s = 0 it should be a"),
+        ("(torch.sin((1 - s) * w) * a + torch.sin(0.5 * s * w) * b) / torch.sin(w)", "s = 1"),
+        ("a + s * (b - a) / 2", "b is never reached"),
+        ("F.normalize((1 - s) * a + s * b, dim=0) * a.norm()", "third of the angle"),
         (
-            _sphere(
-                _ARC.replace("(1 - s) * w", "X")
-                .replace("s * w", "(1 - s) * w")
-                .replace("X", "s * w")
-            ),
-            "the other way",
-        ),
-        (
-            _sphere(
-                _ARC.replace(" / torch.sin(w)", "")
-                .replace("torch.sin(w)", "1")
-                .replace("w)", "w / 2)")
-            ),
-            "s = 0",
-        ),
-        (_sphere("F.normalize((1 - s) * a + s * b, dim=0) * a.norm()"), "third of the angle"),
-        (
-            _sphere("torch.cos(s * math.pi / 2) * a + torch.sin(s * math.pi / 2) * b").replace(
-                "math.pi", "torch.tensor(3.14159265)"
-            ),
+            "torch.cos(torch.tensor(s * 3.14159265 / 2)) * a "
+            "+ torch.sin(torch.tensor(s * 3.14159265 / 2)) * b",
             "not at 60 degrees",
         ),
-        (_sphere("(torch.sin((1 - s) * w) + torch.sin(s * w)) / torch.sin(w)"), "shape"),
-        (_sphere("(1 - s) ** 2 * a + s ** 2 * b"), "Half-way its norm"),
+        ("(torch.sin((1 - s) * w) + torch.sin(s * w)) / torch.sin(w)", "the shape [3]"),
+        ("(1 - s) ** 2 * a + s ** 2 * b", "half-way its norm"),
+        ("(sin((1 - s) * w) * a + sin(s * w) * b) / sin(w)", "NameError"),
+        ("(torch.sin((1 - s) * w) * a + torch.sin(s * w) * b) / torch.sin(a - a)", "nan"),
     ],
     praise="At vectors that point the same way sin w is 0: `metrics/paths.py` goes straight there.",
 )
 
 
 def _test_auc(auc) -> None:
-    def of(same, different):
-        return float(torch.as_tensor(auc(torch.tensor(same), torch.tensor(different))))
+    def of(same_pairs, different):
+        same_pairs, different = torch.tensor(same_pairs), torch.tensor(different)
+        return call(
+            auc,
+            same_pairs,
+            different,
+            kind=float,
+            reason="`s > d` compares all with all: the share of all of them.",
+        )
 
-    high = of([0.9, 0.8], [0.1, 0.2, 0.3])
-    if math.isclose(high, 0.0, abs_tol=1e-6):
-        raise Wrong(
-            "All same pairs score higher than all different ones, so it should be 1; yours "
-            "is 0: the comparison is the wrong way round."
-        )
-    if math.isclose(high, 6.0, abs_tol=1e-6):
-        raise Wrong("That counts the comparisons that are won; a probability is their share.")
-    if not math.isclose(high, 1.0, abs_tol=1e-6):
-        raise Wrong(
-            f"All same pairs score higher than all different ones: it should be 1; yours "
-            f"is {high:.3f}. Compare every same pair with every different pair."
-        )
-    half = of([0.9, 0.1], [0.5, 0.5, 0.5, 0.5])
-    if not math.isclose(half, 0.5, abs_tol=1e-6):
-        raise Wrong(
-            f"One same pair is above and one below all different pairs: it should be 1/2; "
-            f"yours is {half:.3f}. Compare every same pair with every different pair."
-        )
-    tied = of([0.5, 0.5], [0.5])
-    if not math.isclose(tied, 0.5, abs_tol=1e-6):
-        raise Wrong(
-            f"Where all scores are equal nobody can tell, so it should be 1/2; yours is "
-            f"{tied:.3f}. A tie counts one half."
-        )
-    mixed = of([0.9, 0.4, 0.4], [0.4, 0.2])
-    if not math.isclose(mixed, 5 / 6, abs_tol=1e-6):
-        raise Wrong(
-            f"For 0.9, 0.4, 0.4 against 0.4, 0.2 it should be (4 + 2 halves) / 6 = 5/6; "
-            f"yours is {mixed:.3f}."
-        )
+    every = " Compare every same pair with every different pair."
+    compare(
+        of([0.9, 0.8], [0.1, 0.2, 0.3]),
+        1.0,
+        "All same pairs score higher than all different ones: it should be 1; yours is {found}."
+        + every,
+        slips={
+            "It should be 1; yours is 0: the comparison is the wrong way round.": 0.0,
+            "Of 6 comparisons all are won. Divide by the number of *all* comparisons.": (3.0, 2.0),
+        },
+        mean_over=(6, "comparisons"),
+    )
+    compare(
+        of([0.9, 0.1], [0.5, 0.5, 0.5, 0.5]),
+        0.5,
+        "One same pair is above and one below all different pairs: it should be 1/2; yours is "
+        "{found}." + every,
+    )
+    compare(
+        of([0.5, 0.5], [0.5]),
+        0.5,
+        "Where all scores are equal nobody can tell, so it should be 1/2; yours is {found}. A tie "
+        "counts one half.",
+    )
+    compare(
+        of([0.9, 0.4, 0.4], [0.4, 0.2]),
+        5 / 6,
+        "For 0.9, 0.4, 0.4 against 0.4, 0.2 it should be (4 + 2 halves) / 6 = 5/6; yours is "
+        "{found}.",
+    )
 
 
 _AUC = '''\
@@ -294,10 +246,6 @@ def auc(same, different):
     return ____'''
 
 
-def _auc(expression: str) -> str:
-    return _AUC.replace("____", expression)
-
-
 q3 = Exercise(
     name="q3",
     question=(
@@ -305,10 +253,8 @@ q3 = Exercise(
         "style gets a higher cosine than a pair of different style. Compute it from the scores of "
         "both kinds of pairs, without any threshold."
     ),
-    reads=("auc",),
     stub=_AUC,
-    answer=_auc("((s > d).float() + 0.5 * (s == d).float()).mean()"),
-    setup=SETUP,
+    answer="((s > d).float() + 0.5 * (s == d).float()).mean()",
     test=_test_auc,
     hints=(
         "`s > d` is True where a pair of the same style won. What share of all comparisons is "
@@ -316,12 +262,15 @@ q3 = Exercise(
         "The mean of (s > d).float() + 0.5 * (s == d).float().",
     ),
     mistakes=[
-        (_auc("(s > d).float().mean()"), "A tie counts one half"),
-        (_auc("(s >= d).float().mean()"), "A tie counts one half"),
-        (_auc("((s < d).float() + 0.5 * (s == d).float()).mean()"), "wrong way round"),
-        (_auc("((s > d).float() + 0.5 * (s == d).float()).sum()"), "their share"),
-        (_auc("(same.mean() > different.mean()).float()"), "1/2"),
-        (_auc("same.mean() - different.mean()"), "Compare every same pair"),
+        ("(s > d).float().mean()", "A tie counts one half"),
+        ("(s >= d).float().mean()", "A tie counts one half"),
+        ("((s < d).float() + 0.5 * (s == d).float()).mean()", "wrong way round"),
+        ("((s > d).float() + 0.5 * (s == d).float()).sum()", "sum over the 6 comparisons"),
+        ("((s > d).float() + 0.5 * (s == d).float()).sum() / len(same)", "*all* comparisons"),
+        ("((s > d).float() + 0.5 * (s == d).float()).mean(1)", "one number"),
+        ("(same.mean() > different.mean()).float()", "1/2"),
+        ("same.mean() - different.mean()", "Compare every same pair"),
+        ("(s > d).mean()", "in the line `return (s > d).mean()`"),
     ],
     praise="torchmetrics gets the same number from sorted scores, without comparing all with all.",
 )

@@ -15,7 +15,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPER, INK = (255, 255, 255), (60, 60, 66)
+GREY, FAINT = (176, 176, 184), (244, 244, 247)  # what is beside the point; a ground for lines
+BLUE, RED, GREEN = (44, 94, 190), (208, 48, 44), (36, 124, 62)
 COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
+
+
+def arranged(
+    pictures: Sequence[Image.Image], *, columns: int = 1, across: int = 0, down: int = 0
+) -> Image.Image:
+    """Pictures in rows of `columns`, by default one below the other; every sheet is made by this.
+
+    A column is as wide as its widest picture, a row as high as its highest; each picture stands at
+    the upper left of its place. `across` and `down` are the pixels between columns and rows.
+    """
+    columns = min(columns, len(pictures))
+    widths = [max(p.width for p in pictures[k::columns]) + across for k in range(columns)]
+    rows = [pictures[k : k + columns] for k in range(0, len(pictures), columns)]
+    heights = [max(p.height for p in row) + down for row in rows]
+    sheet = Image.new("RGB", (sum(widths) - across, sum(heights) - down), PAPER)
+    for k, picture in enumerate(pictures):
+        place = sum(widths[: k % columns]), sum(heights[: k // columns])
+        sheet.paste(picture, place)
+    return sheet
 
 
 def grid(
@@ -32,15 +53,19 @@ def grid(
             f"a grid takes uint8 pictures [n, h, w, 3], n >= 1; got {images.dtype} "
             f"{list(images.shape)}."
         )
-    n, h, w, _ = images.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    across, down = w * scale + gap, h * scale + gap
-    sheet = Image.new("RGB", (columns * across - gap, rows * down - gap), PAPER)
-    for i, picture in enumerate(images):
-        tile = Image.fromarray(picture).resize((w * scale, h * scale), Image.Resampling.NEAREST)
-        sheet.paste(tile, (i % columns * across, i // columns * down))
-    return sheet
+    size = images.shape[2] * scale, images.shape[1] * scale
+    tiles = [Image.fromarray(one).resize(size, Image.Resampling.NEAREST) for one in images]
+    return arranged(tiles, columns=columns, across=gap, down=gap)
+
+
+def label(
+    text: str, width: int, *, size: int = 14, height: int = 24, colour: tuple[int, int, int] = INK
+) -> Image.Image:
+    """A line of text as a picture; what is too long for it is cut."""
+    font = ImageFont.load_default(size=size)
+    image = Image.new("RGB", (width, height), PAPER)
+    ImageDraw.Draw(image).text((1, 3), _shorten(text, font, width - 1), fill=colour, font=font)
+    return image
 
 
 def captioned_grid(

@@ -6,7 +6,6 @@ it. Core ipywidgets tell of no clicks on a picture, so the map is a grid of butt
 in the colour that is drawn there, and a click on it is a move of the two sliders beside it.
 """
 
-import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from torch import Tensor
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import INK, PAPER, grid
+from t2ilab.plots import GREY, INK, PAPER, RED, grid
 from t2ilab.systems.text_to_image import TextToImage
 
 CAPTIONS = (
@@ -35,7 +34,6 @@ CAPTIONS = (
     "a white bird",
 )
 COLUMNS, ROWS = 15, 11
-BUTTON = 40  # screen pixels
 
 
 class CaptionMap:
@@ -131,7 +129,7 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
     side, font = drawn.height, ImageFont.load_default(size=12)
     sheet = Image.new("RGB", (int(1.5 * side) + 16 + drawn.width, side), PAPER)
     draw, wide = ImageDraw.Draw(sheet), int(1.5 * side)
-    draw.rectangle((0, 0, wide - 1, side - 1), outline=(200, 200, 204))
+    draw.rectangle((0, 0, wide - 1, side - 1), outline=GREY)
     weights = plane.weights(x, y)
     here, taken = (x * wide, y * side), []
     for caption, (px, py), w in zip(
@@ -139,7 +137,7 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
     ):
         there = (px * wide, py * side)
         if w > 0.005:
-            draw.line([here, there], (150, 150, 160), max(1, round(5 * w)))
+            draw.line([here, there], GREY, max(1, round(5 * w)))
         draw.ellipse((there[0] - 3, there[1] - 3, there[0] + 3, there[1] + 3), fill=INK)
         draw.text(
             _free(there, font.getlength(caption) / 2, wide, side, taken),
@@ -148,7 +146,7 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
             font=font,
             anchor="mm",
         )
-    draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=(208, 48, 44))
+    draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=RED)
     sheet.paste(drawn, (wide + 16, 0))
     return sheet
 
@@ -198,7 +196,11 @@ class CaptionMapExplorer(Explorer):
         rows: int = ROWS,
         lab: Any = None,
     ):
-        self.plane, self.said = CaptionMap(system, captions), widgets.HTML()
+        self.plane = CaptionMap(system, captions)
+        self.cells = self._grid(system, columns, rows)
+        board = widgets.GridBox(list(self.cells.values()))
+        board.layout.grid_template_columns = f"repeat({columns}, minmax(0, 1fr))"
+        board.layout.grid_gap = "1px"
         x, y = self.plane.places[0].tolist()
         slide = dict(min=0.0, max=1.0, step=0.01, readout_format=".2f")
         super().__init__(
@@ -209,24 +211,12 @@ class CaptionMapExplorer(Explorer):
                 "seed": widgets.IntSlider(0, 0, 99, description="noise"),
             },
             buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
+            note=lambda x, y, seed: f"Here lies: {self.plane.words(x, y)}",
+            more=[board],
             title="a map of captions",
             lab=lab,
             scale=1,
         )
-        self.cells = self._grid(system, columns, rows)
-        layout = widgets.Layout(
-            grid_template_columns=f"repeat({columns}, {BUTTON}px)", grid_gap="1px"
-        )
-        board = widgets.GridBox(list(self.cells.values()), layout=layout)
-        style, *rest = self.box.children
-        self.box.children = (style, board, self.said, *rest)
-
-    def update(self) -> None:
-        """Draw, and say what lies at the point."""
-        super().update()
-        state = self.state
-        words = "" if self.message.value else self.plane.words(state["x"], state["y"])
-        self.said.value = f'<span style="line-height: 1.4">Here lies: {html.escape(words)}</span>'
 
     def _grid(self, system: TextToImage, columns: int, rows: int) -> dict:
         """A button a cell, painted in the middle colour of what is drawn there."""
@@ -256,7 +246,8 @@ class CaptionMapExplorer(Explorer):
 
 def _cell(caption: str, words: str, colour: Sequence[int]) -> widgets.Button:
     button = widgets.Button(description="●" if caption else "", tooltip=caption or words)
-    button.layout = widgets.Layout(width=f"{BUTTON}px", height="26px", padding="0")
+    button.layout = widgets.Layout(width="auto", height="22px", padding="0", margin="0")
+    button.tabbable = False  # the sliders reach every place of the map from the keyboard
     button.style.button_color = "#{:02x}{:02x}{:02x}".format(*colour)
     button.style.text_color = "#ffffff" if sum(colour) < 380 else "#000000"
     return button

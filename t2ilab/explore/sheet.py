@@ -1,14 +1,73 @@
-"""Pictures side by side with a label below each: what a page without a kernel shows."""
+"""What explorers draw with: tiles, titles, ticks and crosses, lines; the contact sheet of a sweep.
 
-import itertools
-from collections.abc import Mapping, Sequence
+All is put together by `plots.arranged`, in the colours of `plots`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from t2ilab.errors import UsageError
+from t2ilab.plots import GREEN, INK, PAPER, RED, arranged, label
 
+LINE = 17  # pixels: the height of a line of ticks and crosses
 _TILE, _SHEET = 160, 960  # a tile is enlarged up to, and a row holds up to, so many pixels
+_FINE = 2  # lines are drawn so many times larger, then made smaller
+
+
+def tile(picture: UInt8[np.ndarray, "h w 3"], side: int) -> Image.Image:
+    """A picture brought to side x side: in whole pixels as far as that goes, then smoothly."""
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    times = side // max(image.size)
+    if times > 1:
+        image = image.resize([times * s for s in image.size], Image.Resampling.NEAREST)
+    return image.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def titled(panels: Mapping[str, Image.Image], gap: int = 14) -> Image.Image:
+    """Pictures side by side, each with its title above it, 24 pixels high."""
+    titles = [label(title, panel.width) for title, panel in panels.items()]
+    return arranged([*titles, *panels.values()], columns=len(panels), across=gap)
+
+
+def ticked(lines: Sequence[tuple[bool, str]], width: int) -> Image.Image:
+    """A line of words each, with a green tick where it is right, with a red cross where not."""
+    image = Image.new("RGB", (width, max(1, LINE * len(lines))), PAPER)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=13)
+    for k, (right, words) in enumerate(lines):
+        y = k * LINE
+        if right:
+            draw.line([(2, y + 8), (5, y + 12), (11, y + 3)], GREEN, 2)
+        else:
+            draw.line([(2, y + 3), (11, y + 12)], RED, 2)
+            draw.line([(2, y + 12), (11, y + 3)], RED, 2)
+        draw.text((16, y - 1), words, fill=INK if right else RED, font=font)
+    return image
+
+
+def smooth(
+    size: tuple[int, int],
+    paint: Callable[[ImageDraw.ImageDraw, int, int, int], None],
+    ground: tuple[int, int, int] = PAPER,
+) -> Image.Image:
+    """What `paint(draw, width, height, fine)` draws, `fine` times larger, then made smaller."""
+    width, height = (_FINE * side for side in size)
+    image = Image.new("RGB", (width, height), ground)
+    paint(ImageDraw.Draw(image), width, height, _FINE)
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def path(
+    values: Any, low: float, high: float, width: int, height: int, room: float = 0.0
+) -> list[tuple[float, float]]:
+    """Points of a curve over a strip: `low` below, `high` above, `room` of the height kept free."""
+    values = np.asarray(values, dtype=float)
+    x = (np.arange(len(values)) + 0.5) / len(values) * width
+    y = (1 - room - (1 - 2 * room) * (values - low) / ((high - low) or 1)) * height
+    return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 def contact_sheet(
@@ -26,20 +85,19 @@ def contact_sheet(
         t.resize([s * max(1, _TILE // t.width) for s in t.size], Image.Resampling.NEAREST)
         for t in tiles
     ]
-    columns = max(1, min(len(tiles), columns or max(1, _SHEET // tiles[0].width)))
-    font = ImageFont.load_default(size=13)
     width, height = max(t.width for t in tiles), max(t.height for t in tiles)
+    columns = columns or max(1, _SHEET // tiles[0].width)
+    font = ImageFont.load_default(size=13)
     lines = [_wrap(str(label), font, width) for label in labels]
     below = 17 * max(len(some) for some in lines) + 6
-    rows = -(-len(tiles) // columns)
-    sheet = Image.new("RGB", (columns * (width + 8) + 8, rows * (height + below + 8) + 8), "white")
-    draw = ImageDraw.Draw(sheet)
-    places = itertools.product(range(rows), range(columns))
-    for tile, some, (row, column) in zip(tiles, lines, places, strict=False):
-        x, y = 8 + column * (width + 8), 8 + row * (height + below + 8)
-        sheet.paste(tile, (x, y))
-        draw.multiline_text((x, y + height + 2), "\n".join(some), "black", font=font, spacing=3)
-    return sheet
+    cells = []
+    for one, some in zip(tiles, lines, strict=True):
+        cell = Image.new("RGB", (width, height + below), PAPER)
+        cell.paste(one, (0, 0))
+        words = "\n".join(some)
+        ImageDraw.Draw(cell).multiline_text((0, height + 2), words, "black", font=font, spacing=3)
+        cells.append(cell)
+    return ImageOps.expand(arranged(cells, columns=columns, across=8, down=8), 8, PAPER)
 
 
 def differences(states: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -12,19 +12,20 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from t2ilab.data.captioned import to_float, to_uint8
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError, choose
-from t2ilab.explore.captions import RIGHT, WRONG, read_back
+from t2ilab.explore.captions import read_back
 from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.sheet import ticked, tile
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
-from t2ilab.plots import INK, PAPER
+from t2ilab.plots import INK, PAPER, arranged, label
 from t2ilab.systems.text_to_image import TextToImage
 
-TILE, GAP, LINE = 224, 28, 18  # pixels: of a picture, between two, of a line of text
+TILE, GAP = 224, 28  # pixels: of a picture, between two
 LARGEST = 50_000_000  # pixels of an upload
 STYLES = ("setting", "side")
 CAPTION = "a small yellow bird with black wings"
@@ -105,26 +106,16 @@ def _marks(
 def _sheet(
     query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str]], below: str
 ) -> Image.Image:
-    font = ImageFont.load_default(size=13)
-    height = TILE + 8 + LINE * max(1, len(lines))
-    sheet = Image.new("RGB", (2 * TILE + GAP, height), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for x, picture in ((0, query), (TILE + GAP, drawn)):
-        tile = Image.fromarray(np.ascontiguousarray(picture))
-        sheet.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, 0))
-    x, y = TILE + GAP // 2, TILE // 2
-    draw.line([(x - 8, y), (x + 8, y)], INK, 2)  # an arrow
-    draw.line([(x + 3, y - 5), (x + 8, y), (x + 3, y + 5)], INK, 2)
-    draw.text((2, TILE + 4), below, fill=INK, font=font)
-    for k, (right, words) in enumerate(lines):
-        y, x = TILE + 4 + k * LINE, TILE + GAP
-        if right:
-            draw.line([(x + 2, y + 8), (x + 5, y + 12), (x + 11, y + 3)], RIGHT, 2)
-        else:
-            draw.line([(x + 2, y + 3), (x + 11, y + 12)], WRONG, 2)
-            draw.line([(x + 2, y + 12), (x + 11, y + 3)], WRONG, 2)
-        draw.text((x + 16, y - 1), words, fill=INK if right else WRONG, font=font)
-    return sheet
+    """The two pictures, an arrow between them; below, the style and what came out right."""
+    arrow = Image.new("RGB", (GAP, TILE), PAPER)
+    x, y = GAP // 2, TILE // 2
+    ImageDraw.Draw(arrow).line(
+        [(x - 8, y), (x + 8, y), (x + 3, y - 5), (x + 8, y), (x + 3, y + 5)], INK, 2
+    )
+    space = Image.new("RGB", (GAP, 1), PAPER)
+    cells = [tile(query, TILE), arrow, tile(drawn, TILE)]
+    cells += [label(below, TILE, size=13), space, ticked(lines, TILE)]
+    return arranged(cells, columns=3, down=4)
 
 
 class StyleExplorer(Explorer):
@@ -159,7 +150,6 @@ class StyleExplorer(Explorer):
         self.upload = widgets.FileUpload(
             accept="image/*", multiple=False, description="Upload a picture"
         )
-        self.upload.layout.width = "auto"
         super().__init__(
             style_renderer(system, style, self.pictures, world=world, reader=reader),
             {
@@ -168,13 +158,12 @@ class StyleExplorer(Explorer):
                 "strength": widgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.1),
             },
             buttons={"Next picture": self._next},
+            more=[self.upload],
             title="the style of a picture, onto a caption",
             lab=lab,
             scale=1,
         )
         self.upload.observe(self._uploaded, names="value")
-        actions = self.box.children[2]
-        actions.children = (*actions.children, self.upload)
 
     def add(self, name: str, content: bytes | memoryview) -> str:
         """Take in a file's bytes as a picture, show it, and return the name it got.

@@ -6,7 +6,6 @@ beside them are measured in the full space.
 """
 
 import colorsys
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from t2ilab.errors import UsageError, choose
 from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import INK, PAPER
+from t2ilab.plots import GREY, INK, PAPER, RED
 from t2ilab.text.vectors import WordVectors
 
 SIZE = (760, 540)  # pixels of the map
 MARGIN = 46
-FAINT, LINE = (150, 150, 158), (196, 38, 38)
 _AROUND = [(6, -8), (6, 6), (6, -22), (-60, 8), (-60, -24), (6, 20), (6, -36)]  # of a label
 
 
@@ -78,14 +76,14 @@ def map_renderer(
         draw = ImageDraw.Draw(sheet)
         here = places[vectors.index[word]]
         for other, _ in near:
-            draw.line([*here, *places[vectors.index[other]]], fill=LINE, width=1)
+            draw.line([*here, *places[vectors.index[other]]], fill=RED, width=1)
         strong = {word: word} | {other: f"{other} {cosine:.2f}" for other, cosine in near}
         order = [*strong, *(one for one in vectors.words if one not in strong)]
         labels = [
             (
                 strong.get(one, one),
                 tuple(places[vectors.index[one]]),
-                palette.get(groups.get(one, ""), FAINT),
+                palette.get(groups.get(one, ""), GREY),
                 one in strong,
             )
             for one in order
@@ -144,7 +142,7 @@ class WordMap(Explorer):
         groups: Mapping[str, str] | None = None,
         lab: Any = None,
     ):
-        self.spaces, self.said = dict(spaces), widgets.HTML()
+        self.spaces = dict(spaces)
         word = widgets.Combobox(
             value=words[0],
             options=tuple(words),
@@ -158,21 +156,16 @@ class WordMap(Explorer):
             "zoom": widgets.IntSlider(1, 1, 6),
         }
         super().__init__(
-            map_renderer(spaces, groups=groups), controls, title="a map of words", lab=lab, scale=1
+            map_renderer(spaces, groups=groups),
+            controls,
+            note=self._near,
+            title="a map of words",
+            lab=lab,
+            scale=1,
         )
-        self.box.children = (*self.box.children[:-1], self.said, self.box.children[-1])
 
-    def update(self) -> None:
-        """Draw, and list the neighbours; a word without a vector is answered in words."""
-        super().update()
-        self.said.value = "" if self.message.value else self._list()
-
-    def _list(self) -> str:
-        state = self.state
-        vectors, word = self.spaces[state["space"]], state["word"].strip().lower()
-        near = ", ".join(
-            f"{other} {cosine:.2f}" for other, cosine in vectors.nearest(word, state["neighbours"])
-        )
+    def _near(self, space: str, word: str, neighbours: int, zoom: int) -> str:
+        vectors, word = self.spaces[space], word.strip().lower()
+        near = (f"{other} {cosine:.2f}" for other, cosine in vectors.nearest(word, neighbours))
         share = principal_plane(vectors.unit)[1]
-        words = f"Nearest to “{word}”: {near}. The map shows {share:.0%} of the variance."
-        return f'<span style="line-height: 1.4">{html.escape(words)}</span>'
+        return f"Nearest to “{word}”: {', '.join(near)}. The map shows {share:.0%} of the variance."

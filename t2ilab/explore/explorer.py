@@ -45,20 +45,24 @@ _CSS = """<style>
 .t2ilab-view img {max-width: 100%; height: auto; object-fit: contain; object-position: 0 0}
 .t2ilab-view img.t2ilab-crisp {image-rendering: pixelated}
 .t2ilab-old img {opacity: 0.35}
+.t2ilab-panel > * {width: auto; max-width: 100%}
 .t2ilab-panel .widget-box > * {width: auto; flex: 1 1 auto; max-width: 100%}
 .t2ilab-panel .t2ilab-controls > * {flex-basis: 240px}
 .t2ilab-panel .widget-inline-hbox .widget-label {width: auto; max-width: 45%; text-align: left}
 .t2ilab-panel .widget-text, .t2ilab-panel .widget-dropdown
   {flex-direction: column; height: auto; align-items: stretch}
 .t2ilab-panel .widget-text > *, .t2ilab-panel .widget-dropdown > * {flex: none; max-width: 100%}
+.t2ilab-panel .widget-dropdown > select {height: 28px}
+.t2ilab-panel > .jupyter-button {align-self: flex-start}
+.t2ilab-panel .widget-html:has(.widget-html-content:empty) {display: none}
 .t2ilab-panel .widget-html-content
   {line-height: 1.4; white-space: normal; overflow-wrap: anywhere; font-size: inherit}
-.t2ilab-wide > .t2ilab-panel {flex-basis: 100%; max-width: none}
-.t2ilab-wide .t2ilab-controls > * {flex: 0 1 320px; margin-right: 20px}
-.t2ilab-wide .t2ilab-actions > * {flex: none}
 .t2ilab-large .t2ilab-panel, .jp-mod-presentationMode .t2ilab-panel {zoom: 1.3; max-width: 210px}
 .t2ilab-large .t2ilab-view img, .jp-mod-presentationMode .t2ilab-view img
   {width: 100%; max-height: calc(100vh - 130px)}
+.t2ilab-explorer.t2ilab-wide > .t2ilab-panel {flex-basis: 100%; max-width: none}
+.t2ilab-wide .t2ilab-controls > * {flex: 0 1 320px; margin-right: 20px}
+.t2ilab-wide .t2ilab-actions > * {flex: none}
 </style>"""
 _RED = "color: var(--jp-error-color1, #b00020)"
 _UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"
@@ -302,6 +306,7 @@ def _play(slider: Any) -> widgets.Play:
         kind = type(slider).__name__
         raise UsageError(f"play moves an IntSlider or a SelectionSlider; this is a {kind}")
     play = widgets.Play(min=first, max=last, step=step, value=getattr(slider, moves), interval=300)
+    play.tooltip = "Play, stop, repeat"
     widgets.jslink((play, "value"), (slider, moves))  # in the browser; the slider then tells us
     if moves == "value":
         widgets.jslink((slider, "max"), (play, "max"))

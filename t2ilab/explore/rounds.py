@@ -123,7 +123,7 @@ def _tiles(pictures: np.ndarray, logits: np.ndarray | None = None) -> Image.Imag
     )
     ink = np.where(pictures.reshape(-1, SIDE, SIDE, 1) > 0, colours[:, None, None], FAINT)
     sheet = grid(ink.astype(np.uint8), columns=TILES, scale=(PANEL // TILES - 4) // SIDE, gap=4)
-    return ImageOps.pad(sheet, (PANEL, PANEL), Image.Resampling.NEAREST, PAPER)
+    return ImageOps.expand(sheet, (PANEL - sheet.width) // 2, PAPER)
 
 
 def _curve(draw: ImageDraw.ImageDraw, w: int, h: int, fine: int, run: Rounds, t: int) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPER, INK = (255, 255, 255), (60, 60, 66)
-GREY, FAINT = (176, 176, 184), (244, 244, 247)  # what is beside the point; a ground for lines
+GREY, FAINT = (150, 150, 158), (244, 244, 247)  # what is beside the point; a ground for lines
 BLUE, RED, GREEN = (44, 94, 190), (208, 48, 44), (36, 124, 62)
 COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
 

@@ -130,22 +130,15 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
     sheet = Image.new("RGB", (int(1.5 * side) + 16 + drawn.width, side), PAPER)
     draw, wide = ImageDraw.Draw(sheet), int(1.5 * side)
     draw.rectangle((0, 0, wide - 1, side - 1), outline=GREY)
-    weights = plane.weights(x, y)
-    here, taken = (x * wide, y * side), []
-    for caption, (px, py), w in zip(
-        plane.captions, plane.places.tolist(), weights.tolist(), strict=True
-    ):
-        there = (px * wide, py * side)
+    here, weights = (x * wide, y * side), plane.weights(x, y).tolist()
+    dots = [(px * wide, py * side) for px, py in plane.places.tolist()]
+    taken = [(*dot, 0.0) for dot in dots]
+    for caption, there, w in zip(plane.captions, dots, weights, strict=True):
         if w > 0.005:
             draw.line([here, there], GREY, max(1, round(5 * w)))
         draw.ellipse((there[0] - 3, there[1] - 3, there[0] + 3, there[1] + 3), fill=INK)
-        draw.text(
-            _free(there, font.getlength(caption) / 2, wide, side, taken),
-            caption,
-            fill=INK,
-            font=font,
-            anchor="mm",
-        )
+        place = _free(there, font.getlength(caption) / 2, wide, side, taken)
+        draw.text(place, caption, fill=INK, font=font, anchor="mm")
     draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=RED)
     sheet.paste(drawn, (wide + 16, 0))
     return sheet
@@ -154,20 +147,14 @@ def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.I
 def _free(
     there: tuple[float, float], half: float, wide: int, side: int, taken: list
 ) -> tuple[float, float]:
-    """Where the middle of a label goes, below or above its dot: off the others and on the map."""
+    """Where the middle of a label goes: near its dot, off other dots and labels, on the map."""
     x = min(max(there[0], half + 3), wide - half - 3)
-    tries = [there[1] + by for by in (10, -10, 24, -24, 38) if 7 < there[1] + by < side - 7]
-    y = next(
-        (
-            y
-            for y in tries
-            if all(
-                abs(y - other) > 12 or abs(x - at) > half + length + 4
-                for at, other, length in taken
-            )
-        ),
-        tries[0],
-    )
+    tries = [there[1] + by for by in (13, -13, 26, -26, 39) if 7 < there[1] + by < side - 7]
+
+    def is_free(y: float) -> bool:
+        return all(abs(y - oy) > 12 or abs(x - ox) > half + length + 4 for ox, oy, length in taken)
+
+    y = next(filter(is_free, tries), tries[0])
     taken.append((x, y, half))
     return x, y
 

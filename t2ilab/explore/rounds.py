@@ -64,9 +64,9 @@ def _round(_: str, run: Rounds, t: int) -> Image.Image:
         title: ImageOps.expand(ImageOps.crop(one, 1), 1, GREY)
         for title, one in kinds[run.space.kind](run, t).items()
     }
-    size = (3 * PANEL + 2 * GAP, CURVE)
+    size = (3 * PANEL + 2 * GAP, GAP + CURVE)
     curve = smooth(size, lambda draw, w, h, fine: _curve(draw, w, h, fine, run, t))
-    return arranged([titled(panels, GAP), curve], down=GAP)
+    return arranged([titled(panels, GAP), curve])
 
 
 def _plane_panels(run: Rounds, t: int) -> dict[str, Image.Image]:
@@ -129,20 +129,21 @@ def _tiles(pictures: np.ndarray, logits: np.ndarray | None = None) -> Image.Imag
 def _curve(draw: ImageDraw.ImageDraw, w: int, h: int, fine: int, run: Rounds, t: int) -> None:
     """D[data || p_t] against t, on a logarithmic scale from 10 to 0.0001 nats."""
     font = ImageFont.load_default(size=13 * fine)
-    left, right, bottom = 64 * fine, w - 12 * fine, h - 20 * fine
+    left, right, top, bottom = 64 * fine, w - 12 * fine, GAP * fine, h - 20 * fine
     kl = np.clip(np.nan_to_num(run.kl.numpy(), posinf=10), 1e-4, 10)
     across = left + np.arange(len(kl)) / max(1, len(kl) - 1) * (right - left)
     for power in range(1, -5, -1):
-        y = (1 - power) / 5 * bottom
+        y = top + (1 - power) / 5 * (bottom - top)
         draw.line((left, y, right, y), (228, 228, 232), fine)
         draw.text((left - 8 * fine, y), f"{10.0**power:g}", INK, font, "rm")
-    points = list(zip(across.tolist(), ((1 - np.log10(kl)) / 5 * bottom).tolist(), strict=True))
+    down = top + (1 - np.log10(kl)) / 5 * (bottom - top)
+    points = list(zip(across.tolist(), down.tolist(), strict=True))
     draw.line(points, GREY, 2 * fine)
     for k, (x, y) in enumerate(points):
         r = (6 if k == t else 3) * fine
         draw.ellipse((x - r, y - r, x + r, y + r), RED if k == t else GREY)
     words = f"round {t} of {len(run)}: D[data || model] = {float(run.kl[t]):.4f} nats"
-    draw.text((right, 4 * fine), words, INK, font, "ra")
+    draw.text((right, top + 4 * fine), words, INK, font, "ra")
 
 
 class RoundsExplorer(Scrubber):

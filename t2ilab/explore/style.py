@@ -150,6 +150,7 @@ class StyleExplorer(Explorer):
         self.upload = widgets.FileUpload(
             accept="image/*", multiple=False, description="Upload a picture"
         )
+        self.upload.tooltip = "Upload a picture"
         super().__init__(
             style_renderer(system, style, self.pictures, world=world, reader=reader),
             {

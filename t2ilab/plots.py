@@ -76,16 +76,12 @@ def captioned_grid(
     text: int = 15,
 ) -> Image.Image:
     """A row of pictures for each caption, the caption above it in letters `text` pixels high."""
-    font = ImageFont.load_default(size=text)
     strips = [grid(pictures, columns=len(pictures), scale=scale) for pictures in rows]
-    width, step = max(s.width for s in strips), text + 9
-    sheet = Image.new("RGB", (width, sum(s.height + step + 4 for s in strips)), PAPER)
-    draw, y = ImageDraw.Draw(sheet), 0
+    width, space = max(s.width for s in strips), Image.new("RGB", (1, 4), PAPER)
+    parts = []
     for strip, caption in zip(strips, captions, strict=True):
-        draw.text((1, y + 2), _shorten(caption, font, width), fill=INK, font=font)
-        sheet.paste(strip, (0, y + step))
-        y += strip.height + step + 4
-    return sheet
+        parts += [label(caption, width, size=text, height=text + 9), strip, space]
+    return arranged(parts)
 
 
 def _shorten(text: str, font, width: int) -> str:

@@ -60,16 +60,12 @@ def attack_renderer(
             )
         with torch.inference_mode(False):  # a gradient is needed, which explorers switch off
             x = pictures[picture : picture + 1].clone()
-            aim = (
-                {"labels": int(sources[picture])}
-                if target == AWAY
-                else {"targets": classes.index(choose("target", target, classes))}
-            )
-            moved = (
-                x
-                if epsilon == 0
-                else pgd(network, x, epsilon=epsilon / 255, steps=steps, **aim).pictures
-            )
+            aim = {"labels": int(sources[picture])}
+            if target != AWAY:
+                aim = {"targets": classes.index(choose("target", target, classes))}
+            moved = x
+            if epsilon:
+                moved = pgd(network, x, epsilon=epsilon / 255, steps=steps, **aim).pictures
             with torch.no_grad():
                 p, q = network(torch.cat([x, moved])).softmax(1)
         panels = {
@@ -88,14 +84,10 @@ def _sheet(
     """Panels with a title above and the class below; on the right bars of both distributions."""
     wrong = RED if int(p.argmax()) != int(q.argmax()) else INK
     said = (_said(p, classes), f"at most {epsilon:g} grey levels", _said(q, classes))
-    cells = [
-        *(label(title, PANEL, size=13, height=HEAD) for title in panels),
-        *(tile(to_uint8(picture)[0], PANEL) for picture in panels.values()),
-        *(
-            label(words, PANEL, size=13, height=FOOT, colour=colour)
-            for words, colour in zip(said, (INK, INK, wrong), strict=True)
-        ),
-    ]
+    cells = [label(title, PANEL, size=13, height=HEAD) for title in panels]
+    cells += [tile(to_uint8(picture)[0], PANEL) for picture in panels.values()]
+    colours = zip(said, (INK, INK, wrong), strict=True)
+    cells += [label(words, PANEL, size=13, height=FOOT, colour=one) for words, one in colours]
     shown = arranged(cells, columns=len(panels), across=GAP)
     return arranged([shown, _bars(p, q, classes)], columns=2, across=GAP + 8)
 

@@ -12,13 +12,14 @@ from typing import Any
 import ipywidgets as widgets
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import GREY, INK, PAPER, RED, grid
+from t2ilab.explore.sheet import place
+from t2ilab.plots import GREY, INK, PAPER, RED, arranged, grid
 from t2ilab.systems.text_to_image import TextToImage
 
 CAPTIONS = (
@@ -34,6 +35,7 @@ CAPTIONS = (
     "a white bird",
 )
 COLUMNS, ROWS = 15, 11
+AROUND = [(0, 6, "mt"), (0, -6, "mb"), (7, 0, "lm"), (-7, 0, "rm"), (0, 20, "mt"), (0, -20, "mb")]
 
 
 class CaptionMap:
@@ -126,37 +128,21 @@ def map_renderer(
 
 
 def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.Image:
-    side, font = drawn.height, ImageFont.load_default(size=12)
-    sheet = Image.new("RGB", (int(1.5 * side) + 16 + drawn.width, side), PAPER)
-    draw, wide = ImageDraw.Draw(sheet), int(1.5 * side)
+    wide, side = int(1.5 * drawn.height), drawn.height
+    image = Image.new("RGB", (wide, side), PAPER)
+    draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, wide - 1, side - 1), outline=GREY)
     here, weights = (x * wide, y * side), plane.weights(x, y).tolist()
     dots = [(px * wide, py * side) for px, py in plane.places.tolist()]
-    taken = [(*dot, 0.0) for dot in dots]
-    for caption, there, w in zip(plane.captions, dots, weights, strict=True):
+    for there, w in zip(dots, weights, strict=True):
         if w > 0.005:
             draw.line([here, there], GREY, max(1, round(5 * w)))
-        draw.ellipse((there[0] - 3, there[1] - 3, there[0] + 3, there[1] + 3), fill=INK)
-        place = _free(there, font.getlength(caption) / 2, wide, side, taken)
-        draw.text(place, caption, fill=INK, font=font, anchor="mm")
+    taken = [(px - 4, py - 4, px + 4, py + 4) for px, py in dots]
+    for caption, (px, py) in zip(plane.captions, dots, strict=True):
+        draw.ellipse((px - 3, py - 3, px + 3, py + 3), fill=INK)
+        place(draw, (px, py), caption, AROUND, taken)
     draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=RED)
-    sheet.paste(drawn, (wide + 16, 0))
-    return sheet
-
-
-def _free(
-    there: tuple[float, float], half: float, wide: int, side: int, taken: list
-) -> tuple[float, float]:
-    """Where the middle of a label goes: near its dot, off other dots and labels, on the map."""
-    x = min(max(there[0], half + 3), wide - half - 3)
-    tries = [there[1] + by for by in (13, -13, 26, -26, 39) if 7 < there[1] + by < side - 7]
-
-    def is_free(y: float) -> bool:
-        return all(abs(y - oy) > 12 or abs(x - ox) > half + length + 4 for ox, oy, length in taken)
-
-    y = next(filter(is_free, tries), tries[0])
-    taken.append((x, y, half))
-    return x, y
+    return arranged([image, drawn], columns=2, across=16)
 
 
 class CaptionMapExplorer(Explorer):
@@ -213,28 +199,18 @@ class CaptionMapExplorer(Explorer):
         side = slice(system.size * 3 // 8, system.size * 5 // 8)
         colours = to_uint8(system(z, phi))[:, side, side].mean((1, 2)).astype(int)
         named, cells = self.plane.nearest_cells(columns, rows), {}
-        for k, ((x, y), colour) in enumerate(zip(points, colours.tolist(), strict=True)):
+        for k, (to, colour) in enumerate(zip(points, colours.tolist(), strict=True)):
             at = k % columns, k // columns
-            caption = named.get(at, "")
-            cells[at] = _cell(caption, self.plane.words(x, y), colour)
-            cells[at].on_click(lambda _, at=at, x=x, y=y: self._go(at, x, y))
-        self._named = {
-            caption: place
-            for caption, place in zip(self.plane.captions, self.plane.places.tolist(), strict=True)
-        }
-        self._captions_of = named
+            words = named.get(at) or self.plane.words(*to)
+            if at in named:  # to the caption itself
+                to = self.plane.places[self.plane.captions.index(words)].tolist()
+            cells[at] = button = widgets.Button(
+                description="●" if at in named else "", tooltip=words
+            )
+            button.layout = widgets.Layout(width="auto", height="22px", padding="0", margin="0")
+            button.tabbable = False  # the sliders reach every place of the map from the keyboard
+            button.style.button_color = "#{:02x}{:02x}{:02x}".format(*colour)
+            button.style.text_color = "#ffffff" if sum(colour) < 380 else "#000000"
+            goal = dict(zip("xy", (round(part, 2) for part in to), strict=True))
+            button.on_click(lambda _, goal=goal: self.set(**goal))
         return cells
-
-    def _go(self, at: tuple[int, int], x: float, y: float) -> None:
-        """To the cell; to the caption itself where one lies in it."""
-        x, y = self._named.get(self._captions_of.get(at, ""), (x, y))
-        self._press(lambda _: {"x": round(x, 2), "y": round(y, 2)})
-
-
-def _cell(caption: str, words: str, colour: Sequence[int]) -> widgets.Button:
-    button = widgets.Button(description="●" if caption else "", tooltip=caption or words)
-    button.layout = widgets.Layout(width="auto", height="22px", padding="0", margin="0")
-    button.tabbable = False  # the sliders reach every place of the map from the keyboard
-    button.style.button_color = "#{:02x}{:02x}{:02x}".format(*colour)
-    button.style.text_color = "#ffffff" if sum(colour) < 380 else "#000000"
-    return button

@@ -48,6 +48,36 @@ def ticked(lines: Sequence[tuple[bool, str]], width: int) -> Image.Image:
     return image
 
 
+def place(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    around: Sequence[tuple[float, float, str]],
+    taken: list[tuple[float, float, float, float]],
+    *,
+    size: int = 12,
+    fill: tuple[int, int, int] = INK,
+) -> None:
+    """Write a label near its dot where nothing stands yet; where there is no room, not at all.
+
+    Args:
+        at: the dot.
+        around: places to try, in this order: x and y from the dot, and the anchor of the text.
+        taken: boxes that are to be kept free; the label's own is added.
+    """
+    font, (width, height) = ImageFont.load_default(size=size), draw.im.size
+    for dx, dy, anchor in around:
+        spot = at[0] + dx, at[1] + dy
+        left, top, right, bottom = draw.textbbox(spot, text, font=font, anchor=anchor)
+        shift = min(0.0, width - 2 - right) or max(0.0, 2 - left)  # into the picture
+        left, right = left + shift, right + shift
+        free = (right <= x0 or x1 <= left or bottom <= y0 or y1 <= top for x0, y0, x1, y1 in taken)
+        if 0 <= top and bottom <= height and all(free):
+            taken.append((left, top, right, bottom))
+            draw.text((spot[0] + shift, spot[1]), text, fill, font, anchor)
+            return
+
+
 def smooth(
     size: tuple[int, int],
     paint: Callable[[ImageDraw.ImageDraw, int, int, int], None],

@@ -12,16 +12,24 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from t2ilab.errors import UsageError, choose
 from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import GREY, INK, PAPER, RED
+from t2ilab.explore.sheet import place
+from t2ilab.plots import GREY, PAPER, RED
 from t2ilab.text.vectors import WordVectors
 
 SIZE = (760, 540)  # pixels of the map
 MARGIN = 46
-_AROUND = [(6, -8), (6, 6), (6, -22), (-60, 8), (-60, -24), (6, 20), (6, -36)]  # of a label
+_AROUND = [
+    (6, -8, "la"),
+    (6, 6, "la"),
+    (-6, -8, "ra"),
+    (-6, 6, "ra"),
+    (6, -22, "la"),
+    (6, 20, "la"),
+]  # of a label
 
 
 def principal_plane(x: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], float]:
@@ -78,17 +86,17 @@ def map_renderer(
         for other, _ in near:
             draw.line([*here, *places[vectors.index[other]]], fill=RED, width=1)
         strong = {word: word} | {other: f"{other} {cosine:.2f}" for other, cosine in near}
-        order = [*strong, *(one for one in vectors.words if one not in strong)]
-        labels = [
-            (
-                strong.get(one, one),
-                tuple(places[vectors.index[one]]),
-                palette.get(groups.get(one, ""), GREY),
-                one in strong,
-            )
-            for one in order
-        ]
-        _write(draw, labels)
+        taken: list = []
+        for one in [*strong, *(one for one in vectors.words if one not in strong)]:
+            x, y = at = tuple(places[vectors.index[one]])
+            if not (0 <= x < SIZE[0] and 0 <= y < SIZE[1]):
+                continue
+            colour, r = palette.get(groups.get(one, ""), GREY), 4 if one in strong else 2
+            draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
+            if one in strong:
+                place(draw, at, strong[one], _AROUND, taken, size=15)
+            else:
+                place(draw, at, one, _AROUND[:1], taken, fill=colour)
         return sheet
 
     return render
@@ -100,28 +108,6 @@ def _places(xy: np.ndarray, centre: np.ndarray, zoom: int) -> np.ndarray:
     middle = (low + high) / 2 if zoom == 1 else centre
     scale = (np.array(SIZE) - 2 * MARGIN) / np.maximum(high - low, 1e-9) * zoom
     return (xy - middle) * scale * [1, -1] + np.array(SIZE) / 2
-
-
-def _write(draw: ImageDraw.ImageDraw, labels: Sequence[tuple]) -> None:
-    """A dot for each word, and its name where none stands yet; the strong ones look around."""
-    small, large = ImageFont.load_default(size=12), ImageFont.load_default(size=15)
-    taken: list[tuple[float, float, float, float]] = []
-    for text, (x, y), colour, strong in labels:
-        if not (0 <= x < SIZE[0] and 0 <= y < SIZE[1]):
-            continue
-        r = 4 if strong else 2
-        draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
-        font = large if strong else small
-        for dx, dy in _AROUND if strong else _AROUND[:1]:
-            left, top, right, bottom = draw.textbbox((x + dx, y + dy), text, font=font)
-            shift = min(0.0, SIZE[0] - 2 - right)
-            box = (left + shift, top, right + shift, bottom)
-            if not any(
-                box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken
-            ):
-                taken.append(box)
-                draw.text((x + dx + shift, y + dy), text, font=font, fill=INK if strong else colour)
-                break
 
 
 class WordMap(Explorer):

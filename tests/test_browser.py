@@ -203,7 +203,7 @@ def test_a_caption_is_typed_and_noise_is_rolled_in_a_browser(page):
     assert picture.get_attribute("src") == shown[-1]  # the last one that worked
     box.locator(".widget-dropdown select").select_option("a blue bird sits on a branch")
     wait_for_another_picture()
-    assert page.get_by_role("alert").count() == 0
+    page.get_by_role("alert").wait_for(state="detached")
     assert entry.input_value() == "a blue bird sits on a branch"
     assert len(set(shown)) == 4
 
@@ -251,16 +251,33 @@ def test_picture_and_controls_fit_into_a_small_screen_and_few_stops_of_the_tab_k
         assert box.locator("button, input, select, .noUi-handle").count() <= 7
 
 
-def test_the_button_enlarges_the_picture_and_the_letters(page):
+@pytest.mark.parametrize("by", ["the button", "JupyterLab's presentation mode"])
+def test_picture_and_letters_are_enlarged_and_made_small_again(page, by):
     box = explorer(page, 0)
-    picture = box.locator(".t2ilab-view img")
-    button = box.get_by_role("button", name="Other noise")
-    before = picture.bounding_box(), button.bounding_box()
-    box.get_by_role("button", name="Large").click()
-    page.wait_for_selector(".t2ilab-large")
-    after = picture.bounding_box(), button.bounding_box()
-    assert after[0]["width"] > 1.2 * before[0]["width"]
-    assert after[1]["height"] > 1.2 * before[1]["height"]
-    box.get_by_role("button", name="Large").click()
-    page.wait_for_selector(".t2ilab-large", state="detached")
-    assert picture.bounding_box()["width"] == before[0]["width"]
+    parts = box.locator(".t2ilab-view img"), box.get_by_role("button", name="Other noise")
+
+    def toggle():
+        if by == "the button":
+            box.get_by_role("button", name="Large").click()
+        else:
+            page.evaluate(
+                "window.jupyterapp.commands.execute('application:toggle-presentation-mode')"
+            )
+
+    def widths():
+        return [part.bounding_box()["width"] for part in parts]
+
+    def wait_for(large):
+        for _ in range(100):
+            if (widths()[0] > 1.2 * before[0]) == large:
+                return
+            time.sleep(0.05)
+
+    before = widths()
+    toggle()
+    wait_for(large=True)
+    height = [part.evaluate("part => part.getBoundingClientRect().height") for part in parts]
+    assert widths()[0] > 1.2 * before[0] and 1.2 * 28 < height[1] < 60 and height[0] < 600
+    toggle()
+    wait_for(large=False)
+    assert widths() == before

@@ -150,18 +150,16 @@ def test_the_transfer_is_the_generators_picture_of_the_style_found(system, encod
 
 
 def test_marks_ask_for_the_captions_content_and_the_querys_style(system, encoder, queries, reader):
-    marks = style._marks(BIRDS, reader, queries["one"], queries["one"], style.CAPTION)
-    facts = BIRDS.facts("test", 0)
-    asked = BIRDS.read(style.CAPTION)
-    assert len(marks) == len(asked) + 2
-    for right, words in marks:
-        name = words.split()[0]
-        wanted = asked.get(name, facts[name])
-        assert right == (facts[name] == wanted) and facts[name] in words
+    wanted, found = style._asked(BIRDS, reader, queries["one"], queries["two"], style.CAPTION)
+    first, second = (BIRDS.facts("test", k) for k in (0, 1))
+    style_of_query = {name: first[name] for name in style.STYLES}
+    assert wanted == BIRDS.read(style.CAPTION) | style_of_query
+    right = [found[name] == second[name] for name in found]
+    assert np.mean(right) > 0.8  # the reader errs now and then, at 32 pixels
     sheet = style_renderer(system, encoder, queries, world=BIRDS, reader=reader)(
         "one", style.CAPTION
     )
-    assert sheet.height == style.TILE + 4 + sheet_tools.LINE * len(marks)
+    assert sheet.height == style.TILE + 4 + sheet_tools.LINE * len(wanted)
 
 
 def test_an_upload_becomes_a_picture_to_pick_and_is_shown(system, encoder, queries):

@@ -18,7 +18,7 @@ from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
 from t2ilab.explore.sheet import ticked, tile
 from t2ilab.models.reader import AttributeReader
-from t2ilab.plots import arranged, grid
+from t2ilab.plots import arranged
 from t2ilab.systems.text_to_image import TextToImage
 
 SUGGESTIONS = (
@@ -67,17 +67,12 @@ def tick_grid(
             f"{', '.join(short) or 'give at least one picture'}."
         )
     side = images.shape[2] * max(1, TILE // images.shape[2])
-    tiles = [tile(picture, side) for picture in images]
-    if not stated:
-        return arranged(tiles, columns=columns, across=4, down=4)
-    cells = []
-    for i, picture in enumerate(tiles):
-        lines = [
-            (read[name][i] == value, f"{name.replace('_', ' ')} {read[name][i]}")
-            for name, value in stated.items()
-        ]
-        cells.append(arranged([picture, ticked(lines, side)], down=3))
-    return arranged(cells, columns=columns, across=4, down=7)
+    cells = [tile(picture, side) for picture in images]
+    if stated:
+        found = [{name: read[name][i] for name in stated} for i in range(len(images))]
+        lines = [ticked(stated, one, side) for one in found]
+        cells = [arranged(pair, down=3) for pair in zip(cells, lines, strict=True)]
+    return arranged(cells, columns=columns, across=4, down=7 if stated else 4)
 
 
 def caption_renderer(
@@ -95,11 +90,10 @@ def caption_renderer(
 
     def render(caption: str, seed: int) -> Image.Image:
         images = system.draw(caption, n=n, seed=seed)
-        if world is None or reader is None:
-            return grid(images, columns=columns, scale=max(1, TILE // system.size), gap=4)
-        return tick_grid(
-            images, world.read(caption), read_back(reader, world, images), columns=columns
-        )
+        stated, read = {}, {}
+        if world is not None and reader is not None:
+            stated, read = world.read(caption), read_back(reader, world, images)
+        return tick_grid(images, stated, read, columns=columns)
 
     return render
 

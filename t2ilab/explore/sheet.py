@@ -33,18 +33,21 @@ def titled(panels: Mapping[str, Image.Image], gap: int = 14) -> Image.Image:
     return arranged([*titles, *panels.values()], columns=len(panels), across=gap)
 
 
-def ticked(lines: Sequence[tuple[bool, str]], width: int) -> Image.Image:
-    """A line of words each, with a green tick where it is right, with a red cross where not."""
-    image = Image.new("RGB", (width, max(1, LINE * len(lines))), PAPER)
+def ticked(wanted: Mapping[str, str], found: Mapping[str, str], width: int) -> Image.Image:
+    """A line for each attribute: a green tick where it was found as wanted, else a red cross."""
+    image = Image.new("RGB", (width, max(1, LINE * len(wanted))), PAPER)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=13)
-    for k, (right, words) in enumerate(lines):
-        y = k * LINE
-        if right:
+    for y, (name, value) in zip(range(0, image.height, LINE), wanted.items(), strict=False):
+        words = f"{name.replace('_', ' ')} {found[name]}"
+        if found[name] == value:
             draw.line([(2, y + 8), (5, y + 12), (11, y + 3)], GREEN, 2)
+            draw.text((16, y - 1), words, INK, font)
         else:
             draw.line([(2, y + 3), (11, y + 12)], RED, 2)
             draw.line([(2, y + 12), (11, y + 3)], RED, 2)
-        draw.text((16, y - 1), words, fill=INK if right else RED, font=font)
+            longer = f"{words}, not {value}"
+            shown = longer if 16 + font.getlength(longer) <= width else words
+            draw.text((16, y - 1), shown, RED, font)
     return image
 
 

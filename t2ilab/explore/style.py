@@ -5,7 +5,7 @@ strength multiplies S(query): 1 is the paper's, 0 forgets the picture.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -76,46 +76,37 @@ def style_renderer(
         phi = system.encoder.encode([caption])
         z = strength * style.style(to_float(query[None]))
         drawn = to_uint8(system(z.to(phi.device), phi))
-        lines = (
-            []
-            if world is None or reader is None
-            else _marks(world, reader, query, drawn[0], caption)
+        wanted, found = {}, {}
+        if world is not None and reader is not None:
+            wanted, found = _asked(world, reader, query, drawn[0], caption)
+        below = label(f"its style: noise of norm {z.norm():.1f}", TILE, size=13)
+        return arranged(
+            [tile(query, TILE), _arrow(), tile(drawn[0], TILE)]
+            + [below, Image.new("RGB", (GAP, 1), PAPER), ticked(wanted, found, TILE)],
+            columns=3,
+            down=4,
         )
-        return _sheet(query, drawn[0], lines, f"its style: noise of norm {z.norm():.1f}")
 
     return render
 
 
-def _marks(
+def _asked(
     world: World, reader: AttributeReader, query: np.ndarray, drawn: np.ndarray, caption: str
-) -> list[tuple[bool, str]]:
-    """(right?, words) for everything that is asked of the transferred picture."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """All that is asked of the transferred picture, and what is found on it, by attribute."""
     names = [name for name in STYLES if name in world.style]
-    asked = read_back(reader, world, query[None])
-    read = {name: values[0] for name, values in read_back(reader, world, drawn[None]).items()}
-    wanted = world.read(caption) | {name: asked[name][0] for name in names}
-    return [
-        (
-            read[name] == value,
-            f"{name} {read[name]}" + ("" if read[name] == value else f", not {value}"),
-        )
-        for name, value in wanted.items()
-    ]
-
-
-def _sheet(
-    query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str]], below: str
-) -> Image.Image:
-    """The two pictures, an arrow between them; below, the style and what came out right."""
-    arrow = Image.new("RGB", (GAP, TILE), PAPER)
-    x, y = GAP // 2, TILE // 2
-    ImageDraw.Draw(arrow).line(
-        [(x - 8, y), (x + 8, y), (x + 3, y - 5), (x + 8, y), (x + 3, y + 5)], INK, 2
+    seen, found = (
+        {name: values[0] for name, values in read_back(reader, world, one[None]).items()}
+        for one in (query, drawn)
     )
-    space = Image.new("RGB", (GAP, 1), PAPER)
-    cells = [tile(query, TILE), arrow, tile(drawn, TILE)]
-    cells += [label(below, TILE, size=13), space, ticked(lines, TILE)]
-    return arranged(cells, columns=3, down=4)
+    return world.read(caption) | {name: seen[name] for name in names}, found
+
+
+def _arrow() -> Image.Image:
+    image, x, y = Image.new("RGB", (GAP, TILE), PAPER), GAP // 2, TILE // 2
+    way = [(x - 8, y), (x + 8, y), (x + 3, y - 5), (x + 8, y), (x + 3, y + 5)]
+    ImageDraw.Draw(image).line(way, INK, 2)
+    return image
 
 
 class StyleExplorer(Explorer):

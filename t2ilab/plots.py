@@ -1,6 +1,7 @@
 """Grids of pictures, curves of losses: what the notebooks show."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ PAPER, INK = (255, 255, 255), (60, 60, 66)
 GREY, FAINT = (150, 150, 158), (244, 244, 247)  # what is beside the point; a ground for lines
 BLUE, RED, GREEN = (44, 94, 190), (208, 48, 44), (36, 124, 62)
 COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
+
+
+letters = lru_cache(ImageFont.load_default)  # size in pixels -> the font of all sheets
 
 
 def arranged(
@@ -62,7 +66,7 @@ def label(
     text: str, width: int, *, size: int = 14, height: int = 24, colour: tuple[int, int, int] = INK
 ) -> Image.Image:
     """A line of text as a picture; what is too long for it is cut."""
-    font = ImageFont.load_default(size=size)
+    font = letters(size)
     image = Image.new("RGB", (width, height), PAPER)
     ImageDraw.Draw(image).text((1, 3), _shorten(text, font, width - 1), fill=colour, font=font)
     return image
@@ -156,7 +160,7 @@ def truth_table(
         captions: one a row.
         fits: bool [pictures, captions].
     """
-    font = ImageFont.load_default(size=text)
+    font = letters(text)
     left, row = int(max(font.getlength(c) for c in captions)) + 14, text + 14
     sheet = Image.new("RGB", (left + cell * len(images), cell + 6 + row * len(captions)), PAPER)
     draw = ImageDraw.Draw(sheet)

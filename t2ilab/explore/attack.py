@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
@@ -19,7 +19,7 @@ from t2ilab.explore.explorer import Explorer
 from t2ilab.explore.sheet import tile
 from t2ilab.inputs.attacks import pgd
 from t2ilab.inputs.scores import Network, predict
-from t2ilab.plots import GREY, INK, PAPER, RED, arranged, label
+from t2ilab.plots import GREY, INK, PAPER, RED, arranged, label, letters
 
 AWAY = "anything else"  # the target of an untargeted attack
 PANEL, GAP, HEAD, FOOT = 168, 12, 24, 22  # screen pixels
@@ -99,7 +99,7 @@ def _said(p: Tensor, classes: Sequence[str]) -> str:
 def _bars(p: Tensor, q: Tensor, classes: Sequence[str]) -> Image.Image:
     """Probabilities before (grey) and after (red); of many classes those that are largest."""
     image = Image.new("RGB", (NAMES + BARS + 32, HEAD + PANEL + FOOT), PAPER)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=13)
+    draw, font = ImageDraw.Draw(image), letters(13)
     shown = torch.maximum(p, q).topk(min(SHOWN, len(p))).indices.sort().values.tolist()
     row = PANEL / len(shown)
     draw.text((NAMES, 4), "before", fill=INK, font=font)

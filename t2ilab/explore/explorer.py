@@ -40,7 +40,7 @@ _LONGEST = 240  # letters of a message
 _CSS = """<style>
 .t2ilab-explorer {display: flex; flex-flow: row wrap; gap: 8px 20px; align-items: flex-start}
 .t2ilab-explorer, .t2ilab-explorer .widget-box {overflow: visible}
-.t2ilab-panel {flex: 1 1 250px; max-width: 330px}
+.t2ilab-panel {flex: 1 1 250px; max-width: 280px}
 .t2ilab-view {flex: 4 1 420px; min-width: 0}
 .t2ilab-view img {max-width: 100%; height: auto; object-fit: contain; object-position: 0 0}
 .t2ilab-view img.t2ilab-crisp {image-rendering: pixelated}

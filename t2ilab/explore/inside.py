@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
@@ -21,7 +21,7 @@ from t2ilab.explore.explorer import Explorer
 from t2ilab.explore.scrub import Scrubber, scrubbed
 from t2ilab.explore.sheet import path, smooth, tile, titled
 from t2ilab.inputs.ascent import Ascended
-from t2ilab.plots import BLUE, FAINT, GREY, INK, RED, arranged, label
+from t2ilab.plots import BLUE, FAINT, GREY, INK, RED, arranged, label, letters
 
 PANEL, GAP, HEAD, CURVE = 256, 14, 24, 120  # screen pixels: a picture, between, a title, a curve
 
@@ -188,7 +188,7 @@ def _curve(values: Sequence[float], t: int, width: int) -> Image.Image:
         (x, y), r = points[t], 5 * fine
         draw.ellipse((x - r, y - r, x + r, y + r), RED)
         side, anchor = (-1, "rb") if x > w / 2 else (1, "lt")
-        font = ImageFont.load_default(size=13 * fine)
+        font = letters(13 * fine)
         draw.text((x + side * (r + 8), y), f"{values[t]:.3g}", INK, font, anchor)
 
     return smooth((width, CURVE), paint, FAINT)

@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.data.paperworld.world import World
@@ -19,7 +19,7 @@ from t2ilab.explore.explorer import Explorer
 from t2ilab.explore.sheet import tile
 from t2ilab.metrics.interpolation import probabilities, straight
 from t2ilab.models.reader import AttributeReader
-from t2ilab.plots import FAINT, INK, PAPER
+from t2ilab.plots import FAINT, INK, PAPER, letters
 from t2ilab.systems.text_to_image import TextToImage
 
 FIRST, SECOND = "a small red bird with blue wings", "a small blue bird with yellow wings"
@@ -96,7 +96,7 @@ def _sheet(pictures, read: dict, place: int, world: World | None) -> Image.Image
 
 def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, world: World):
     """A cell a picture: the value read, and how probable it is where that is not above 95 %."""
-    font, paint = ImageFont.load_default(size=TEXT - 2), world.colours.get("paint", {})
+    font, paint = letters(TEXT - 2), world.colours.get("paint", {})
     draw.text((2, y + 1), name, fill=INK, font=font)
     for k, (share, value) in enumerate(zip(*p.max(1), strict=True)):
         word, x = world.attributes[name][int(value)], LEFT + k * SMALL

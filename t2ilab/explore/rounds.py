@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor
 
 from t2ilab.exact.spaces import SIDE
 from t2ilab.exact.tu import Rounds
 from t2ilab.explore.scrub import Scrubber, scrubbed
 from t2ilab.explore.sheet import path, smooth, tile, titled
-from t2ilab.plots import BLUE, FAINT, GREY, INK, PAPER, RED, arranged, grid
+from t2ilab.plots import BLUE, FAINT, GREY, INK, PAPER, RED, arranged, grid, letters
 
 PANEL, GAP, CURVE = 240, 14, 130  # screen pixels: a panel, between two, the curve
 SHOWN = 3  # logits beyond +-3 are painted like 3: 95 % sure
@@ -128,7 +128,7 @@ def _tiles(pictures: np.ndarray, logits: np.ndarray | None = None) -> Image.Imag
 
 def _curve(draw: ImageDraw.ImageDraw, w: int, h: int, fine: int, run: Rounds, t: int) -> None:
     """D[data || p_t] against t, on a logarithmic scale from 10 to 0.0001 nats."""
-    font = ImageFont.load_default(size=13 * fine)
+    font = letters(13 * fine)
     left, right, top, bottom = 64 * fine, w - 12 * fine, GAP * fine, h - 20 * fine
     kl = np.clip(np.nan_to_num(run.kl.numpy(), posinf=10), 1e-4, 10)
     across = left + np.arange(len(kl)) / max(1, len(kl) - 1) * (right - left)

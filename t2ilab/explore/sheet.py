@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from t2ilab.errors import UsageError
-from t2ilab.plots import GREEN, INK, PAPER, RED, arranged, label
+from t2ilab.plots import GREEN, INK, PAPER, RED, arranged, label, letters
 
 LINE = 17  # pixels: the height of a line of ticks and crosses
 _TILE, _SHEET = 160, 960  # a tile is enlarged up to, and a row holds up to, so many pixels
@@ -36,7 +36,7 @@ def titled(panels: Mapping[str, Image.Image], gap: int = 14) -> Image.Image:
 def ticked(wanted: Mapping[str, str], found: Mapping[str, str], width: int) -> Image.Image:
     """A line for each attribute: a green tick where it was found as wanted, else a red cross."""
     image = Image.new("RGB", (width, max(1, LINE * len(wanted))), PAPER)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=13)
+    draw, font = ImageDraw.Draw(image), letters(13)
     for y, (name, value) in zip(range(0, image.height, LINE), wanted.items(), strict=False):
         words = f"{name.replace('_', ' ')} {found[name]}"
         if found[name] == value:
@@ -68,7 +68,7 @@ def place(
         around: places to try, in this order: x and y from the dot, and the anchor of the text.
         taken: boxes that are to be kept free; the label's own is added.
     """
-    font, (width, height) = ImageFont.load_default(size=size), draw.im.size
+    font, (width, height) = letters(size), draw.im.size
     for dx, dy, anchor in around:
         spot = at[0] + dx, at[1] + dy
         left, top, right, bottom = draw.textbbox(spot, text, font=font, anchor=anchor)
@@ -120,7 +120,7 @@ def contact_sheet(
     ]
     width, height = max(t.width for t in tiles), max(t.height for t in tiles)
     columns = columns or max(1, _SHEET // tiles[0].width)
-    font = ImageFont.load_default(size=13)
+    font = letters(13)
     lines = [_wrap(str(label), font, width) for label in labels]
     below = 17 * max(len(some) for some in lines) + 6
     cells = []

@@ -1,6 +1,7 @@
 """Grids of pictures, curves of losses: what the notebooks show."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,31 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPER, INK = (255, 255, 255), (60, 60, 66)
+GREY, FAINT = (150, 150, 158), (244, 244, 247)  # what is beside the point; a ground for lines
+BLUE, RED, GREEN = (44, 94, 190), (208, 48, 44), (36, 124, 62)
 COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
+
+
+letters = lru_cache(ImageFont.load_default)  # size in pixels -> the font of all sheets
+
+
+def arranged(
+    pictures: Sequence[Image.Image], *, columns: int = 1, across: int = 0, down: int = 0
+) -> Image.Image:
+    """Pictures in rows of `columns`, by default one below the other; every sheet is made by this.
+
+    A column is as wide as its widest picture, a row as high as its highest; each picture stands at
+    the upper left of its place. `across` and `down` are the pixels between columns and rows.
+    """
+    columns = min(columns, len(pictures))
+    widths = [max(p.width for p in pictures[k::columns]) + across for k in range(columns)]
+    rows = [pictures[k : k + columns] for k in range(0, len(pictures), columns)]
+    heights = [max(p.height for p in row) + down for row in rows]
+    sheet = Image.new("RGB", (sum(widths) - across, sum(heights) - down), PAPER)
+    for k, picture in enumerate(pictures):
+        place = sum(widths[: k % columns]), sum(heights[: k // columns])
+        sheet.paste(picture, place)
+    return sheet
 
 
 def grid(
@@ -32,15 +57,19 @@ def grid(
             f"a grid takes uint8 pictures [n, h, w, 3], n >= 1; got {images.dtype} "
             f"{list(images.shape)}."
         )
-    n, h, w, _ = images.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    across, down = w * scale + gap, h * scale + gap
-    sheet = Image.new("RGB", (columns * across - gap, rows * down - gap), PAPER)
-    for i, picture in enumerate(images):
-        tile = Image.fromarray(picture).resize((w * scale, h * scale), Image.Resampling.NEAREST)
-        sheet.paste(tile, (i % columns * across, i // columns * down))
-    return sheet
+    size = images.shape[2] * scale, images.shape[1] * scale
+    tiles = [Image.fromarray(one).resize(size, Image.Resampling.NEAREST) for one in images]
+    return arranged(tiles, columns=columns, across=gap, down=gap)
+
+
+def label(
+    text: str, width: int, *, size: int = 14, height: int = 24, colour: tuple[int, int, int] = INK
+) -> Image.Image:
+    """A line of text as a picture; what is too long for it is cut."""
+    font = letters(size)
+    image = Image.new("RGB", (width, height), PAPER)
+    ImageDraw.Draw(image).text((1, 3), _shorten(text, font, width - 1), fill=colour, font=font)
+    return image
 
 
 def captioned_grid(
@@ -51,16 +80,12 @@ def captioned_grid(
     text: int = 15,
 ) -> Image.Image:
     """A row of pictures for each caption, the caption above it in letters `text` pixels high."""
-    font = ImageFont.load_default(size=text)
     strips = [grid(pictures, columns=len(pictures), scale=scale) for pictures in rows]
-    width, step = max(s.width for s in strips), text + 9
-    sheet = Image.new("RGB", (width, sum(s.height + step + 4 for s in strips)), PAPER)
-    draw, y = ImageDraw.Draw(sheet), 0
+    width, space = max(s.width for s in strips), Image.new("RGB", (1, 4), PAPER)
+    parts = []
     for strip, caption in zip(strips, captions, strict=True):
-        draw.text((1, y + 2), _shorten(caption, font, width), fill=INK, font=font)
-        sheet.paste(strip, (0, y + step))
-        y += strip.height + step + 4
-    return sheet
+        parts += [label(caption, width, size=text, height=text + 9), strip, space]
+    return arranged(parts)
 
 
 def _shorten(text: str, font, width: int) -> str:
@@ -135,7 +160,7 @@ def truth_table(
         captions: one a row.
         fits: bool [pictures, captions].
     """
-    font = ImageFont.load_default(size=text)
+    font = letters(text)
     left, row = int(max(font.getlength(c) for c in captions)) + 14, text + 14
     sheet = Image.new("RGB", (left + cell * len(images), cell + 6 + row * len(captions)), PAPER)
     draw = ImageDraw.Draw(sheet)

@@ -1,14 +1,20 @@
 """The explorer of adversarial inputs: what it draws, how fast, and what it refuses."""
 
 import time
+from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
+from watcher import Watcher
 
+from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
+from t2ilab.explore import attack
 from t2ilab.explore.attack import AWAY, AttackExplorer, attack_renderer, magnified
+from t2ilab.plots import RED
 from t2ilab.systems.single import load_reader
 
 CLASSES = ("bus", "giraffe", "boat")
@@ -17,14 +23,16 @@ CLASSES = ("bus", "giraffe", "boat")
 @pytest.fixture(scope="module")
 def network():
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 64, 3))
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 144, 3)
+    )
     network[-1].weight.data.mul_(4)
     return network.eval()
 
 
 @pytest.fixture(scope="module")
 def pictures():
-    return torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 1.8 - 0.9
+    return torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(0)) * 1.8 - 0.9
 
 
 def test_a_change_is_grey_where_there_is_none_and_magnified_where_there_is():
@@ -35,34 +43,50 @@ def test_a_change_is_grey_where_there_is_none_and_magnified_where_there_is():
     assert (shown[0, :, 1] == 0).all()
 
 
-def test_the_picture_changes_with_epsilon_and_target_and_is_the_same_again(network, pictures):
+def panel(sheet, k: int) -> np.ndarray:
+    """The k-th picture of a sheet, 24 x 24 as it was made of, in whole grey levels."""
+    times, x = attack.PANEL // 24, k * (attack.PANEL + attack.GAP)
+    pixels = np.asarray(sheet)[attack.HEAD : attack.HEAD + attack.PANEL, x : x + attack.PANEL]
+    return pixels[times // 2 :: times, times // 2 :: times].astype(int)
+
+
+def red_bar(sheet, k: int) -> int:
+    """How long the bar "after" of class k is, of 3 classes."""
+    y = int(attack.HEAD + (k + 0.67) * attack.PANEL / 3)
+    bars = np.asarray(sheet)[y, -(attack.BARS + 32) :].astype(int)
+    return int((np.abs(bars - RED).sum(-1) < 30).sum())
+
+
+def test_the_sum_is_the_picture_and_its_change_which_is_at_most_epsilon(network, pictures):
     render = attack_renderer(network, pictures, CLASSES)
-    drawn = {
-        (t, e): np.asarray(render(picture=0, target=t, epsilon=e))
-        for t in (AWAY, *CLASSES)
-        for e in (0.0, 8.0)
-    }
-    assert len({one.shape for one in drawn.values()}) == 1
-    assert all((drawn[t, 0.0] != drawn[t, 8.0]).any() for t in (AWAY, *CLASSES))
-    assert (drawn["bus", 8.0] != drawn["boat", 8.0]).any()
-    assert (drawn["bus", 0.0] == drawn["boat", 0.0]).all()
-    assert (np.asarray(render(picture=0, target="bus", epsilon=8.0)) == drawn["bus", 8.0]).all()
+    sheet = render(picture=1, target=AWAY, epsilon=8)
+    assert (panel(sheet, 0) == to_uint8(pictures[1:2])[0]).all()
+    change = panel(sheet, 2) - panel(sheet, 0)
+    assert 6 <= np.abs(change).max() <= 9  # 8, and rounding to whole grey levels
+    assert np.abs(panel(sheet, 1) - 127.5 - 8 * change).max() <= 9
+    still = render(picture=1, target=AWAY, epsilon=0)
+    assert (panel(still, 2) == panel(still, 0)).all() and (panel(still, 1) == 128).all()
 
 
-def test_it_works_as_explorers_call_it_and_reports_nothing(network, pictures):
-    class Lab:
-        errors = []
+@pytest.mark.parametrize("k", range(3))
+def test_the_bar_of_the_target_grows_with_epsilon(network, pictures, k):
+    render = attack_renderer(network, pictures, CLASSES)
+    sheets = [render(picture=0, target=CLASSES[k], epsilon=e) for e in (0, 8)]
+    p = network(pictures[:1]).softmax(1)[0, k].item()
+    assert abs(red_bar(sheets[0], k) - p * attack.BARS) <= 2
+    assert red_bar(sheets[1], k) > red_bar(sheets[0], k) + 5 * (p < 0.9)
+    assert sheets[1] == render(picture=0, target=CLASSES[k], epsilon=8)
 
-        def watch(self, error):
-            self.errors.append(error)
 
-    explorer = AttackExplorer(network, pictures, CLASSES, names=("a", "b", "c"), lab=Lab())
-    seen = {explorer.image.value}
+def test_moving_the_controls_shows_what_was_asked_for(network, pictures):
+    lab = Watcher()
+    explorer = AttackExplorer(network, pictures, CLASSES, names=("a", "b", "c"), lab=lab)
     for name, value in (("epsilon", 12), ("target", "giraffe"), ("picture", 2)):
         explorer.controls[name].value = value
-        seen.add(explorer.image.value)
-    assert len(seen) == 4 and not Lab.errors and not explorer.message.value
-    assert explorer.contact_sheet([{"epsilon": 0}, {"epsilon": 4}]).width > 400
+        shown = Image.open(BytesIO(explorer.image.value))
+        assert shown.tobytes() == explorer.render(**explorer.state).tobytes()
+    assert (panel(shown, 0) == to_uint8(pictures[2:])[0]).all()
+    assert red_bar(shown, 1) > 20 and not lab.errors and not explorer.message.value
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The caption explorer in a real JupyterLab, in a real browser; skipped where there is none."""
+"""Explorers in a real JupyterLab, in a real browser; skipped where there is none."""
 
 import json
 import os
@@ -22,7 +22,7 @@ CHROMIUM = next(
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
 PATIENCE = 120_000  # milliseconds, for the slowest step on a busy machine
-CELL = """
+CAPTIONS = """
 import torch
 from t2ilab.data import paperworld
 from t2ilab.explore.captions import SUGGESTIONS, CaptionExplorer
@@ -37,21 +37,40 @@ encoder = MeanVectorEncoder(Vocabulary.of(SUGGESTIONS), text=8, word=8)
 system = TextToImage(encoder, Generator(size=32, text=8, z=4, projected=4, width=4))
 CaptionExplorer(system, paperworld.world("birds"), reader=load_reader("birds"))
 """
+SLOW = """
+import time
+import ipywidgets as widgets
+from PIL import Image
+from t2ilab.explore.explorer import Explorer
+
+drawn = []
+
+def render(grey):
+    time.sleep(0.15)
+    drawn.append(grey)
+    return Image.new("RGB", (700, 500), (grey, grey, grey))
+
+Explorer(render, {"grey": widgets.IntSlider(0, 0, 200)}, play="grey", scale=1)
+"""
 
 
-@pytest.fixture
-def address(tmp_path):
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
     """JupyterLab on a loopback port, with a token, on a folder with one notebook; ended after."""
-    cell = {
-        "cell_type": "code",
-        "id": "a",
-        "metadata": {},
-        "source": CELL.strip(),
-        "execution_count": None,
-        "outputs": [],
-    }
+    tmp_path = tmp_path_factory.mktemp("lab")
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{k}",
+            "metadata": {},
+            "source": source.strip(),
+            "execution_count": None,
+            "outputs": [],
+        }
+        for k, source in enumerate((CAPTIONS, SLOW))
+    ]
     notebook = {
-        "cells": [cell],
+        "cells": cells,
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
         },
@@ -128,14 +147,14 @@ def _end(server: subprocess.Popen) -> None:
         server.wait()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(address):
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.set_default_timeout(PATIENCE)
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
@@ -144,19 +163,28 @@ def page(address):
             " && window.jupyterapp.shell.currentWidget.sessionContext"
         )
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
+        page.evaluate("window.jupyterapp.shell.collapseLeft()")
         page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+        page.wait_for_function("document.querySelectorAll('.t2ilab-view img[src]').length == 2")
         yield page
         browser.close()
 
 
+def explorer(page, k: int):
+    """The k-th explorer of the notebook, scrolled to where all of it is seen."""
+    found = page.locator(".t2ilab-explorer").nth(k)
+    found.evaluate("box => box.scrollIntoView({block: 'end'})")
+    return found
+
+
 def test_a_caption_is_typed_and_noise_is_rolled_in_a_browser(page):
-    picture, entry = page.locator("img.t2ilab-crisp"), page.locator(".widget-text input")
-    page.wait_for_function("document.querySelector('img.t2ilab-crisp')?.naturalWidth > 0")
+    box = explorer(page, 0)
+    picture, entry = box.locator(".t2ilab-view img"), box.locator(".widget-text input")
     shown = [picture.get_attribute("src")]
 
     def wait_for_another_picture():
         page.wait_for_function(
-            "old => document.querySelector('img.t2ilab-crisp').src !== old", arg=shown[-1]
+            "old => document.querySelector('.t2ilab-view img').src !== old", arg=shown[-1]
         )
         shown.append(picture.get_attribute("src"))
 
@@ -167,15 +195,90 @@ def test_a_caption_is_typed_and_noise_is_rolled_in_a_browser(page):
     type_caption("a large yellow bird with black wings")
     wait_for_another_picture()
     page.get_by_text("The caption states: size large, breast yellow, wing black.").wait_for()
-    page.get_by_role("button", name="Other noise").click()
+    box.get_by_role("button", name="Other noise").click()
     wait_for_another_picture()
     refused = {"": "The caption is empty", "ein Vogel": "None of these words is known"}
     for words, said in refused.items():
         type_caption(words)
         page.get_by_role("alert").get_by_text(said).wait_for()
     assert picture.get_attribute("src") == shown[-1]  # the last one that worked
-    page.locator(".widget-dropdown select").select_option("a blue bird sits on a branch")
+    box.locator(".widget-dropdown select").select_option("a blue bird sits on a branch")
     wait_for_another_picture()
-    assert page.get_by_role("alert").count() == 0
+    page.get_by_role("alert").wait_for(state="detached")
     assert entry.input_value() == "a blue bird sits on a branch"
     assert len(set(shown)) == 4
+
+
+SHOWN = """box => {
+  const canvas = document.createElement('canvas'), image = box.querySelector('.t2ilab-view img');
+  canvas.getContext('2d').drawImage(image, 0, 0);
+  return canvas.getContext('2d').getImageData(5, 5, 1, 1).data[0];
+}"""  # the grey of the picture on the page
+
+
+def test_the_picture_follows_a_slider_while_it_is_dragged_and_no_queue_forms(page):
+    box = explorer(page, 1)
+    knob = box.locator(".noUi-handle").bounding_box()
+    x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    seen = []
+    began = time.monotonic()
+    for step in range(1, 61):
+        page.mouse.move(x + 2 * step, y)
+        time.sleep(0.05)
+        seen.append(box.evaluate(SHOWN))
+    most = (time.monotonic() - began) / 0.15 + 2  # as many as can be drawn in that time
+    page.mouse.up()
+    value = int(box.locator(".widget-readout").inner_text())
+    began = time.monotonic()
+    while box.evaluate(SHOWN) != value and time.monotonic() - began < 10:
+        time.sleep(0.02)
+    waited = time.monotonic() - began
+    assert seen == sorted(seen) and seen[-1] > 0  # it moved, and never back
+    assert 3 <= len(set(seen)) <= min(most, 59)  # pictures during the drag: fewer than moves
+    assert box.evaluate(SHOWN) == value and waited < 3  # only the newest had waited
+
+
+def test_picture_and_controls_fit_into_a_small_screen_and_few_stops_of_the_tab_key_are_before(page):
+    for k in (0, 1):
+        box = explorer(page, k)
+        room = page.locator(".jp-WindowedPanel-outer").first.bounding_box()
+        whole = box.bounding_box()
+        assert room["y"] - 1 <= whole["y"]
+        assert whole["y"] + whole["height"] <= room["y"] + room["height"] + 1 <= 721
+        left, right = (box.locator(f".t2ilab-{part}") for part in ("panel", "view"))
+        assert left.bounding_box()["x"] + left.bounding_box()["width"] <= right.bounding_box()["x"]
+        assert box.locator("button, input, select, .noUi-handle").count() <= 7
+
+
+@pytest.mark.parametrize("by", ["the button", "JupyterLab's presentation mode"])
+def test_picture_and_letters_are_enlarged_and_made_small_again(page, by):
+    box = explorer(page, 0)
+    parts = box.locator(".t2ilab-view img"), box.get_by_role("button", name="Other noise")
+
+    def toggle():
+        if by == "the button":
+            box.get_by_role("button", name="Large").click()
+        else:
+            page.evaluate(
+                "window.jupyterapp.commands.execute('application:toggle-presentation-mode')"
+            )
+
+    def widths():
+        return [part.bounding_box()["width"] for part in parts]
+
+    def wait_for(large):
+        for _ in range(100):
+            if (widths()[0] > 1.2 * before[0]) == large:
+                return
+            time.sleep(0.05)
+
+    before = widths()
+    toggle()
+    wait_for(large=True)
+    height = [part.evaluate("part => part.getBoundingClientRect().height") for part in parts]
+    assert widths()[0] > 1.2 * before[0] and 1.2 * 28 < height[1] < 60 and height[0] < 600
+    toggle()
+    wait_for(large=False)
+    assert widths() == before

@@ -49,14 +49,40 @@ def test_moving_a_slider_changes_the_picture_at_once():
     assert " ms" in explorer.status.value and explorer.message.value == ""
 
 
-def test_controls_are_labelled_and_wait_for_the_release():
+def test_controls_are_labelled_and_sliders_alone_draw_before_they_are_released():
     explorer, _, _ = make()
     for name, control in explorer.controls.items():
         assert control.description == name
-        assert control.continuous_update is False
+        assert control.continuous_update is (name != "words")  # half a word is no caption
     assert "a square: grey 10, size 8.0, words a bird" in explorer.status.value
     assert explorer.image.tooltip is None  # with one, the view of an Image fails in the browser
-    assert explorer.image.width == "640"  # 8 pixels, enlarged by a whole number
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "width", "crisp", "wide"),
+    [
+        ((8, 8), None, 536, True, False),  # 67 times, as often as 8 goes into 540
+        ((64, 64), None, 512, True, False),
+        ((600, 400), 1, 600, False, False),
+        ((1000, 600), 1, 900, False, False),  # 540 pixels high
+        ((900, 200), 1, 900, False, True),  # the controls stand above it
+    ],
+)
+def test_a_picture_is_as_large_as_there_is_room_beside_the_controls(
+    size, scale, width, crisp, wide
+):
+    explorer, _, _ = make(lambda **state: Image.new("L", size), scale=scale)
+    assert explorer.image.width == str(width)
+    assert ("t2ilab-crisp" in explorer.image._dom_classes) == crisp
+    assert ("t2ilab-wide" in explorer.box._dom_classes) == wide
+    assert explorer.box.children[1:] == (explorer.panel, explorer.view)
+
+
+def test_a_button_enlarges_and_makes_small_again():
+    explorer, _, _ = make()
+    for large in (True, False):
+        explorer.large.value = large
+        assert ("t2ilab-large" in explorer.box._dom_classes) == large
 
 
 def test_no_output_widget_which_would_swallow_errors():
@@ -90,11 +116,29 @@ def test_what_the_user_typed_wrong_is_shown_but_not_raised_later():
     explorer.controls["words"].value = "nonsense"
     assert "none of these words is known: &lt;nonsense&gt;." in explorer.message.value
     assert 'role="alert"' in explorer.message.value
-    assert "last one that worked" in explorer.message.value
+    assert "last one that worked" in explorer.status.value
+    assert "t2ilab-old" in explorer.view._dom_classes
     assert explorer.image.value == before
     assert lab.errors == []
     explorer.controls["words"].value = "a red bird"
-    assert explorer.message.value == ""
+    assert explorer.message.value == "" and "t2ilab-old" not in explorer.view._dom_classes
+
+
+@pytest.mark.parametrize("words", ["word " * 3000, "x" * 10_000, "a\nb\n" * 3000])
+def test_a_message_is_never_longer_than_one_can_read(words):
+    def render(**state):
+        raise UsageError(words)
+
+    explorer, _, _ = make(render)
+    assert 200 < len(explorer.message.value) < 400 and "…" in explorer.message.value
+    assert "\n" not in explorer.message.value
+
+
+def test_a_note_says_what_is_shown_as_text_and_nothing_where_nothing_is_shown():
+    explorer, _, _ = make(note=lambda grey, size, words: f"<i>{words}</i>, grey {grey}")
+    assert explorer.said.value == "&lt;i&gt;a bird&lt;/i&gt;, grey 10"
+    explorer.controls["words"].value = "nonsense"
+    assert explorer.said.value == ""
 
 
 def test_any_other_error_is_shown_and_reported():
@@ -111,7 +155,7 @@ def test_a_first_drawing_that_fails_is_the_notebooks_fault_and_reported(error):
 
     explorer, _, lab = make(render)
     assert lab.errors == [error]
-    assert "last one that worked" not in explorer.message.value
+    assert explorer.status.value == ""
 
 
 def test_a_render_that_gives_no_picture_is_named():

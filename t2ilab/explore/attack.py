@@ -10,20 +10,20 @@ from typing import Any
 import ipywidgets as widgets
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError, choose
 from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.sheet import tile
 from t2ilab.inputs.attacks import pgd
 from t2ilab.inputs.scores import Network, predict
-from t2ilab.plots import INK, PAPER
+from t2ilab.plots import GREY, INK, PAPER, RED, arranged, label, letters
 
 AWAY = "anything else"  # the target of an untargeted attack
 PANEL, GAP, HEAD, FOOT = 168, 12, 24, 22  # screen pixels
 BARS, NAMES, SHOWN = 150, 96, 8  # the bars' width, their names', and how many
-BEFORE, AFTER = (190, 190, 198), (208, 48, 44)  # bars of the picture, and of the changed one
 
 
 def magnified(change: Float[Tensor, "n 3 h w"], times: float) -> Float[Tensor, "n 3 h w"]:
@@ -60,16 +60,12 @@ def attack_renderer(
             )
         with torch.inference_mode(False):  # a gradient is needed, which explorers switch off
             x = pictures[picture : picture + 1].clone()
-            aim = (
-                {"labels": int(sources[picture])}
-                if target == AWAY
-                else {"targets": classes.index(choose("target", target, classes))}
-            )
-            moved = (
-                x
-                if epsilon == 0
-                else pgd(network, x, epsilon=epsilon / 255, steps=steps, **aim).pictures
-            )
+            aim = {"labels": int(sources[picture])}
+            if target != AWAY:
+                aim = {"targets": classes.index(choose("target", target, classes))}
+            moved = x
+            if epsilon:
+                moved = pgd(network, x, epsilon=epsilon / 255, steps=steps, **aim).pictures
             with torch.no_grad():
                 p, q = network(torch.cat([x, moved])).softmax(1)
         panels = {
@@ -86,40 +82,36 @@ def _sheet(
     panels: dict[str, Tensor], p: Tensor, q: Tensor, classes: Sequence[str], epsilon: float
 ) -> Image.Image:
     """Panels with a title above and the class below; on the right bars of both distributions."""
-    width = 3 * (PANEL + GAP) + NAMES + BARS + 40
-    sheet = Image.new("RGB", (width, HEAD + PANEL + FOOT), PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    wrong = RED if int(p.argmax()) != int(q.argmax()) else INK
     said = (_said(p, classes), f"at most {epsilon:g} grey levels", _said(q, classes))
-    for k, ((title, picture), words) in enumerate(zip(panels.items(), said, strict=True)):
-        x = k * (PANEL + GAP)
-        draw.text((x, 4), title, fill=INK, font=font)
-        tile = Image.fromarray(to_uint8(picture)[0])
-        sheet.paste(tile.resize((PANEL, PANEL), Image.Resampling.NEAREST), (x, HEAD))
-        wrong = k == 2 and int(p.argmax()) != int(q.argmax())
-        draw.text((x, HEAD + PANEL + 3), words, fill=AFTER if wrong else INK, font=font)
-    _bars(draw, font, p, q, classes, 3 * (PANEL + GAP) + 8)
-    return sheet
+    cells = [label(title, PANEL, size=13, height=HEAD) for title in panels]
+    cells += [tile(to_uint8(picture)[0], PANEL) for picture in panels.values()]
+    colours = zip(said, (INK, INK, wrong), strict=True)
+    cells += [label(words, PANEL, size=13, height=FOOT, colour=one) for words, one in colours]
+    shown = arranged(cells, columns=len(panels), across=GAP)
+    return arranged([shown, _bars(p, q, classes)], columns=2, across=GAP + 8)
 
 
 def _said(p: Tensor, classes: Sequence[str]) -> str:
     return f"{classes[int(p.argmax())]}  {float(p.max()):.1%}"
 
 
-def _bars(
-    draw: ImageDraw.ImageDraw, font: Any, p: Tensor, q: Tensor, classes: Sequence[str], left: int
-) -> None:
+def _bars(p: Tensor, q: Tensor, classes: Sequence[str]) -> Image.Image:
     """Probabilities before (grey) and after (red); of many classes those that are largest."""
+    image = Image.new("RGB", (NAMES + BARS + 32, HEAD + PANEL + FOOT), PAPER)
+    draw, font = ImageDraw.Draw(image), letters(13)
     shown = torch.maximum(p, q).topk(min(SHOWN, len(p))).indices.sort().values.tolist()
-    start, row = left + NAMES, PANEL / len(shown)
-    draw.text((start, 4), "before", fill=(140, 140, 148), font=font)
-    draw.text((start + 52, 4), "after", fill=AFTER, font=font)
+    row = PANEL / len(shown)
+    draw.text((NAMES, 4), "before", fill=INK, font=font)
+    draw.text((NAMES + 52, 4), "after", fill=RED, font=font)
     for k, i in enumerate(shown):
         y, name = HEAD + k * row, classes[i]
         name = name if font.getlength(name) < NAMES else name[:12] + "…"
-        draw.text((start - 6, y + row / 2), name, fill=INK, font=font, anchor="rm")
-        for value, colour, top in ((p[i], BEFORE, 0.16), (q[i], AFTER, 0.52)):
-            end = start + max(1.0, float(value) * BARS)
-            draw.rectangle((start, y + top * row, end, y + (top + 0.3) * row), fill=colour)
+        draw.text((NAMES - 6, y + row / 2), name, fill=INK, font=font, anchor="rm")
+        for value, colour, top in ((p[i], GREY, 0.16), (q[i], RED, 0.52)):
+            end = NAMES + max(1.0, float(value) * BARS)
+            draw.rectangle((NAMES, y + top * row, end, y + (top + 0.3) * row), fill=colour)
+    return image
 
 
 class AttackExplorer(Explorer):

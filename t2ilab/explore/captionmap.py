@@ -6,20 +6,20 @@ it. Core ipywidgets tell of no clicks on a picture, so the map is a grid of butt
 in the colour that is drawn there, and a click on it is a move of the two sliders beside it.
 """
 
-import html
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import INK, PAPER, grid
+from t2ilab.explore.sheet import place
+from t2ilab.plots import GREY, INK, PAPER, RED, arranged, grid
 from t2ilab.systems.text_to_image import TextToImage
 
 CAPTIONS = (
@@ -35,7 +35,7 @@ CAPTIONS = (
     "a white bird",
 )
 COLUMNS, ROWS = 15, 11
-BUTTON = 40  # screen pixels
+AROUND = [(0, 6, "mt"), (0, -6, "mb"), (7, 0, "lm"), (-7, 0, "rm"), (0, 20, "mt"), (0, -20, "mb")]
 
 
 class CaptionMap:
@@ -128,50 +128,21 @@ def map_renderer(
 
 
 def _sheet(plane: CaptionMap, x: float, y: float, drawn: Image.Image) -> Image.Image:
-    side, font = drawn.height, ImageFont.load_default(size=12)
-    sheet = Image.new("RGB", (int(1.5 * side) + 16 + drawn.width, side), PAPER)
-    draw, wide = ImageDraw.Draw(sheet), int(1.5 * side)
-    draw.rectangle((0, 0, wide - 1, side - 1), outline=(200, 200, 204))
-    weights = plane.weights(x, y)
-    here, taken = (x * wide, y * side), []
-    for caption, (px, py), w in zip(
-        plane.captions, plane.places.tolist(), weights.tolist(), strict=True
-    ):
-        there = (px * wide, py * side)
+    wide, side = int(1.5 * drawn.height), drawn.height
+    image = Image.new("RGB", (wide, side), PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, wide - 1, side - 1), outline=GREY)
+    here, weights = (x * wide, y * side), plane.weights(x, y).tolist()
+    dots = [(px * wide, py * side) for px, py in plane.places.tolist()]
+    for there, w in zip(dots, weights, strict=True):
         if w > 0.005:
-            draw.line([here, there], (150, 150, 160), max(1, round(5 * w)))
-        draw.ellipse((there[0] - 3, there[1] - 3, there[0] + 3, there[1] + 3), fill=INK)
-        draw.text(
-            _free(there, font.getlength(caption) / 2, wide, side, taken),
-            caption,
-            fill=INK,
-            font=font,
-            anchor="mm",
-        )
-    draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=(208, 48, 44))
-    sheet.paste(drawn, (wide + 16, 0))
-    return sheet
-
-
-def _free(
-    there: tuple[float, float], half: float, wide: int, side: int, taken: list
-) -> tuple[float, float]:
-    """Where the middle of a label goes, below or above its dot: off the others and on the map."""
-    x = min(max(there[0], half + 3), wide - half - 3)
-    tries = [there[1] + by for by in (10, -10, 24, -24, 38) if 7 < there[1] + by < side - 7]
-    y = next(
-        (
-            y
-            for y in tries
-            if all(
-                abs(y - other) > 12 or abs(x - at) > half + length + 4
-                for at, other, length in taken
-            )
-        ),
-        tries[0],
-    )
-    taken.append((x, y, half))
-    return x, y
+            draw.line([here, there], GREY, max(1, round(5 * w)))
+    taken = [(px - 4, py - 4, px + 4, py + 4) for px, py in dots]
+    for caption, (px, py) in zip(plane.captions, dots, strict=True):
+        draw.ellipse((px - 3, py - 3, px + 3, py + 3), fill=INK)
+        place(draw, (px, py), caption, AROUND, taken)
+    draw.ellipse((here[0] - 6, here[1] - 6, here[0] + 6, here[1] + 6), fill=RED)
+    return arranged([image, drawn], columns=2, across=16)
 
 
 class CaptionMapExplorer(Explorer):
@@ -198,7 +169,11 @@ class CaptionMapExplorer(Explorer):
         rows: int = ROWS,
         lab: Any = None,
     ):
-        self.plane, self.said = CaptionMap(system, captions), widgets.HTML()
+        self.plane = CaptionMap(system, captions)
+        self.cells = self._grid(system, columns, rows)
+        board = widgets.GridBox(list(self.cells.values()))
+        board.layout.grid_template_columns = f"repeat({columns}, minmax(0, 1fr))"
+        board.layout.grid_gap = "1px"
         x, y = self.plane.places[0].tolist()
         slide = dict(min=0.0, max=1.0, step=0.01, readout_format=".2f")
         super().__init__(
@@ -209,24 +184,12 @@ class CaptionMapExplorer(Explorer):
                 "seed": widgets.IntSlider(0, 0, 99, description="noise"),
             },
             buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
+            note=lambda x, y, seed: f"Here lies: {self.plane.words(x, y)}",
+            more=[board],
             title="a map of captions",
             lab=lab,
             scale=1,
         )
-        self.cells = self._grid(system, columns, rows)
-        layout = widgets.Layout(
-            grid_template_columns=f"repeat({columns}, {BUTTON}px)", grid_gap="1px"
-        )
-        board = widgets.GridBox(list(self.cells.values()), layout=layout)
-        style, *rest = self.box.children
-        self.box.children = (style, board, self.said, *rest)
-
-    def update(self) -> None:
-        """Draw, and say what lies at the point."""
-        super().update()
-        state = self.state
-        words = "" if self.message.value else self.plane.words(state["x"], state["y"])
-        self.said.value = f'<span style="line-height: 1.4">Here lies: {html.escape(words)}</span>'
 
     def _grid(self, system: TextToImage, columns: int, rows: int) -> dict:
         """A button a cell, painted in the middle colour of what is drawn there."""
@@ -236,27 +199,18 @@ class CaptionMapExplorer(Explorer):
         side = slice(system.size * 3 // 8, system.size * 5 // 8)
         colours = to_uint8(system(z, phi))[:, side, side].mean((1, 2)).astype(int)
         named, cells = self.plane.nearest_cells(columns, rows), {}
-        for k, ((x, y), colour) in enumerate(zip(points, colours.tolist(), strict=True)):
+        for k, (to, colour) in enumerate(zip(points, colours.tolist(), strict=True)):
             at = k % columns, k // columns
-            caption = named.get(at, "")
-            cells[at] = _cell(caption, self.plane.words(x, y), colour)
-            cells[at].on_click(lambda _, at=at, x=x, y=y: self._go(at, x, y))
-        self._named = {
-            caption: place
-            for caption, place in zip(self.plane.captions, self.plane.places.tolist(), strict=True)
-        }
-        self._captions_of = named
+            words = named.get(at) or self.plane.words(*to)
+            if at in named:  # to the caption itself
+                to = self.plane.places[self.plane.captions.index(words)].tolist()
+            cells[at] = button = widgets.Button(
+                description="●" if at in named else "", tooltip=words
+            )
+            button.layout = widgets.Layout(width="auto", height="22px", padding="0", margin="0")
+            button.tabbable = False  # the sliders reach every place of the map from the keyboard
+            button.style.button_color = "#{:02x}{:02x}{:02x}".format(*colour)
+            button.style.text_color = "#ffffff" if sum(colour) < 380 else "#000000"
+            goal = dict(zip("xy", (round(part, 2) for part in to), strict=True))
+            button.on_click(lambda _, goal=goal: self.set(**goal))
         return cells
-
-    def _go(self, at: tuple[int, int], x: float, y: float) -> None:
-        """To the cell; to the caption itself where one lies in it."""
-        x, y = self._named.get(self._captions_of.get(at, ""), (x, y))
-        self._press(lambda _: {"x": round(x, 2), "y": round(y, 2)})
-
-
-def _cell(caption: str, words: str, colour: Sequence[int]) -> widgets.Button:
-    button = widgets.Button(description="●" if caption else "", tooltip=caption or words)
-    button.layout = widgets.Layout(width=f"{BUTTON}px", height="26px", padding="0")
-    button.style.button_color = "#{:02x}{:02x}{:02x}".format(*colour)
-    button.style.text_color = "#ffffff" if sum(colour) < 380 else "#000000"
-    return button

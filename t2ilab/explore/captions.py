@@ -4,21 +4,21 @@ With a world of PaperWorld and its reader each picture carries a tick or a cross
 the caption states: the lexicon says what that is, the AttributeReader what the picture shows.
 """
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from t2ilab.data.captioned import to_float
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.sheet import ticked, tile
 from t2ilab.models.reader import AttributeReader
-from t2ilab.plots import INK, PAPER, grid
+from t2ilab.plots import arranged
 from t2ilab.systems.text_to_image import TextToImage
 
 SUGGESTIONS = (
@@ -29,9 +29,7 @@ SUGGESTIONS = (
     "a blue bird sits on a branch",
     "a bird",
 )
-RIGHT, WRONG = (36, 124, 62), (196, 38, 38)  # of a tick and of a cross
 TILE = 128  # screen pixels of a picture, at least
-LINE, LETTERS = 17, 13  # pixels: of a line below a picture, and of its letters
 _PICK = "pick a caption ..."
 
 
@@ -68,34 +66,13 @@ def tick_grid(
             f"{len(images)} pictures, and no value read for each of them: "
             f"{', '.join(short) or 'give at least one picture'}."
         )
-    columns = min(columns, len(images))
-    scale = max(1, TILE // images.shape[2])
-    width, height = images.shape[2] * scale + 4, images.shape[1] * scale + 4 + LINE * len(stated)
-    height += 6 if stated else 0
-    rows, font = -(-len(images) // columns), ImageFont.load_default(size=LETTERS)
-    sheet = Image.new("RGB", (columns * width - 4, rows * height - 4), PAPER)
-    for i, picture in enumerate(images):
-        x, y = i % columns * width, i // columns * height
-        tile = Image.fromarray(picture)
-        tile = tile.resize([side * scale for side in tile.size], Image.Resampling.NEAREST)
-        sheet.paste(tile, (x, y))
-        found = {name: read[name][i] for name in stated}
-        _write_lines(ImageDraw.Draw(sheet), font, stated, found, x, y + tile.height + 3)
-    return sheet
-
-
-def _write_lines(
-    draw: ImageDraw.ImageDraw, font: Any, stated: Mapping, found: Mapping, x: int, y: int
-) -> None:
-    for line, (name, value) in enumerate(stated.items()):
-        top, right = y + line * LINE, found[name] == value
-        if right:
-            draw.line([(x + 2, top + 8), (x + 5, top + 12), (x + 11, top + 3)], RIGHT, 2)
-        else:
-            draw.line([(x + 2, top + 3), (x + 11, top + 12)], WRONG, 2)
-            draw.line([(x + 2, top + 12), (x + 11, top + 3)], WRONG, 2)
-        words = f"{name.replace('_', ' ')} {found[name]}"
-        draw.text((x + 16, top - 1), words, fill=INK if right else WRONG, font=font)
+    side = images.shape[2] * max(1, TILE // images.shape[2])
+    cells = [tile(picture, side) for picture in images]
+    if stated:
+        found = [{name: read[name][i] for name in stated} for i in range(len(images))]
+        lines = [ticked(stated, one, side) for one in found]
+        cells = [arranged(pair, down=3) for pair in zip(cells, lines, strict=True)]
+    return arranged(cells, columns=columns, across=4, down=7 if stated else 4)
 
 
 def caption_renderer(
@@ -113,11 +90,10 @@ def caption_renderer(
 
     def render(caption: str, seed: int) -> Image.Image:
         images = system.draw(caption, n=n, seed=seed)
-        if world is None or reader is None:
-            return grid(images, columns=columns, scale=max(1, TILE // system.size), gap=4)
-        return tick_grid(
-            images, world.read(caption), read_back(reader, world, images), columns=columns
-        )
+        stated, read = {}, {}
+        if world is not None and reader is not None:
+            stated, read = world.read(caption), read_back(reader, world, images)
+        return tick_grid(images, stated, read, columns=columns)
 
     return render
 
@@ -161,35 +137,21 @@ class CaptionExplorer(Explorer):
         suggestions: Sequence[str] = SUGGESTIONS,
         lab: Any = None,
     ):
-        self.system, self.world = system, world
-        self.said = widgets.HTML()
+        self.suggestions = widgets.Dropdown(
+            options=[_PICK, *suggestions], value=_PICK, description="examples"
+        )
+        self.suggestions.observe(self._pick, names="value")
         caption = widgets.Text(suggestions[0], placeholder="type a caption and press Enter")
         super().__init__(
             caption_renderer(system, n=n, world=world, reader=reader),
             {"caption": caption, "seed": widgets.IntSlider(0, 0, 99, description="noise")},
             buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
+            note=lambda caption, seed: note(system, world, caption),
+            more=[self.suggestions],
             title="pictures from a caption",
             lab=lab,
             scale=1,
         )
-        self.suggestions = widgets.Dropdown(
-            options=[_PICK, *suggestions],
-            value=_PICK,
-            layout=widgets.Layout(width="100%", max_width="640px"),
-        )
-        self.suggestions.observe(self._pick, names="value")
-        style, controls, actions, *rest = self.box.children
-        controls.children = (self.controls["caption"], self.suggestions)
-        actions.children = (self.controls["seed"], *actions.children)
-        self.controls["caption"].layout.max_width = "640px"
-        self.box.children = (style, controls, actions, self.said, *rest)
-
-    def update(self) -> None:
-        """Draw, and say what the caption states; if it cannot be drawn the message says why."""
-        super().update()
-        drawn = not self.message.value
-        words = note(self.system, self.world, self.controls["caption"].value) if drawn else ""
-        self.said.value = f'<span style="line-height: 1.4">{html.escape(words)}</span>'
 
     def _pick(self, change: Mapping[str, Any]) -> None:
         if change["new"] != _PICK:

@@ -12,18 +12,18 @@ import ipywidgets as widgets
 import numpy as np
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
-from t2ilab.errors import UsageError, choose
+from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.scrub import Scrubber, scrubbed
+from t2ilab.explore.sheet import path, smooth, tile, titled
 from t2ilab.inputs.ascent import Ascended
-from t2ilab.plots import INK, PAPER
+from t2ilab.plots import BLUE, FAINT, GREY, INK, RED, arranged, label, letters
 
 PANEL, GAP, HEAD, CURVE = 256, 14, 24, 120  # screen pixels: a picture, between, a title, a curve
-FINE = 2  # curves are drawn so many times larger, then made smaller
-GREY, BLUE, RED = (176, 176, 184), (44, 94, 190), (208, 48, 44)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class Film:
                 f"a film of {len(self.frames)} frames with {len(self.labels)} labels "
                 f"and {len(self.values)} values: one of each is needed."
             )
+
+    def __len__(self) -> int:
+        """The number of the last frame; the first is 0."""
+        return len(self.frames) - 1
 
 
 def film(
@@ -134,100 +138,60 @@ def tv_renderer(sweep: Smoothed) -> Callable[[float, float], Image.Image]:
             [(one[middle].mean(1) / 255, colour, width) for one, colour, width in lines],
             3 * PANEL + 2 * GAP,
         )
-        return _sheet(
-            panels,
-            strip,
-            "brightness along the middle row: grey noisy, red clean, blue smoothed",
-            mark=middle / sweep.noisy.shape[0],
-        )
+        about = "brightness along the middle row: grey noisy, red clean, blue smoothed"
+        return _sheet(panels, strip, about, mark=middle / sweep.noisy.shape[0])
 
     return render
 
 
-def film_renderer(films: Mapping[str, Film]) -> Callable[[str, int], Image.Image]:
-    """`render(layer, frame) -> PIL.Image`; frames beyond the last show the last.
-
-    `render` raises UsageError for an unknown film or a negative frame.
-    """
-
-    def render(layer: str, frame: int) -> Image.Image:
-        found = films[choose("film", layer, films)]
-        if frame < 0:
-            raise UsageError(f"frame {frame}: the first is 0.")
-        t = min(frame, len(found.frames) - 1)
-        left, right, curve = found.titles
-        panels = {left: found.beside, f"{right}: {found.labels[t]}": found.frames[t]}
-        return _sheet(panels, _curve(found.values, t, 2 * PANEL + GAP), curve)
-
-    return render
+def film_renderer(films: Mapping[str, Film]) -> Callable[..., Image.Image]:
+    """`render(layer, frame) -> PIL.Image`; see `scrubbed`."""
+    return scrubbed(films, _frame, "layer", "frame")
 
 
-def _panel(picture: np.ndarray) -> Image.Image:
-    """Enlarged in whole pixels where it is small, else brought to the panel's size."""
-    side = max(picture.shape[:2])
-    image = Image.fromarray(picture)
-    if side <= PANEL // 2:
-        image = image.resize([s * (PANEL // side) for s in image.size], Image.Resampling.NEAREST)
-    return image.resize((PANEL, PANEL), Image.Resampling.BICUBIC)
+def _frame(_: str, film: Film, t: int) -> Image.Image:
+    left, right, curve = film.titles
+    panels = {left: film.beside, f"{right}: {film.labels[t]}": film.frames[t]}
+    return _sheet(panels, _curve(film.values, t, 2 * PANEL + GAP), curve)
 
 
 def _sheet(
     panels: dict[str, np.ndarray], strip: Image.Image, about: str, mark: float | None = None
 ) -> Image.Image:
     """Panels side by side, titles above them; below, the curve and what it is."""
-    font = ImageFont.load_default(size=14)
-    sheet = Image.new("RGB", (strip.width, 2 * HEAD + PANEL + GAP + strip.height), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for k, (title, picture) in enumerate(panels.items()):
-        x = k * (PANEL + GAP)
-        draw.text((x, 3), title, fill=INK, font=font)
-        sheet.paste(_panel(picture), (x, HEAD))
-        if mark is not None:
-            y = HEAD + round(mark * PANEL)
+    row = titled({title: tile(one, PANEL) for title, one in panels.items()}, GAP)
+    if mark is not None:  # the line of pixels that the curve is of, beside each panel
+        draw, y = ImageDraw.Draw(row), HEAD + round(mark * PANEL)
+        for x in range(0, row.width, PANEL + GAP):
             draw.line((x - 5, y, x - 1, y), fill=INK)
             draw.line((x + PANEL, y, x + PANEL + 4, y), fill=INK)
-    draw.text((0, HEAD + PANEL + GAP // 2), about, fill=INK, font=font)
-    sheet.paste(strip, (0, 2 * HEAD + PANEL + GAP // 2))
-    return sheet
+    return arranged([row, label(about, strip.width, height=HEAD), strip], down=GAP // 2)
 
 
 def _profiles(lines: list[tuple[np.ndarray, tuple, int]], width: int) -> Image.Image:
     """Lines over each other, from the least of all values to the greatest."""
     low, high = (f([f(one) for one, _, _ in lines]) for f in (np.min, np.max))
-    strip = Image.new("RGB", (width * FINE, CURVE * FINE), (247, 247, 249))
-    draw = ImageDraw.Draw(strip)
-    for values, colour, thick in lines:
-        x = (np.arange(len(values)) + 0.5) / len(values) * strip.width
-        y = (0.96 - 0.92 * (values - low) / max(high - low, 1e-6)) * strip.height
-        draw.line(
-            list(zip(x.tolist(), y.tolist(), strict=True)),
-            fill=colour,
-            width=thick * FINE,
-            joint="curve",
-        )
-    return strip.resize((width, CURVE), Image.Resampling.LANCZOS)
+
+    def paint(draw, w, h, fine):
+        for values, colour, thick in lines:
+            draw.line(path(values, low, high, w, h, 0.04), colour, thick * fine, joint="curve")
+
+    return smooth((width, CURVE), paint, FAINT)
 
 
 def _curve(values: Sequence[float], t: int, width: int) -> Image.Image:
     """A value a frame, the present one as a red dot with its number."""
-    strip = Image.new("RGB", (width * FINE, CURVE * FINE), (247, 247, 249))
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(size=13 * FINE)
-    low, high = min(values), max(values)
-    x = (np.arange(len(values)) + 0.5) / len(values) * strip.width
-    y = (0.86 - 0.72 * (np.array(values) - low) / ((high - low) or 1)) * strip.height
-    points = list(zip(x.tolist(), y.tolist(), strict=True))
-    draw.line(points, fill=GREY, width=2 * FINE)
-    (cx, cy), r = points[t], 5 * FINE
-    draw.ellipse((cx - r, cy - r, cx + r, cy + r), fill=RED)
-    right = cx > strip.width / 2
-    draw.text(
-        (cx + (-r - 8 if right else r + 8), cy),
-        f"{values[t]:.3g}",
-        fill=INK,
-        font=font,
-        anchor="rb" if right else "lt",
-    )
-    return strip.resize((width, CURVE), Image.Resampling.LANCZOS)
+
+    def paint(draw, w, h, fine):
+        points = path(values, min(values), max(values), w, h, 0.14)
+        draw.line(points, GREY, 2 * fine)
+        (x, y), r = points[t], 5 * fine
+        draw.ellipse((x - r, y - r, x + r, y + r), RED)
+        side, anchor = (-1, "rb") if x > w / 2 else (1, "lt")
+        font = letters(13 * fine)
+        draw.text((x + side * (r + 8), y), f"{values[t]:.3g}", INK, font, anchor)
+
+    return smooth((width, CURVE), paint, FAINT)
 
 
 class TVExplorer(Explorer):
@@ -253,7 +217,7 @@ class TVExplorer(Explorer):
         )
 
 
-class FilmExplorer(Explorer):
+class FilmExplorer(Scrubber):
     """Pick an ascent, scrub its frames or let them play.
 
     Raises:
@@ -261,13 +225,4 @@ class FilmExplorer(Explorer):
     """
 
     def __init__(self, films: Mapping[str, Film], *, lab: Any = None, title: str = "an ascent"):
-        if not films:
-            raise UsageError("An explorer of films needs at least one.")
-        longest = max(len(one.frames) for one in films.values()) - 1
-        controls = {
-            "layer": widgets.Dropdown(options=list(films), value=next(iter(films))),
-            "frame": widgets.IntSlider(longest, 0, longest),
-        }
-        super().__init__(
-            film_renderer(films), controls, play="frame", scale=1, lab=lab, title=title
-        )
+        super().__init__(films, _frame, "layer", "frame", lab=lab, title=title)

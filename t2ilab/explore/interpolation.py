@@ -10,15 +10,16 @@ from typing import Any
 
 import ipywidgets as widgets
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.sheet import tile
 from t2ilab.metrics.interpolation import probabilities, straight
 from t2ilab.models.reader import AttributeReader
-from t2ilab.plots import INK, PAPER
+from t2ilab.plots import FAINT, INK, PAPER, letters
 from t2ilab.systems.text_to_image import TextToImage
 
 FIRST, SECOND = "a small red bird with blue wings", "a small blue bird with yellow wings"
@@ -82,12 +83,10 @@ def _sheet(pictures, read: dict, place: int, world: World | None) -> Image.Image
     """The present picture large, the strip below it, and the rows of what was read."""
     width = LEFT + len(pictures) * SMALL
     sheet = Image.new("RGB", (width, LARGE + 12 + SMALL + 6 + ROW * len(read)), PAPER)
-    large = Image.fromarray(pictures[place]).resize((LARGE, LARGE), Image.Resampling.NEAREST)
-    sheet.paste(large, (LEFT + (len(pictures) * SMALL - LARGE) // 2, 0))
+    sheet.paste(tile(pictures[place], LARGE), (LEFT + (len(pictures) * SMALL - LARGE) // 2, 0))
     draw, top = ImageDraw.Draw(sheet), LARGE + 8
     for k, picture in enumerate(pictures):
-        tile = Image.fromarray(picture).resize((SMALL - 4, SMALL - 4), Image.Resampling.BILINEAR)
-        sheet.paste(tile, (LEFT + k * SMALL + 2, top + 2))
+        sheet.paste(tile(picture, SMALL - 4), (LEFT + k * SMALL + 2, top + 2))
     x = LEFT + place * SMALL
     draw.rectangle((x, top, x + SMALL - 1, top + SMALL - 1), outline=INK, width=2)
     for row, (name, p) in enumerate(read.items()):
@@ -97,11 +96,11 @@ def _sheet(pictures, read: dict, place: int, world: World | None) -> Image.Image
 
 def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, world: World):
     """A cell a picture: the value read, and how probable it is where that is not above 95 %."""
-    font, paint = ImageFont.load_default(size=TEXT - 2), world.colours.get("paint", {})
+    font, paint = letters(TEXT - 2), world.colours.get("paint", {})
     draw.text((2, y + 1), name, fill=INK, font=font)
     for k, (share, value) in enumerate(zip(*p.max(1), strict=True)):
         word, x = world.attributes[name][int(value)], LEFT + k * SMALL
-        colour = paint.get(word, (236, 236, 236))
+        colour = paint.get(word, FAINT)
         draw.rectangle((x + 2, y, x + SMALL - 3, y + ROW - 4), fill=colour)
         dark = sum(colour) < 330
         text = word if share > 0.95 else f"{word[:4]} {share:.0%}"

@@ -5,26 +5,27 @@ strength multiplies S(query): 1 is the paper's, 0 forgets the picture.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from t2ilab.data.captioned import to_float, to_uint8
 from t2ilab.data.paperworld.world import World
 from t2ilab.data.pictures import read as read_picture
 from t2ilab.errors import DataError, UsageError, choose
-from t2ilab.explore.captions import RIGHT, WRONG, read_back
+from t2ilab.explore.captions import read_back
 from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.sheet import ticked, tile
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
-from t2ilab.plots import INK, PAPER
+from t2ilab.plots import INK, PAPER, arranged, label
 from t2ilab.systems.text_to_image import TextToImage
 
-TILE, GAP, LINE = 224, 28, 18  # pixels: of a picture, between two, of a line of text
+TILE, GAP = 224, 28  # pixels: of a picture, between two
 STYLES = ("setting", "side")
 CAPTION = "a small yellow bird with black wings"
 
@@ -61,56 +62,37 @@ def style_renderer(
         phi = system.encoder.encode([caption])
         z = strength * style.style(to_float(query[None]))
         drawn = to_uint8(system(z.to(phi.device), phi))
-        lines = (
-            []
-            if world is None or reader is None
-            else _marks(world, reader, query, drawn[0], caption)
+        wanted, found = {}, {}
+        if world is not None and reader is not None:
+            wanted, found = _asked(world, reader, query, drawn[0], caption)
+        below = label(f"its style: noise of norm {z.norm():.1f}", TILE, size=13)
+        return arranged(
+            [tile(query, TILE), _arrow(), tile(drawn[0], TILE)]
+            + [below, Image.new("RGB", (GAP, 1), PAPER), ticked(wanted, found, TILE)],
+            columns=3,
+            down=4,
         )
-        return _sheet(query, drawn[0], lines, f"its style: noise of norm {z.norm():.1f}")
 
     return render
 
 
-def _marks(
+def _asked(
     world: World, reader: AttributeReader, query: np.ndarray, drawn: np.ndarray, caption: str
-) -> list[tuple[bool, str]]:
-    """(right?, words) for everything that is asked of the transferred picture."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """All that is asked of the transferred picture, and what is found on it, by attribute."""
     names = [name for name in STYLES if name in world.style]
-    asked = read_back(reader, world, query[None])
-    read = {name: values[0] for name, values in read_back(reader, world, drawn[None]).items()}
-    wanted = world.read(caption) | {name: asked[name][0] for name in names}
-    return [
-        (
-            read[name] == value,
-            f"{name} {read[name]}" + ("" if read[name] == value else f", not {value}"),
-        )
-        for name, value in wanted.items()
-    ]
+    seen, found = (
+        {name: values[0] for name, values in read_back(reader, world, one[None]).items()}
+        for one in (query, drawn)
+    )
+    return world.read(caption) | {name: seen[name] for name in names}, found
 
 
-def _sheet(
-    query: np.ndarray, drawn: np.ndarray, lines: Sequence[tuple[bool, str]], below: str
-) -> Image.Image:
-    font = ImageFont.load_default(size=13)
-    height = TILE + 8 + LINE * max(1, len(lines))
-    sheet = Image.new("RGB", (2 * TILE + GAP, height), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    for x, picture in ((0, query), (TILE + GAP, drawn)):
-        tile = Image.fromarray(np.ascontiguousarray(picture))
-        sheet.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, 0))
-    x, y = TILE + GAP // 2, TILE // 2
-    draw.line([(x - 8, y), (x + 8, y)], INK, 2)  # an arrow
-    draw.line([(x + 3, y - 5), (x + 8, y), (x + 3, y + 5)], INK, 2)
-    draw.text((2, TILE + 4), below, fill=INK, font=font)
-    for k, (right, words) in enumerate(lines):
-        y, x = TILE + 4 + k * LINE, TILE + GAP
-        if right:
-            draw.line([(x + 2, y + 8), (x + 5, y + 12), (x + 11, y + 3)], RIGHT, 2)
-        else:
-            draw.line([(x + 2, y + 3), (x + 11, y + 12)], WRONG, 2)
-            draw.line([(x + 2, y + 12), (x + 11, y + 3)], WRONG, 2)
-        draw.text((x + 16, y - 1), words, fill=INK if right else WRONG, font=font)
-    return sheet
+def _arrow() -> Image.Image:
+    image, x, y = Image.new("RGB", (GAP, TILE), PAPER), GAP // 2, TILE // 2
+    way = [(x - 8, y), (x + 8, y), (x + 3, y - 5), (x + 8, y), (x + 3, y + 5)]
+    ImageDraw.Draw(image).line(way, INK, 2)
+    return image
 
 
 class StyleExplorer(Explorer):
@@ -145,7 +127,7 @@ class StyleExplorer(Explorer):
         self.upload = widgets.FileUpload(
             accept="image/*", multiple=False, description="Upload a picture"
         )
-        self.upload.layout.width = "auto"
+        self.upload.tooltip = "Upload a picture"
         super().__init__(
             style_renderer(system, style, self.pictures, world=world, reader=reader),
             {
@@ -154,13 +136,12 @@ class StyleExplorer(Explorer):
                 "strength": widgets.FloatSlider(1.0, min=0.0, max=3.0, step=0.1),
             },
             buttons={"Next picture": self._next},
+            more=[self.upload],
             title="the style of a picture, onto a caption",
             lab=lab,
             scale=1,
         )
         self.upload.observe(self._uploaded, names="value")
-        actions = self.box.children[2]
-        actions.children = (*actions.children, self.upload)
 
     def add(self, name: str, content: bytes | memoryview) -> str:
         """Take in a file's bytes as a picture, show it, and return the name it got.

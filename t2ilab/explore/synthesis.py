@@ -6,23 +6,23 @@ one sees it climb from where noise is to where pictures are. All is computed bef
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from t2ilab.data.captioned import to_uint8
-from t2ilab.errors import UsageError, choose
-from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import INK, PAPER
+from t2ilab.errors import UsageError
+from t2ilab.explore.scrub import Scrubber, scrubbed
+from t2ilab.explore.sheet import smooth, tile
+from t2ilab.plots import FAINT, GREY, RED, arranged, label
 from t2ilab.systems.introspective import IntrospectiveSystem
 
-SIDE, GAP, STRIP, HEAD = 128, 10, 36, 26  # pixels: a picture, between two, its scores, the title
-FINE, BINS = 2, 48  # strips are drawn so many times larger; bars of the histogram
-GREY, FAINT, RED = (176, 176, 184), (246, 246, 248), (208, 48, 44)
+SIDE, GAP, STRIP, HEAD, BINS = 128, 10, 36, 26, 48  # pixels: of a picture, between two, of its
+# scores, of the title; and bars of the histogram of scores
 
 
 @dataclass(frozen=True)
@@ -78,68 +78,46 @@ def watch(system: IntrospectiveSystem, n: int = 10, seed: int = 0) -> Synthesis:
 
 def synthesis_renderer(
     films: Mapping[str, Synthesis], *, columns: int = 5
-) -> Callable[[str, int], Image.Image]:
-    """`render(network, visit) -> PIL.Image`; visits beyond the last show the last.
+) -> Callable[..., Image.Image]:
+    """`render(network, visit) -> PIL.Image`; see `scrubbed`.
 
     Args:
         films: name of a network -> what it drew.
         columns: pictures in a row.
-
-    `render` raises UsageError for an unknown network or a negative visit.
     """
-
-    def render(network: str, visit: int) -> Image.Image:
-        film = films[choose("network", network, films)]
-        if visit < 0:
-            raise UsageError(f"visit {visit}: the first moment is 0, the noise.")
-        t = min(visit, len(film))
-        n = len(film.frames[t])
-        across, down = SIDE + GAP, SIDE + STRIP + GAP + 4
-        sheet = Image.new(
-            "RGB", (min(n, columns) * across - GAP, HEAD + -(-n // columns) * down), PAPER
-        )
-        words = (
-            (f"{network}, visit {t} of {len(film)}: {film.arrived(t)} of {n} score like a picture")
-            if t
-            else f"{network}: the noise that all begin with"
-        )
-        ImageDraw.Draw(sheet).text((0, 3), words, fill=INK, font=ImageFont.load_default(size=15))
-        for i in range(n):
-            x, y = i % columns * across, HEAD + i // columns * down
-            sheet.paste(_enlarged(film.frames[t, i]), (x, y))
-            sheet.paste(_strip(film, t, i), (x, y + SIDE + 4))
-        return sheet
-
-    return render
+    return scrubbed(films, partial(_visit, columns), "network", "visit")
 
 
-def _enlarged(picture: UInt8[np.ndarray, "h w 3"]) -> Image.Image:
-    """In whole pixels, on a white ground where that leaves a border."""
-    factor = max(1, SIDE // max(picture.shape[:2]))
-    image = Image.fromarray(picture)
-    image = image.resize([s * factor for s in image.size], Image.Resampling.NEAREST)
-    ground = Image.new("RGB", (SIDE, SIDE), PAPER)
-    ground.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
-    return ground
+def _visit(columns: int, network: str, film: Synthesis, t: int) -> Image.Image:
+    n = len(film.frames[t])
+    words = (
+        (f"{network}, visit {t} of {len(film)}: {film.arrived(t)} of {n} score like a picture")
+        if t
+        else f"{network}: the noise that all begin with"
+    )
+    cells = [
+        arranged([tile(picture, SIDE), _strip(film, t, i)], down=4)
+        for i, picture in enumerate(film.frames[t])
+    ]
+    below = arranged(cells, columns=columns, across=GAP, down=GAP)
+    return arranged([label(words, below.width, size=15, height=HEAD), below])
 
 
 def _strip(film: Synthesis, t: int, i: int) -> Image.Image:
     """The positives' scores as a histogram; a picture's own as a line, its way as a band."""
-    w, h = SIDE * FINE, STRIP * FINE
     low, high = _range(film)
-    image = Image.new("RGB", (w, h), FAINT)
-    draw = ImageDraw.Draw(image)
     counts, _ = np.histogram(film.positives, BINS, (low, high))
-    for k, count in enumerate(counts):
-        if count:
-            top = h - (0.15 + 0.85 * count / counts.max()) * (h - 6 * FINE)
-            draw.rectangle((k * w / BINS, top, (k + 1) * w / BINS - 1, h), fill=GREY)
-    x, began = (
-        (np.clip(film.scores[k, i], low, high) - low) / (high - low) * (w - 1) for k in (t, 0)
-    )
-    draw.line((began, h - 2 * FINE, x, h - 2 * FINE), fill=RED, width=2 * FINE)
-    draw.line((x, 0, x, h), fill=RED, width=2 * FINE)
-    return image.resize((SIDE, STRIP), Image.Resampling.LANCZOS)
+
+    def paint(draw, w, h, fine):
+        for k in counts.nonzero()[0].tolist():
+            top = h - (0.15 + 0.85 * counts[k] / counts.max()) * (h - 6 * fine)
+            draw.rectangle((k * w / BINS, top, (k + 1) * w / BINS - 1, h), GREY)
+        ends = np.clip(film.scores[[t, 0], i], low, high)
+        x, began = ((ends - low) / (high - low) * (w - 1)).tolist()
+        draw.line((began, h - 2 * fine, x, h - 2 * fine), RED, 2 * fine)
+        draw.line((x, 0, x, h), RED, 2 * fine)
+
+    return smooth((SIDE, STRIP), paint, FAINT)
 
 
 def _range(film: Synthesis) -> tuple[float, float]:
@@ -150,7 +128,7 @@ def _range(film: Synthesis) -> tuple[float, float]:
     return low - room, high + room
 
 
-class SynthesisExplorer(Explorer):
+class SynthesisExplorer(Scrubber):
     """Pick a network, move through the visits or let them play.
 
     Args:
@@ -163,18 +141,6 @@ class SynthesisExplorer(Explorer):
     """
 
     def __init__(self, films: Mapping[str, Synthesis], *, columns: int = 5, lab: Any = None):
-        if not films:
-            raise UsageError("an explorer of syntheses needs at least one: see watch(system).")
-        longest = max(map(len, films.values()))
-        controls = {
-            "network": widgets.Dropdown(options=list(films), value=next(iter(films))),
-            "visit": widgets.IntSlider(longest, 0, longest),
-        }
-        super().__init__(
-            synthesis_renderer(films, columns=columns),
-            controls,
-            play="visit",
-            scale=1,
-            lab=lab,
-            title="pictures on their way from noise",
-        )
+        draw = partial(_visit, columns)
+        title = "pictures on their way from noise"
+        super().__init__(films, draw, "network", "visit", lab=lab, title=title)

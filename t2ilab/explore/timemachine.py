@@ -3,40 +3,20 @@
 The frames are pictures of the same captions from the same noise, kept during training (`Fitted`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from t2ilab.errors import UsageError
-from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.scrub import Scrubber
 from t2ilab.explore.sheet import contact_sheet
 from t2ilab.plots import captioned_grid, grid
 
 Frames = UInt8[np.ndarray, "moments n h w 3"]
-
-
-def moment_renderer(
-    frames: Mapping[str, Frames], *, columns: int = 8, scale: int = 2
-) -> Callable[[int], Image.Image]:
-    """`render(step) -> PIL.Image`: what each training drew at the moment nearest to that step.
-
-    Args:
-        frames: name of a training -> step -> its pictures; see `by_step`.
-        columns: pictures in a row.
-        scale: screen pixels per pixel.
-    """
-
-    def render(step: int) -> Image.Image:
-        rows = [kept[min(kept, key=lambda s: abs(s - step))] for kept in frames.values()]
-        if len(rows) == 1:
-            return grid(rows[0], columns=columns, scale=scale)
-        return captioned_grid([row[:columns] for row in rows], list(frames), scale=scale)
-
-    return render
 
 
 def by_step(steps: Sequence[int], pictures: Frames) -> dict[int, np.ndarray]:
@@ -53,15 +33,45 @@ def by_step(steps: Sequence[int], pictures: Frames) -> dict[int, np.ndarray]:
     return dict(zip((int(step) for step in steps), pictures, strict=True))
 
 
-class TimeMachine(Explorer):
+@dataclass(frozen=True)
+class Trainings:
+    """Trainings side by side, at the moments of the first.
+
+    Attributes:
+        frames: name of a training -> step -> its pictures [n, h, w, 3].
+        columns: pictures in a row.
+        scale: screen pixels per pixel.
+    """
+
+    frames: Mapping[str, Mapping[int, np.ndarray]]
+    columns: int = 8
+    scale: int = 2
+
+    @property
+    def steps(self) -> list[int]:
+        """Of the first training, in order."""
+        return sorted(next(iter(self.frames.values())))
+
+    def __len__(self) -> int:
+        """The number of the last moment; the first is 0."""
+        return len(self.steps) - 1
+
+    def at(self, moment: int) -> Image.Image:
+        """What each training drew nearest to the step of that moment."""
+        step = self.steps[moment]
+        rows = [kept[min(kept, key=lambda s: abs(s - step))] for kept in self.frames.values()]
+        if len(rows) == 1:
+            return grid(rows[0], columns=self.columns, scale=self.scale)
+        rows = [row[: self.columns] for row in rows]
+        return captioned_grid(rows, list(self.frames), scale=self.scale)
+
+
+class TimeMachine(Scrubber):
     """A slider, with a play button, over the moments of one training or of several.
 
     Args:
-        frames: name -> step -> pictures uint8 [n, h, w, 3]; trainings shown together are compared
-            at the moments of the first.
+        frames, columns, scale: as of `Trainings`; see `by_step`.
         labels: what the slider shows for each moment; by default its step.
-        columns: pictures in a row.
-        scale: screen pixels per pixel.
         title: says what the pictures are.
         lab: told of errors.
 
@@ -81,32 +91,17 @@ class TimeMachine(Explorer):
     ):
         if not frames:
             raise UsageError("no frames: give those of at least one training.")
-        self.steps = sorted(next(iter(frames.values())))
-        labels = [f"step {step:,}" for step in self.steps] if labels is None else list(labels)
-        if len(labels) != len(self.steps):
-            raise UsageError(f"{len(labels)} labels for {len(self.steps)} moments.")
-        slider = widgets.SelectionSlider(
-            options=list(zip(labels, self.steps, strict=True)),
-            value=self.steps[-1],
-            description="moment",
-            layout=widgets.Layout(width="60%"),
-        )
+        kept = Trainings(frames, columns, scale)
+        self.labels = [f"step {s:,}" for s in kept.steps] if labels is None else list(labels)
+        if len(self.labels) != len(kept.steps):
+            raise UsageError(f"{len(self.labels)} labels for {len(kept.steps)} moments.")
         super().__init__(
-            moment_renderer(frames, columns=columns, scale=scale),
-            {"step": slider},
-            play="step",
-            title=title,
-            lab=lab,
-            scale=1,
+            {title: kept}, lambda _, kept, t: kept.at(t), labels=self.labels, title=title, lab=lab
         )
-        self.labels = dict(zip(self.steps, labels, strict=True))
 
     def sheet(self, moments: int = 4, *, columns: int = 2) -> Image.Image:
         """The contact sheet of some moments, from the first to the last."""
-        some = np.unique(np.linspace(0, len(self.steps) - 1, moments).round().astype(int))
-        chosen = [self.steps[k] for k in some]
+        some = np.unique(np.linspace(0, len(self.labels) - 1, moments).round().astype(int)).tolist()
         return contact_sheet(
-            [self.picture(step=step) for step in chosen],
-            [self.labels[step] for step in chosen],
-            columns=columns,
+            [self.picture(moment=k) for k in some], [self.labels[k] for k in some], columns=columns
         )

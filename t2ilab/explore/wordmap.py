@@ -6,24 +6,30 @@ beside them are measured in the full space.
 """
 
 import colorsys
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 from jaxtyping import Float
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from t2ilab.errors import UsageError, choose
 from t2ilab.explore.explorer import Explorer
-from t2ilab.plots import INK, PAPER
+from t2ilab.explore.sheet import place
+from t2ilab.plots import GREY, PAPER, RED
 from t2ilab.text.vectors import WordVectors
 
 SIZE = (760, 540)  # pixels of the map
 MARGIN = 46
-FAINT, LINE = (150, 150, 158), (196, 38, 38)
-_AROUND = [(6, -8), (6, 6), (6, -22), (-60, 8), (-60, -24), (6, 20), (6, -36)]  # of a label
+_AROUND = [
+    (6, -8, "la"),
+    (6, 6, "la"),
+    (-6, -8, "ra"),
+    (-6, 6, "ra"),
+    (6, -22, "la"),
+    (6, 20, "la"),
+]  # of a label
 
 
 def principal_plane(x: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], float]:
@@ -78,19 +84,19 @@ def map_renderer(
         draw = ImageDraw.Draw(sheet)
         here = places[vectors.index[word]]
         for other, _ in near:
-            draw.line([*here, *places[vectors.index[other]]], fill=LINE, width=1)
+            draw.line([*here, *places[vectors.index[other]]], fill=RED, width=1)
         strong = {word: word} | {other: f"{other} {cosine:.2f}" for other, cosine in near}
-        order = [*strong, *(one for one in vectors.words if one not in strong)]
-        labels = [
-            (
-                strong.get(one, one),
-                tuple(places[vectors.index[one]]),
-                palette.get(groups.get(one, ""), FAINT),
-                one in strong,
-            )
-            for one in order
-        ]
-        _write(draw, labels)
+        taken: list = []
+        for one in [*strong, *(one for one in vectors.words if one not in strong)]:
+            x, y = at = tuple(places[vectors.index[one]])
+            if not (0 <= x < SIZE[0] and 0 <= y < SIZE[1]):
+                continue
+            colour, r = palette.get(groups.get(one, ""), GREY), 4 if one in strong else 2
+            draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
+            if one in strong:
+                place(draw, at, strong[one], _AROUND, taken, size=15)
+            else:
+                place(draw, at, one, _AROUND[:1], taken, fill=colour)
         return sheet
 
     return render
@@ -102,28 +108,6 @@ def _places(xy: np.ndarray, centre: np.ndarray, zoom: int) -> np.ndarray:
     middle = (low + high) / 2 if zoom == 1 else centre
     scale = (np.array(SIZE) - 2 * MARGIN) / np.maximum(high - low, 1e-9) * zoom
     return (xy - middle) * scale * [1, -1] + np.array(SIZE) / 2
-
-
-def _write(draw: ImageDraw.ImageDraw, labels: Sequence[tuple]) -> None:
-    """A dot for each word, and its name where none stands yet; the strong ones look around."""
-    small, large = ImageFont.load_default(size=12), ImageFont.load_default(size=15)
-    taken: list[tuple[float, float, float, float]] = []
-    for text, (x, y), colour, strong in labels:
-        if not (0 <= x < SIZE[0] and 0 <= y < SIZE[1]):
-            continue
-        r = 4 if strong else 2
-        draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
-        font = large if strong else small
-        for dx, dy in _AROUND if strong else _AROUND[:1]:
-            left, top, right, bottom = draw.textbbox((x + dx, y + dy), text, font=font)
-            shift = min(0.0, SIZE[0] - 2 - right)
-            box = (left + shift, top, right + shift, bottom)
-            if not any(
-                box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken
-            ):
-                taken.append(box)
-                draw.text((x + dx + shift, y + dy), text, font=font, fill=INK if strong else colour)
-                break
 
 
 class WordMap(Explorer):
@@ -144,7 +128,7 @@ class WordMap(Explorer):
         groups: Mapping[str, str] | None = None,
         lab: Any = None,
     ):
-        self.spaces, self.said = dict(spaces), widgets.HTML()
+        self.spaces = dict(spaces)
         word = widgets.Combobox(
             value=words[0],
             options=tuple(words),
@@ -158,21 +142,16 @@ class WordMap(Explorer):
             "zoom": widgets.IntSlider(1, 1, 6),
         }
         super().__init__(
-            map_renderer(spaces, groups=groups), controls, title="a map of words", lab=lab, scale=1
+            map_renderer(spaces, groups=groups),
+            controls,
+            note=self._near,
+            title="a map of words",
+            lab=lab,
+            scale=1,
         )
-        self.box.children = (*self.box.children[:-1], self.said, self.box.children[-1])
 
-    def update(self) -> None:
-        """Draw, and list the neighbours; a word without a vector is answered in words."""
-        super().update()
-        self.said.value = "" if self.message.value else self._list()
-
-    def _list(self) -> str:
-        state = self.state
-        vectors, word = self.spaces[state["space"]], state["word"].strip().lower()
-        near = ", ".join(
-            f"{other} {cosine:.2f}" for other, cosine in vectors.nearest(word, state["neighbours"])
-        )
+    def _near(self, space: str, word: str, neighbours: int, zoom: int) -> str:
+        vectors, word = self.spaces[space], word.strip().lower()
+        near = (f"{other} {cosine:.2f}" for other, cosine in vectors.nearest(word, neighbours))
         share = principal_plane(vectors.unit)[1]
-        words = f"Nearest to “{word}”: {near}. The map shows {share:.0%} of the variance."
-        return f'<span style="line-height: 1.4">{html.escape(words)}</span>'
+        return f"Nearest to “{word}”: {', '.join(near)}. The map shows {share:.0%} of the variance."

@@ -127,7 +127,7 @@ class Kept:
             yield (
                 f"words that are no text in this encoding: {len(self._unread):,}; they are passed "
                 f"over ({_some([self._at(number) for number in self._unread])}). Give "
-                "another encoding, or unicode_errors='ignore' or 'replace', if one of them is asked "
+                "another encoding, or unicode_errors='ignore' or 'replace', if one is asked "
                 "for; or the file is damaged."
             )
         if self.cut_line:

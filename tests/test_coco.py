@@ -115,7 +115,10 @@ def test_a_damaged_annotation_file_is_named(root):
         (json.dumps({"instances": []}), "missing required field 'images'"),
         ("[1]", "expected 'object', got 'array'"),
         (json.dumps(unknown), "annotation 1 is of image 7, which is not one of the images"),
-        (good.replace('"info": {}', '"info": ' + "[" * 100_000), "more than 40 brackets"),
+        (
+            good.replace('"info": {}', '"info": ' + "\n" + "[" * 100_000),
+            "line 2: more than 40 brackets",
+        ),
         (good.replace('"height": 20', '"height": ' + "1" * 10_000, 1), "has 10000 digits"),
         (good.replace('"id": 25', '"id": 1e999', 1), "the number '1e999' is too large"),
         (good.replace('"id": 25', '"id": NaN', 1), "NaN is no number"),

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -18,6 +19,7 @@ from t2ilab.errors import DataError, T2ILabError
 T = TypeVar("T")
 LARGEST = 16 * 2**20  # bytes of a file that a schema describes
 DEEPEST = 40  # brackets in brackets
+_OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -125,19 +127,24 @@ def _text(data: bytes) -> str:
 
 
 def _see_depth(text: str) -> None:
-    """Refuse brackets in brackets before anything is built of them."""
-    depth, inside = 0, False
-    for mark in re.finditer(r'\\.|["\[\]{}]', text, re.DOTALL):
-        one = mark[0]
-        if one == '"':
-            inside = not inside
-        elif not inside and one in "[{":
-            depth += 1
-            if depth > DEEPEST:
-                line = text.count("\n", 0, mark.start()) + 1
-                raise _Bad(f", line {line}: more than {DEEPEST} brackets stand in each other")
-        elif not inside and one in "]}":
-            depth -= 1
+    """Refuse brackets in brackets before anything is built of them.
+
+    All but brackets and quotes is cut out first: of a hundred megabytes little is left to count.
+    """
+    bare = re.sub(r"\\.", "", text, flags=re.DOTALL) if "\\" in text else text
+    marks = bare.encode("utf-8", "replace").translate(None, _OTHERS)
+    depth, outside = 0, b"".join(marks.split(b'"')[::2])
+    for k, one in enumerate(outside):
+        depth += 1 if one in b"[{" else -1
+        if depth > DEEPEST:
+            raise _Bad(f", line {_line(text, k)}: more than {DEEPEST} brackets stand in each other")
+
+
+def _line(text: str, k: int) -> int:
+    """The line of the k-th bracket that is not in a string."""
+    strings_or_brackets = re.finditer(r'\\.|"(?:[^"\\]|\\.)*"?|[\[\]{}]', text, re.DOTALL)
+    brackets = (mark.start() for mark in strings_or_brackets if mark[0][0] in "[]{}")
+    return text.count("\n", 0, next(islice(brackets, k, None))) + 1
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def list_() -> None:
     "parameters",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A parameter of the notebook; may be repeated.",
+    help="A parameter of the notebook; may be repeated. A path is meant from the current folder.",
 )
 @OUT
 def run(notebook: str, profile: str | None, parameters: tuple[str, ...], out: str | None) -> None:

@@ -203,11 +203,23 @@ def _grouped(
         for metric in averaged:
             row |= _summary(metric, [recorded.number(path, metric) for path, _ in group])
         rows.append(row)
-    kept = [path for group in groups.values() for path, _ in group]
-    for metric in averaged:
-        if missing := [path.name for path in kept if recorded.number(path, metric) is None]:
-            print(f"{metric}: no finite number in {_some(missing)}, of {len(kept)} runs")
+    _say_missing([path for group in groups.values() for path, _ in group], averaged, recorded)
+    _say_mixed(groups.values())
     return _sorted(_frame(rows), by)
+
+
+def _say_missing(paths: list[Path], metrics: list[str], recorded: _Recorded) -> None:
+    for metric in metrics:
+        if missing := [path.name for path in paths if recorded.number(path, metric) is None]:
+            print(f"{metric}: no finite number in {_some(missing)}, of {len(paths)} runs")
+
+
+def _say_mixed(groups: Iterable[list[tuple[Path, Metrics]]]) -> None:
+    """Say where runs of different code stand in one group."""
+    codes = [{x.package.digest if x.package else "unknown" for _, x in group} for group in groups]
+    if mixed := set().union(*(code for code in codes if len(code) > 1)):
+        names = ", ".join(sorted(mixed))
+        print(f"runs of {len(mixed)} versions of the package are averaged together: {names}")
 
 
 def _newest(runs: list[tuple[Path, Metrics]]) -> Iterable[tuple[Path, Metrics]]:
@@ -222,7 +234,7 @@ def _key(one: Metrics, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _see_alike(group: list[tuple[Path, Metrics]], others: list[str]) -> None:
-    """Refuse to average over what is no repetition; say so of runs of different code."""
+    """Refuse to average over what is no repetition."""
     for name in ("notebook", *others):
         values = {
             str(one.run.notebook if name == "notebook" else one.run.parameters.get(name))
@@ -234,10 +246,6 @@ def _see_alike(group: list[tuple[Path, Metrics]], others: list[str]) -> None:
                 f"runs that differ in {name} would be averaged together: add {name} to `by`, or "
                 f"keep one value of it with `where` ({name}={last})"
             )
-    code = {one.package.digest if one.package else "unknown" for _, one in group}
-    if len(code) > 1:
-        names = ", ".join(sorted(code))
-        print(f"runs of {len(code)} versions of the package are averaged together: {names}")
 
 
 def _summary(metric: str, values: list[float | None]) -> dict[str, float]:

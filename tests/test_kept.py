@@ -219,7 +219,7 @@ def test_a_place_that_cannot_be_is_said_in_words(tmp_path, monkeypatch):
 
 def test_what_is_whole_in_a_folder_that_may_only_be_read_is_used(folder, monkeypatch):
     kept.rows(folder / "x.npy", ROWS, (5, 2, 3))
-    monkeypatch.setattr(kept, "_lock", None)  # using it, or writing, would fail
+    monkeypatch.setattr(kept, "in_turn", None)  # using it, or writing, would fail
     assert np.array_equal(kept.rows(folder / "x.npy", None, (5, 2, 3))[0], ROWS)
 
 

@@ -14,21 +14,19 @@ import os
 import secrets
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from errno import EINVAL, ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from t2ilab.errors import DataError
+from t2ilab.locks import UNSUPPORTED, in_turn
 from t2ilab.schemas import caches, read, to_dict
 
 LeftOut = list[tuple[int, str]]  # (place, what was wrong)
 
 _ABANDONED = 86_400  # seconds after which a half-written file belongs to nobody
-_UNSUPPORTED = {ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP}  # the file system has no locks
 
 
 def fingerprint(paths: list[Path], *how) -> str:
@@ -98,7 +96,7 @@ def file(
         left_out, _ = _whole(path)
         if left_out is None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _lock(path):
+            with in_turn(Path(f"{path}.lock")):
                 left_out, doubt = _whole(path)  # another process may have made it meanwhile
                 if left_out is None:
                     if doubt:
@@ -193,25 +191,8 @@ def _allocate(file: BinaryIO, size: int) -> None:
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            if error.errno not in {*_UNSUPPORTED, EINVAL}:
+            if error.errno not in UNSUPPORTED:
                 raise
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One process at a time. Where a file system has no locks two may do the same work twice."""
-    from filelock import FileLock
-
-    lock = FileLock(f"{path}.lock")
-    try:
-        lock.acquire()
-    except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno not in _UNSUPPORTED:
-            raise
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _clear_abandoned(folder: Path) -> None:

@@ -59,7 +59,7 @@ class Folder:
             raise UsageError(f"out={self.path} is a file; a run needs a folder: give another name")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = locked(self.path / LOCK, wait=False)
+            self._lock = locked(self.path / LOCK, timeout=0)
         except Timeout:
             raise TrainingError(
                 f"another run is writing to {self.path} ({holder(self.path / LOCK)}). Wait for it, "

@@ -15,7 +15,7 @@ from typing import Any
 
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.files import write_json
-from t2ilab.runs.locks import locked
+from t2ilab.locks import in_turn
 from t2ilab.runs.worker import work
 from t2ilab.schemas import read
 from t2ilab.schemas.runs import Submitted
@@ -57,7 +57,7 @@ def on_slurm(
     jobs = {
         h: {**job, "environment": {**job["environment"], **environment}} for h, job in jobs.items()
     }
-    with locked(folder / "queue"):  # the same sweep, started twice, submits each job once
+    with in_turn(folder / "queue.lock"):  # the same sweep, started twice, submits each job once
         waiting = _in_the_queue(jobs, folder)
         if waiting:
             print(f"{len(waiting)} jobs are in the queue from before")

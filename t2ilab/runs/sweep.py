@@ -19,9 +19,9 @@ from threading import Event
 from typing import Any
 
 from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.locks import in_turn
 from t2ilab.provenance import cores
 from t2ilab.runs.kept import finished_run, runs_below
-from t2ilab.runs.locks import locked
 from t2ilab.runs.notebook import find_notebook, read_book
 from t2ilab.runs.run import Plan, folder_of_runs, plan_of
 from t2ilab.runs.worker import finished_by_now
@@ -173,7 +173,7 @@ def _on_this_machine(
         place = places.get()
         job = {**job, "environment": {**job["environment"], **place}}
         try:
-            with locked(locks / hash, stop):
+            with in_turn(locks / f"{hash}.lock", stop):
                 if stop.is_set():
                     return {"error": "stopped"}
                 return finished_by_now(hash, job) or _in_a_process(job, running)

@@ -303,6 +303,14 @@ def test_a_byte_too_many_in_a_binary_row_is_seen_though_the_next_word_makes_up_f
     assert load_vectors(tmp_path / "v", words=["red"]).words == ["red"]
 
 
+def test_a_row_broken_within_its_last_number_is_seen_at_the_next_line(tmp_path):
+    for head in ("4 2\n", ""):
+        (tmp_path / "v").write_text(f"{head}red 1 2\nblue 3 4\n5\nbird 5 6\n")
+        with pytest.raises(DataError, match="numbers without a word"):
+            load_vectors(tmp_path / "v", words=["blue"])
+        assert load_vectors(tmp_path / "v", words=["bird", "red"]).words == ["red", "bird"]
+
+
 def test_the_first_row_of_glove_does_not_decide_alone(tmp_path):
     (tmp_path / "v").write_text("red 1 2\nblue 3 4 5\nbird 6 7 8\n")
     assert load_vectors(tmp_path / "v", words=["bird"]).dimension == 3
@@ -394,7 +402,7 @@ def test_more_numbers_than_memory_should_hold_are_refused(vectors, tmp_path, mon
     assert len(load_vectors(tmp_path / "v", words=WORDS[:3])) == 3
 
 
-@pytest.mark.parametrize("format, n", [("word2vec", 3_000), ("word2vec-binary", 12_000)])
+@pytest.mark.parametrize("format, n", [("word2vec", 3_000), ("word2vec-binary", 9_000)])
 def test_memory_is_taken_for_what_is_kept(format, n, tmp_path):
     d, least = 100, 4 * vector_sources.HEAD
     matrix = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)

@@ -126,9 +126,9 @@ class Kept:
         if self._unread and (self.layout.binary or not self.complete()):
             yield (
                 f"words that are no text in this encoding: {len(self._unread):,}; they are passed "
-                f"over ({_some([self._at(number) for number in self._unread])}). Give "
-                "another encoding, or unicode_errors='ignore' or 'replace', if one is asked "
-                "for; or the file is damaged."
+                f"over ({_some([self._at(number) for number in self._unread])}). If one of them is "
+                "asked for, give another encoding, or unicode_errors='ignore' or 'replace'. It may "
+                "also be that the file is damaged."
             )
         if self.cut_line:
             yield (

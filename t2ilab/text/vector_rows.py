@@ -23,7 +23,7 @@ MOST_NUMBERS = 20_000  # of a vector; a line of so many fits into `HEAD`
 
 def read_text(file: BinaryIO, layout: Layout, kept: Kept) -> None:
     """Lines to the last, or until all that was asked for is found; word2vec's, and GloVe's."""
-    blank = 0
+    blank, before = 0, b""  # the number of an empty line; the word of the row before, where sound
     if layout.n is not None:
         file.readline(HEAD)
     for number, line in _lines(file, 1 if layout.n is None else 2):
@@ -32,12 +32,15 @@ def read_text(file: BinaryIO, layout: Layout, kept: Kept) -> None:
             continue
         if blank:
             kept.fault(blank, "an empty line between two rows. Remove it, or get the file again.")
-        kept.rows += 1
-        kept.cut_line = not line.endswith(b"\n")
-        _read_line(number, line, layout, kept)
+        if before and _rest_of_a_row(line, layout.d):
+            said = "numbers without a word, as if the row before was broken in two."
+            kept.fault(number, f"{said} Get the file again.", [before])
         if kept.complete():
             return
-    if layout.n is not None and kept.rows < layout.n:
+        kept.rows += 1
+        kept.cut_line = not line.endswith(b"\n")
+        before = _read_line(number, line, layout, kept)
+    if layout.n is not None and kept.rows < layout.n and not kept.complete():
         raise DataError(
             f"{kept.path}: it ends after line {kept.rows + 1}, with {kept.rows:,} of the "
             f"{layout.n:,} words that line 1 promises. The file is cut short: get it again."
@@ -55,10 +58,16 @@ def _lines(file: BinaryIO, first: int) -> Iterator[tuple[int, bytes]]:
             line = file.readline(HEAD)
 
 
-def _read_line(number: int, line: bytes, layout: Layout, kept: Kept) -> None:
+def _rest_of_a_row(line: bytes, d: int) -> bool:
+    fields = line.split()
+    return len(fields) <= d and all(map(_is_number, fields))
+
+
+def _read_line(number: int, line: bytes, layout: Layout, kept: Kept) -> bytes:
+    """Add the row to what is kept, or say what is wrong with it; the word of a sound one."""
     first = line.split(None, 1)[0]
     if not kept.concerns(number, first):
-        return
+        return b""
     d = layout.d
     fields = line.rsplit(None, d)
     word = fields[0].strip()
@@ -76,6 +85,8 @@ def _read_line(number: int, line: bytes, layout: Layout, kept: Kept) -> None:
         kept.fault(number, f"{said} A row of another dimension, or a file cut short.", _names(line))
     else:
         kept.add(number, word, vector)
+        return word
+    return b""
 
 
 def _names(line: bytes) -> list[bytes]:

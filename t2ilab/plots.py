@@ -173,13 +173,8 @@ def truth_table(
         for i in range(len(images)):
             x, true = left + i * cell, bool(fits[i, j])
             draw.rectangle((x, y, x + cell - 7, y + row - 4), fill="#d8ecd9" if true else "#f6dcd9")
-            draw.text(
-                (x + cell // 2 - 3, y + row // 2 - 2),
-                "true" if true else "false",
-                fill=INK,
-                font=font,
-                anchor="mm",
-            )
+            place = x + cell // 2 - 3, y + row // 2 - 2
+            draw.text(place, "true" if true else "false", INK, font, "mm")
     return sheet
 
 

@@ -134,10 +134,8 @@ def tv_renderer(sweep: Smoothed) -> Callable[[float, float], Image.Image]:
         }
         middle = sweep.noisy.shape[0] // 2
         lines = ((sweep.noisy, GREY, 1), (sweep.clean, RED, 1), (result, BLUE, 3))
-        strip = _profiles(
-            [(one[middle].mean(1) / 255, colour, width) for one, colour, width in lines],
-            3 * PANEL + 2 * GAP,
-        )
+        profiles = [(one[middle].mean(1) / 255, colour, width) for one, colour, width in lines]
+        strip = _profiles(profiles, 3 * PANEL + 2 * GAP)
         about = "brightness along the middle row: grey noisy, red clean, blue smoothed"
         return _sheet(panels, strip, about, mark=middle / sweep.noisy.shape[0])
 
@@ -198,13 +196,12 @@ class TVExplorer(Explorer):
     """The weight of the total variation (on a logarithmic scale) and its exponent, as sliders."""
 
     def __init__(self, sweep: Smoothed, *, lab: Any = None):
-        betas = list(sweep.pictures)
-        at = sweep.weights[len(sweep.weights) // 2]
+        weights = [(f"{w:.2g}", w) for w in sweep.weights]
+        betas = [(f"{beta:g}", beta) for beta in sweep.pictures]
+        at = sweep.weights[len(weights) // 2]
         controls = {
-            "weight": widgets.SelectionSlider(
-                options=[(f"{w:.2g}", w) for w in sweep.weights], value=at
-            ),
-            "beta": widgets.SelectionSlider(options=[(f"{b:g}", b) for b in betas], value=betas[0]),
+            "weight": widgets.SelectionSlider(options=weights, value=at),
+            "beta": widgets.SelectionSlider(options=betas),
         }
         super().__init__(
             tv_renderer(sweep),

@@ -24,7 +24,7 @@ from t2ilab.systems.text_to_image import TextToImage
 
 FIRST, SECOND = "a small red bird with blue wings", "a small blue bird with yellow wings"
 STEPS = 11  # pictures of the way, both ends counted
-LARGE, SMALL, ROW, TEXT = 256, 56, 18, 13  # pixels: picture, one of the strip, a row of values
+LARGE, SMALL, ROW = 256, 56, 18  # pixels: picture, one of the strip, a row of values
 LEFT = 62  # pixels left of the strip, where the names of attributes stand
 
 
@@ -96,21 +96,15 @@ def _sheet(pictures, read: dict, place: int, world: World | None) -> Image.Image
 
 def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, world: World):
     """A cell a picture: the value read, and how probable it is where that is not above 95 %."""
-    font, paint = letters(TEXT - 2), world.colours.get("paint", {})
+    font, paint = letters(11), world.colours.get("paint", {})
     draw.text((2, y + 1), name, fill=INK, font=font)
     for k, (share, value) in enumerate(zip(*p.max(1), strict=True)):
         word, x = world.attributes[name][int(value)], LEFT + k * SMALL
         colour = paint.get(word, FAINT)
         draw.rectangle((x + 2, y, x + SMALL - 3, y + ROW - 4), fill=colour)
-        dark = sum(colour) < 330
         text = word if share > 0.95 else f"{word[:4]} {share:.0%}"
-        draw.text(
-            (x + SMALL // 2, y + ROW // 2 - 2),
-            text,
-            fill=PAPER if dark else INK,
-            font=font,
-            anchor="mm",
-        )
+        ink = PAPER if sum(colour) < 330 else INK
+        draw.text((x + SMALL // 2, y + ROW // 2 - 2), text, ink, font, "mm")
 
 
 class InterpolationExplorer(Explorer):

@@ -90,15 +90,12 @@ def synthesis_renderer(
 
 def _visit(columns: int, network: str, film: Synthesis, t: int) -> Image.Image:
     n = len(film.frames[t])
-    words = (
-        (f"{network}, visit {t} of {len(film)}: {film.arrived(t)} of {n} score like a picture")
-        if t
-        else f"{network}: the noise that all begin with"
-    )
-    cells = [
-        arranged([tile(picture, SIDE), _strip(film, t, i)], down=4)
-        for i, picture in enumerate(film.frames[t])
-    ]
+    words = f"{network}: the noise that all begin with"
+    if t:
+        arrived = f"{film.arrived(t)} of {n} score like a picture"
+        words = f"{network}, visit {t} of {len(film)}: {arrived}"
+    tiles = [tile(picture, SIDE) for picture in film.frames[t]]
+    cells = [arranged([one, _strip(film, t, i)], down=4) for i, one in enumerate(tiles)]
     below = arranged(cells, columns=columns, across=GAP, down=GAP)
     return arranged([label(words, below.width, size=15, height=HEAD), below])
 

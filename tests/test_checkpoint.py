@@ -17,6 +17,7 @@ from tiny_trainer import Tiny, TinyBatches, digest
 from t2ilab import durable
 from t2ilab.errors import DataError, TrainingError, UsageError
 from t2ilab.fit import fit, strips
+from t2ilab.fit.folder import Folder
 
 PLAIN = {"device": "cpu", "precision": "32-true", "show": False}
 SCRIPT = Path(__file__).with_name("tiny_trainer.py")

@@ -18,6 +18,7 @@ from PIL import Image
 from t2ilab import runs
 from t2ilab.cli import main
 from t2ilab.commands import listing, notebooks, pictures
+from t2ilab.recipes import text_gan
 from t2ilab.runs import notebook as notebooks_module
 from t2ilab.systems import weights
 
@@ -72,8 +73,6 @@ def encoder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, encoder):
     """What `t2ilab train` did, and its folder."""
-    from t2ilab.recipes import text_gan
-
     out = tmp_path_factory.mktemp("trained") / "run"
     words = ("train", "gan_int_cls", *SMOKE, "--steps", 3, "--encoder", encoder, "--out", out)
     with pytest.MonkeyPatch.context() as patch:
@@ -86,8 +85,6 @@ def trained(tmp_path_factory, encoder):
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Measuring what a few steps taught takes longer than the steps."""
-    from t2ilab.recipes import text_gan
-
     monkeypatch.setattr(text_gan, "measure", lambda *_, **__: {})
 
 

@@ -14,7 +14,7 @@ Several processes train one model when the script that calls `fit` is started by
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -157,6 +157,8 @@ def fit(
     run_budget = Budget(steps, minutes)
     fabric = _set_up(trainer, fabric, device, precision)
     batches = _share(batches, fabric)
+    if record is not None:
+        record = replace(record, device=fabric.device.type)
     run = Run(run_budget, strips=strips, save_every_s=save_every_s, several=fabric.world_size > 1)
     folder = Folder(out, resume=resume)
     on_first(fabric, folder.claim)

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from t2ilab import __version__, schemas
+from t2ilab import schemas
 from t2ilab.errors import TrainingError, UsageError
 from t2ilab.files import write_json
+from t2ilab.provenance import about
 from t2ilab.schemas.training import RunFile
 
 NAME = "run.json"
@@ -28,18 +29,20 @@ class Record:
         options: name -> value.
         data: name -> number or text.
         free: names of the options that a resume may change.
+        device: on which it trains.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
     data: dict[str, int | str] = field(default_factory=dict)
     free: tuple[str, ...] = ()
+    device: str = "cpu"
 
     def plain(self) -> dict[str, dict]:
         return {"options": dict(self.options), "data": dict(self.data)}
 
     def write(self, folder: Path) -> None:
-        """Write `run.json`; OSError where the disk is full."""
-        write_json(folder / NAME, self.plain() | {"versions": {"t2ilab": __version__}})
+        """Write `run.json`, with the code and the machine; OSError where the disk is full."""
+        write_json(folder / NAME, self.plain() | about(self.device))
 
     def see_same(self, before: dict | None, folder: Path | None) -> None:
         """Refuse to go on from a checkpoint of another run, or with other data.

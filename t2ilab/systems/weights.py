@@ -8,17 +8,17 @@ What ships lies in `data/weights/`.
 
 import hashlib
 import json
-import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from t2ilab import __version__, schemas
+from t2ilab import schemas
 from t2ilab.durable import replacing_all
 from t2ilab.errors import UsageError, WeightsError, choose
 from t2ilab.paths import DATA, user_path
+from t2ilab.provenance import versions
 from t2ilab.schemas.weights import Beside, Description
 
 if TYPE_CHECKING:
@@ -118,16 +118,9 @@ def write(path: Path, stored: "Mapping[str, Tensor]", described: Description) ->
 
 def _complete(about: Mapping[str, Any], stored: "Mapping[str, Tensor]") -> Description:
     """What the author said, with versions and digest, as the schema has it."""
-    import torch
-
     if missing := [key for key in STATED if key not in about]:
         raise UsageError(f"weights need words on where they come from; missing: {missing}")
-    versions = {"t2ilab": __version__, "torch": str(torch.__version__)}
-    whole = {
-        **about,
-        "versions": {**versions, "python": platform.python_version()},
-        "tensors": digest(stored),
-    }
+    whole = {**about, "versions": versions(), "tensors": digest(stored)}
     return schemas.decode(_as_json(whole), Description, "about", error=UsageError)
 
 

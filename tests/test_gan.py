@@ -36,7 +36,7 @@ def test_pictures_fill_the_size_and_stay_in_the_box(size, channels):
 
 
 def shares(pictures):
-    """The shares of pictures [n, 1, 8, 8] with a black rim, and with one white half: left, right."""
+    """The shares of pictures [n, 1, 8, 8] with a black rim, and with a white half: left, right."""
     rows, rim = pictures[:, 0, 2:6], torch.cat([pictures[:, 0, :1], pictures[:, 0, 7:]], 1)
     left, right = rows[:, :, :4].mean((1, 2)), rows[:, :, 4:].mean((1, 2))
     on_the_left = (left > 0.5) & (right < -0.5)

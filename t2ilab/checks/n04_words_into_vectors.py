@@ -26,7 +26,7 @@ def _test_tfidf(by_hand) -> None:
     compare(
         found,
         _TF * _LOG,
-        f"Term {term} stands {_F[d, term]} times in document {d}, {_F[:, term].sum()} times in all, "
+        f"Term {term} stands {_F[d, term]} times in document {d}, {_F[:, term].sum()} times in all "
         f"and in {(_F[:, term] > 0).sum()} of the 4 documents: it should weigh "
         f"{(_TF * _LOG)[d, term]:.3f} there; yours weighs {found[d, term]:.3f}.",
         slips={

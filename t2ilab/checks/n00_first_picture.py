@@ -53,9 +53,7 @@ def _test_all_right(all_right) -> None:
 
 def _test_interpolate(interpolate) -> None:
     phi_0, phi_1 = torch.tensor([0.0, 2.0, -4.0]), torch.tensor([4.0, 2.0, 8.0])
-    path = call(
-        interpolate, phi_0, phi_1, 5, shape=(5, 3), reason="A row a step: beta needs a second axis."
-    )
+    path = call(interpolate, phi_0, phi_1, 5, shape=(5, 3), reason="A row for each of the 5 steps.")
     compare_ends(path[0], path[-1], phi_0, phi_1, ("phi_0", "phi_1"))
     compare(
         path[1:4, 0],
@@ -151,7 +149,8 @@ def interpolate(phi_0, phi_1, steps):
             ("torch.linspace(0, 1, steps)", "phi_0[:, None]", "phi_1[:, None]"),
             "rows and columns changed places",
         ),
-        (("0.5", "phi_0", "phi_1"), "a row a step"),
+        (("torch.linspace(0, 1, steps + 1)[:, None]", "phi_0", "phi_1"), "shape [6, 3]. A row for"),
+        (("0.5", "phi_0", "phi_1"), "a row for each"),
     ],
     praise="`torch.lerp` does the same.",
 )

@@ -6,9 +6,9 @@ from t2ilab.checks.exercise import Exercise, Wrong, filled
 from t2ilab.checks.kit import call, compare, explained
 
 # f(t, d): 4 documents, 4 terms. The first term stands in every document, the last in one, twice.
-_F = np.array([[1, 2, 0, 0], [1, 1, 0, 0], [2, 0, 1, 2], [1, 0, 0, 0]])
+_F = np.array([[1, 2, 0, 0], [1, 1, 0, 0], [2, 0, 1, 2], [1, 1, 0, 0]])
 _TF = _F / _F.sum(axis=0)
-_RATIO = 4 / np.array([4, 2, 1, 1])  # N / n_t
+_RATIO = 4 / np.array([4, 3, 1, 1])  # N / n_t
 _LOG = np.log(_RATIO)
 
 
@@ -22,13 +22,13 @@ def _test_tfidf(by_hand) -> None:
         finite="Every term of this test occurs, so neither n_t nor the sum over documents is 0: "
         "what else is divided by, or what else goes into the logarithm?",
     )
-    everywhere, once = found[0, 0], found[2, 3]
+    d, term = np.unravel_index(np.abs(found - _TF * _LOG).argmax(), found.shape)
     compare(
         found,
         _TF * _LOG,
-        "A term that stands in every document has log(N / n_t) = 0, and should weigh 0; yours "
-        f"weighs {everywhere:.3f}. One that stands twice in one of 4 documents and in no other "
-        f"should weigh ln 4 = {_LOG[3]:.3f} there; yours weighs {once:.3f}.",
+        f"Term {term} stands {_F[d, term]} times in document {d}, {_F[:, term].sum()} times in all "
+        f"and in {(_F[:, term] > 0).sum()} of the 4 documents: it should weigh "
+        f"{(_TF * _LOG)[d, term]:.3f} there; yours weighs {found[d, term]:.3f}.",
         slips={
             "Right but for the logarithm: eq. 2.8 has the natural one.": (
                 _TF * np.log2(_RATIO),
@@ -90,6 +90,7 @@ q1 = Exercise(
         ("f / f.sum(axis=0) * np.log(n_t / N)", "turned round"),
         ("f / f.sum(axis=0) * np.log(N / f.sum(axis=0))", "counts documents"),
         ("f / f.sum(axis=0) * np.log(N / (1 + n_t))", "should weigh"),
+        ("f / f.sum(axis=0) * np.log(N // n_t)", "should weigh"),
         ("f / f.sum(axis=0) * (np.log(N / n_t) + 1)", "as scikit-learn does"),
         ("f / f.sum(axis=0) * np.log(N / f)", "what else is divided by"),
         ("np.log(N / n_t)", "the shape [4, 4]"),
@@ -134,8 +135,14 @@ def _test_pairs(skip_gram_pairs) -> None:
 def _look_at_pairs(found: set[tuple]) -> None:
     """The pairs of a window of 1: too many of them, or too few."""
     extra, missing = sorted(found - _NEXT), sorted(_NEXT - found)
-    if any(centre == context for centre, context in extra):
+    own = [centre for centre, context in extra if centre == context]
+    if len(own) == 4:
         raise Wrong("A word is not its own context: leave out j = i.")
+    if own:
+        raise Wrong(
+            f"'{own[0]}' is paired with itself, at another place `j` than `i`: the places are "
+            "counted from the first word, 0; a negative one counts from the end."
+        )
     if len(extra) == 6 and not missing:
         raise Wrong("The window is 1, and yours reaches every word: where does `window` come in?")
     if ("a", "sings") in extra and ("sings", "a") not in extra:
@@ -190,6 +197,7 @@ q2 = Exercise(
         ("range(max(0, i - window), i + window + 1)", "does not exist"),
         ("range(max(0, i - window), min(len(words) - 1, i + window + 1))", "is missing"),
         ("range(max(0, i - window), min(len(words), i + window + 2))", "too far apart"),
+        ("range(-window, window + 1)", "counted from the first word"),
         ("range(len(words))", "where does `window` come in"),
         (filled(_PAIRS, _BOTH_SIDES).replace("j != i", "True"), "not its own context"),
         (filled(_PAIRS, _BOTH_SIDES).replace("j != i", "words[j] != centre"), "compare places"),

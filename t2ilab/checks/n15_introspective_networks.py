@@ -157,6 +157,18 @@ def _test_penalty(penalty) -> None:
             "create_graph=True."
         )
 
+    steep = torch.tensor([0.5, 1.0, 2.25])  # each picture has another norm, wherever it is
+    compare(
+        of(lambda x: x.flatten(1) @ w * steep),
+        (steep - 1).square().mean(),
+        "Where the norms of 3 pictures are 0.5, 1 and 2.25 it should be {right}; yours is {found}.",
+        slips={
+            "The mean is taken too early: first (norm - 1)² for each picture, then the mean.": (
+                (steep.mean() - 1).square()
+            )
+        },
+    )
+
     def bowl(x):  # its gradient is x: the penalty tells where it was taken
         return 0.5 * x.flatten(1).square().sum(1)
 
@@ -233,6 +245,10 @@ q2 = Exercise(
             (_PLACE, "True", "(gradient.flatten(1).square().sum(1) - 1).square().mean()"),
             "*squared* norm",
         ),
+        (
+            (_PLACE, "True", "(gradient.flatten(1).norm(dim=1).mean() - 1).square()"),
+            "mean is taken too early",
+        ),
         ((f"({_PLACE}).mean(0)", "True", _SQUARE), "Your code stopped"),
     ],
     praise="It is `gradient_penalty` of `t2ilab/losses/wasserstein.py`.",
@@ -240,8 +256,8 @@ q2 = Exercise(
 
 
 def _test_climb(climb) -> None:
-    def total(x):  # each step of lr 0.25 adds exactly 1 to it
-        return x.flatten(1).sum(1)
+    def total(x):  # each step of lr 1/16 adds exactly 1 to it
+        return 2 * x.flatten(1).sum(1)
 
     until, start = torch.tensor([0.0, 2.0, 100.0]), torch.zeros(3, 1, 2, 2)
     end = call(
@@ -249,7 +265,7 @@ def _test_climb(climb) -> None:
         total,
         start.clone(),
         until.clone(),
-        0.25,
+        1 / 16,
         5,
         shape=(3, 1, 2, 2),
         reason="As many pictures come out as go in.",
@@ -273,7 +289,8 @@ def _test_climb(climb) -> None:
                 5,
             ],
             "Each step replaces the picture: it is added to x[climbing].": [0, 1, 1],
-            "The step is the whole gradient: it is multiplied by lr.": [0, 4, 20],
+            "Each value goes by the sign alone; the step is lr times the gradient.": [0, 2, 2.5],
+            "The step is the whole gradient: it is multiplied by lr.": [0, 16, 80],
         },
     )
 
@@ -322,7 +339,8 @@ q3 = Exercise(
         ((_WHO, "x[climbing] + lr * gradient"), "Your code stopped"),
         ((_WHO, "lr * gradient[climbing]"), "is added to x[climbing]"),
         ((_WHO, "x[climbing] + gradient[climbing]"), "multiplied by lr"),
-        ((_WHO, "x[climbing] + lr * gradient[climbing].sign() / 2"), "should end at"),
+        ((_WHO, "x[climbing] + lr * gradient[climbing].sign()"), "by the sign alone"),
+        ((_WHO, "x[climbing] + lr * gradient[climbing] / 4"), "should end at"),
         (
             filled(_CLIMB, (_WHO, _ADD))
             .replace("    x = x.clone()", "")

@@ -9,9 +9,9 @@ from t2ilab.checks.kit import Spy, call, compare, compare_ends, same
 
 
 def _test_style_loss(loss) -> None:
-    z = torch.tensor([[1.0, -2.0], [0.0, 3.0]])
-    phi, shift = torch.tensor([[5.0], [7.0]]), torch.tensor([[0.0, 0.0], [1.0, -1.0]])
-    G, S = Spy(lambda z, phi: torch.cat([z, phi], 1)), Spy(lambda x: x[:, :2] + shift)
+    z = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 2.0]])
+    phi, shift = torch.tensor([[5.0], [7.0]]), torch.tensor([[0.0, 0.0, 0.0], [2.0, -2.0, 0.0]])
+    G, S = Spy(lambda z, phi: torch.cat([z, phi], 1)), Spy(lambda x: x[:, :3] + shift)
     mean = "Take the mean over the pictures of the batch."
     value = call(loss, G, S, z.clone(), phi.clone(), shape=(), reason=mean)
     if not G.seen:
@@ -26,17 +26,18 @@ def _test_style_loss(loss) -> None:
         )
     compare(
         value,
-        1.0,
-        "With one right prediction, and one that misses two numbers by 1 each, it should be "
-        "(0 + 2) / 2 = 1; yours is {found}.",
+        4.0,
+        "With one right prediction, and one that misses two numbers by 2 each, it should be "
+        "(0 + 8) / 2 = 4; yours is {found}.",
         slips={
             "It is divided by the size of z too. Equation 4 sums over z's numbers and takes "
-            "the mean over pictures alone.": 0.5,
-            "It is the distance, not its square: a root too many.": math.sqrt(2) / 2,
-            "It is the length of all differences; each picture has its own.": math.sqrt(2),
+            "the mean over pictures alone.": 8 / 6,
+            "It is the distance, not its square: a root too many.": math.sqrt(2),
+            "It is the length of all differences; each picture has its own.": math.sqrt(8),
+            "The square comes first, for each picture, and then the mean.": 2.0,
             "It is 0 though S is wrong here: errors of opposite sign must not cancel. Square "
             "them first.": 0.0,
-            "It is negative: a sum of squares is never that. No minus sign is needed.": -1.0,
+            "It is negative: a sum of squares is never that. No minus sign is needed.": -4.0,
         },
         mean_over=(2, "pictures"),
     )
@@ -87,11 +88,13 @@ q1 = Exercise(
     mistakes=[
         (("G(phi, z)", _SQUARES), "noise first"),
         (("z", _SQUARES), "G is not asked"),
-        (("G(z, phi)", "(z - x[:, :2]).square().sum(1).mean()"), "S is not asked"),
+        (("G(z, phi)", "(z - x[:, :3]).square().sum(1).mean()"), "S is not asked"),
         (("G(z, phi)", _SQUARES.replace("S(x)", "S(z)")), "S looks at the picture"),
         (("G(z, phi)", "F.mse_loss(S(x), z)"), "divided by the size of z"),
         (("G(z, phi)", "(z - S(x)).square().sum()"), "sum over the 2 pictures"),
         (("G(z, phi)", "(z - S(x)).norm(dim=1).mean()"), "a root too many"),
+        (("G(z, phi)", "(z - S(x)).norm(dim=1).mean() ** 2"), "the square comes first"),
+        (("G(z, phi)", "(z - S(x)).square().sum() / z.shape[1]"), "it should be (0 + 8) / 2"),
         (("G(z, phi)", "(z - S(x)).norm()"), "each picture has its own"),
         (("G(z, phi)", "(z - S(x)).sum(1).mean() ** 2"), "must not cancel"),
         (("G(z, phi)", _SQUARES.replace(".mean()", "")), "one number"),
@@ -136,11 +139,16 @@ def _test_spherical(spherical) -> None:
         "the ends.)",
         close=1e-4,
     )
+    c = on_the_circle(2 / 3)
+    compare_ends(at(0.0, c), at(1.0, c), a, c, ("a", "b, 60 degrees from it,"), ("s = 0", "s = 1"))
     compare(
-        at(0.5, on_the_circle(2 / 3)),
+        at(0.5, c),
         on_the_circle(1 / 3),
-        "Right for vectors at a right angle, but not at 60 degrees: w is the angle between a and "
-        "b, whatever it is, with cos w = <a, b> / (|a| |b|).",
+        "Half-way between vectors 60 degrees apart it should be {right}; yours is {found}.",
+        slips={
+            "Right for vectors at a right angle, but not at 60 degrees: w is the angle between a "
+            "and b, whatever it is, with cos w = <a, b> / (|a| |b|).": (a + c) / 2**0.5
+        },
         close=1e-4,
     )
 
@@ -183,6 +191,10 @@ q2 = Exercise(
             "torch.cos(torch.tensor(s * 3.14159265 / 2)) * a "
             "+ torch.sin(torch.tensor(s * 3.14159265 / 2)) * b",
             "not at 60 degrees",
+        ),
+        (
+            "torch.sin((1 - s) * w) * a + torch.sin(s * w) * b / torch.sin(w)",
+            "At s = 0 it should be a, [3, 0, 0]; yours is [2.598",
         ),
         ("(torch.sin((1 - s) * w) + torch.sin(s * w)) / torch.sin(w)", "the shape [3]"),
         ("(1 - s) ** 2 * a + s ** 2 * b", "half-way its norm"),

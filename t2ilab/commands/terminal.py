@@ -30,7 +30,8 @@ class Group(click.Group):
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may be no text
+        if hasattr(sys.stdout, "reconfigure"):  # not in a notebook
+            sys.stdout.reconfigure(errors="backslashreplace")  # a path may be no text
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):

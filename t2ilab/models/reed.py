@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from t2ilab.errors import UsageError, choose
+from t2ilab.models.layers import init_dcgan
 
 SIZES = (32, 64, 128)
 

@@ -25,7 +25,7 @@ test: $(READY)  ## all that CI runs: ruff, the tests, every notebook in its smok
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m ruff format --check --quiet
 	@made=$$(mktemp -d) && trap 'rm -rf "$$made"' EXIT && \
-	export OMP_NUM_THREADS=1 T2ILAB_CACHE="$${T2ILAB_CACHE:-$$made/cache}" && \
+	export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE T2ILAB_CACHE="$${T2ILAB_CACHE:-$$made/cache}" && \
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadscope && \
 	if ls notebooks/*.ipynb > /dev/null 2>&1; then \
 	  T2ILAB_PROFILE=smoke T2ILAB_RUNS="$$made/runs" .venv/bin/python -m pytest \
@@ -56,4 +56,5 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	@echo "Installing into .venv: about 5 GB, most of it PyTorch; some minutes."
 	@.venv/bin/python -m pip install --disable-pip-version-check $$([ -t 2 ] || echo --quiet) \
 	  -r requirements.txt -c constraints.txt
+	@.venv/bin/python -m ipykernel install --sys-prefix --env OMP_WAIT_POLICY PASSIVE > /dev/null 2>&1
 	@touch $@

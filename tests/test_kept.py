@@ -16,6 +16,7 @@ from PIL import Image
 
 from t2ilab.data import kept, paperworld, pictures
 from t2ilab.data.paperworld import cache
+from t2ilab.durable import SUFFIX
 from t2ilab.errors import DataError
 
 ROWS = [np.full((2, 3), i, np.uint8) for i in range(5)]
@@ -48,7 +49,7 @@ def test_rows_that_are_missing_are_named_and_kept_only_on_demand(folder):
         images, out = kept.rows(path, rows, (3, 2, 3), partial=True)
         assert out == [(1, made[1])] and np.array_equal(images, [ROWS[0], ROWS[2]])
     kept.rows(folder / "y.npy", ["all", "are", "broken"], (3, 2, 3), partial=True)
-    assert not (folder / "y.npy").exists() and not list(folder.glob("*.tmp"))
+    assert not (folder / "y.npy").exists() and not list(folder.glob(f".*{SUFFIX}"))
 
 
 def test_the_header_has_one_length_for_every_number_of_rows(tmp_path):

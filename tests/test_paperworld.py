@@ -12,6 +12,7 @@ import pytest
 
 from t2ilab.data import paperworld
 from t2ilab.data.paperworld import LEVELS, SIZES, SPLITS, WORLDS, cache
+from t2ilab.durable import SUFFIX
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.paths import ROOT
 
@@ -388,7 +389,7 @@ def test_two_processes_may_build_the_same_file(own_cache):
     data = paperworld.world("birds").load("train", 32, 250)
     right = f"{zlib.crc32(data.images.tobytes())} {zlib.crc32(str(data.captions).encode())}"
     assert [out.strip() for out, _ in answers] == [right, right]
-    assert len(list(own_cache.glob("*.npy"))) == 1 and not list(own_cache.glob("*.tmp"))
+    assert len(list(own_cache.glob("*.npy"))) == 1 and not list(own_cache.glob(f".*{SUFFIX}"))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills a process with a signal")
@@ -405,7 +406,7 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(own_cache):
     job = start(code)
     job.communicate()
     assert job.returncode == -signal.SIGKILL
-    assert list(own_cache.glob("*.tmp")) and not list(own_cache.glob("*.npy"))
+    assert list(own_cache.glob(f".*{SUFFIX}")) and not list(own_cache.glob("*.npy"))
     world = paperworld.world("phrases")
     images = world.load("train", 32, 50).images
     assert all((images[i] == world.picture("train", i, 32)).all() for i in range(50))

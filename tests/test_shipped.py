@@ -25,10 +25,10 @@ from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
 from t2ilab.metrics.consistency import caption_consistency
 from t2ilab.metrics.style import transfer_success
-from t2ilab.recipes.style import load_style
 from t2ilab.systems import weights
 from t2ilab.systems.introspective import IntrospectiveSystem
-from t2ilab.systems.text_to_image import TextToImage, load_reader
+from t2ilab.systems.single import load_reader, load_style
+from t2ilab.systems.text_to_image import TextToImage
 
 HELD = 0.9999
 ELSEWHERE = {"reader": "test_reader.py", "encoder": "test_encoders_shipped.py"}

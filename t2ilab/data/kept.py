@@ -11,8 +11,6 @@ makes a second process wait for the first.
 import hashlib
 import json
 import os
-import secrets
-import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,13 +18,12 @@ from typing import BinaryIO
 
 import numpy as np
 
+from t2ilab.durable import aside
 from t2ilab.errors import DataError
 from t2ilab.locks import UNSUPPORTED, in_turn
 from t2ilab.schemas import caches, read, to_dict
 
 LeftOut = list[tuple[int, str]]  # (place, what was wrong)
-
-_ABANDONED = 86_400  # seconds after which a half-written file belongs to nobody
 
 
 def fingerprint(paths: list[Path], *how) -> str:
@@ -101,7 +98,6 @@ def file(
                 if left_out is None:
                     if doubt:
                         warnings.warn(f"{path} {doubt}: it is made again.", stacklevel=3)
-                    _clear_abandoned(path.parent)
                     left_out = _make(path, write)
         return left_out
     except OSError as error:
@@ -142,20 +138,11 @@ def _digest(path: Path, named: Path, left_out: LeftOut) -> str:
 
 
 def _make(path: Path, write: Callable[[BinaryIO], LeftOut]) -> LeftOut:
-    mine = f"{path.name}.{secrets.token_hex(4)}"
-    whole, beside = (path.with_name(f"{mine}{end}.tmp") for end in ("", ".json"))
-    try:
-        with open(whole, "wb") as file:
-            left_out = write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        kept = caches.Kept(digest=_digest(whole, path, left_out), left_out=left_out)
-        beside.write_text(json.dumps(to_dict(kept)), encoding="utf-8")
-        os.replace(beside, path.with_suffix(".json"))
-        os.replace(whole, path)
-    finally:
-        whole.unlink(missing_ok=True)
-        beside.unlink(missing_ok=True)
+    with aside(path.with_suffix(".json"), path) as (beside, whole):
+        left_out = write(whole)
+        whole.flush()
+        kept = caches.Kept(digest=_digest(Path(whole.name), path, left_out), left_out=left_out)
+        beside.write(json.dumps(to_dict(kept)).encode())
     return left_out
 
 
@@ -193,13 +180,3 @@ def _allocate(file: BinaryIO, size: int) -> None:
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 raise
-
-
-def _clear_abandoned(folder: Path) -> None:
-    """Remove what processes that were killed long ago left half written."""
-    for path in folder.glob("*.tmp"):
-        try:
-            if time.time() - path.stat().st_mtime > _ABANDONED:
-                path.unlink()
-        except OSError:
-            pass  # another process was faster

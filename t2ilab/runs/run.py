@@ -8,14 +8,13 @@ of all; only then does a run count as finished.
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2ilab import __version__
+from t2ilab import __version__, environment
 from t2ilab.errors import T2ILabError, UsageError, choose, unknown
 from t2ilab.files import new_folder, read_json, runs_dir, write_atomically
 from t2ilab.lab import DEVICES, PROFILES
@@ -58,7 +57,7 @@ def plan_of(book: Book, *, profile: str | None, parameters: Mapping[str, Any] | 
     if "OUT" in given:
         raise UsageError("OUT is made by the run; say where runs go with out=... (--out)")
     if profile is None and "PROFILE" in declared:
-        profile = os.environ.get("T2ILAB_PROFILE") or None
+        profile = environment.profile()
     if profile is not None:
         given.setdefault("PROFILE", profile)
     values = {name: one.parse(one.default) for name, one in declared.items() if name != "OUT"}

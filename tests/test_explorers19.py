@@ -117,6 +117,16 @@ def test_rows_tell_what_is_read_of_what_the_captions_state_differently(system, r
     assert read.width == bare.width and read.height == bare.height + 2 * interpolation.ROW
 
 
+def test_what_was_read_can_be_read_on_the_colour_of_each_value():
+    def light(colour):  # relative luminance of WCAG 2
+        parts = [c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    for name, ground in BIRDS.colours["paint"].items():
+        dark, bright = sorted((light(ground), light(sheet_tools.ink_on(ground))))
+        assert (bright + 0.05) / (dark + 0.05) > 3, name
+
+
 @pytest.mark.parametrize(
     ("second", "words"),
     [

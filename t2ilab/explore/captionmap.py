@@ -18,7 +18,7 @@ from torch import Tensor
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.explore.sheet import place
+from t2ilab.explore.sheet import ink_on, place
 from t2ilab.plots import GREY, INK, PAPER, RED, arranged, grid
 from t2ilab.systems.text_to_image import TextToImage
 
@@ -209,8 +209,9 @@ class CaptionMapExplorer(Explorer):
             )
             button.layout = widgets.Layout(width="auto", height="22px", padding="0", margin="0")
             button.tabbable = False  # the sliders reach every place of the map from the keyboard
-            button.style.button_color = "#{:02x}{:02x}{:02x}".format(*colour)
-            button.style.text_color = "#ffffff" if sum(colour) < 380 else "#000000"
+            button.style.button_color, button.style.text_color = (
+                "#{:02x}{:02x}{:02x}".format(*one) for one in (colour, ink_on(colour))
+            )
             goal = dict(zip("xy", (round(part, 2) for part in to), strict=True))
             button.on_click(lambda _, goal=goal: self.set(**goal))
         return cells

@@ -16,7 +16,7 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.explore.sheet import tile
+from t2ilab.explore.sheet import ink_on, tile
 from t2ilab.metrics.interpolation import probabilities, straight
 from t2ilab.models.reader import AttributeReader
 from t2ilab.plots import FAINT, INK, PAPER, letters
@@ -103,8 +103,7 @@ def _write_row(draw: ImageDraw.ImageDraw, name: str, p: torch.Tensor, y: int, wo
         colour = paint.get(word, FAINT)
         draw.rectangle((x + 2, y, x + SMALL - 3, y + ROW - 4), fill=colour)
         text = word if share > 0.95 else f"{word[:4]} {share:.0%}"
-        ink = PAPER if sum(colour) < 330 else INK
-        draw.text((x + SMALL // 2, y + ROW // 2 - 2), text, ink, font, "mm")
+        draw.text((x + SMALL // 2, y + ROW // 2 - 2), text, ink_on(colour), font, "mm")
 
 
 class InterpolationExplorer(Explorer):

@@ -27,6 +27,12 @@ def tile(picture: UInt8[np.ndarray, "h w 3"], side: int) -> Image.Image:
     return image.resize((side, side), Image.Resampling.BICUBIC)
 
 
+def ink_on(colour: Sequence[int]) -> tuple[int, int, int]:
+    """The colour of letters that can be read on a ground: white on dark ones (luma of BT.601)."""
+    luma = sum(share * part for share, part in zip((0.299, 0.587, 0.114), colour, strict=True))
+    return PAPER if luma < 130 else INK
+
+
 def titled(panels: Mapping[str, Image.Image], gap: int = 14) -> Image.Image:
     """Pictures side by side, each with its title above it, 24 pixels high."""
     titles = [label(title, panel.width) for title, panel in panels.items()]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MOST_MEASURED = 20_000  # pictures that `evaluate` draws: more take hours and say no more
-GAP = 2  # white pixels between pictures
 
 SYSTEM = click.argument("system", metavar="SYSTEM")
 WEIGHTS = click.option(
@@ -234,17 +233,10 @@ def _target(path: Path) -> Path:
 
 def grid(pictures: "np.ndarray") -> "Image":
     """uint8 [n, H, W, 3] -> one picture, up to 16 in a row and about twice as wide as high."""
-    from PIL import Image
+    from t2ilab import plots
 
-    n, height, width, _ = pictures.shape
-    columns = min(n, 16 if n > 128 else math.ceil(math.sqrt(2 * n)))
-    rows = -(-n // columns)
-    size = columns * (width + GAP) - GAP, rows * (height + GAP) - GAP
-    sheet = Image.new("RGB", size, "white")
-    for k, picture in enumerate(pictures):
-        place = k % columns * (width + GAP), k // columns * (height + GAP)
-        sheet.paste(Image.fromarray(picture), place)
-    return sheet
+    n = len(pictures)
+    return plots.grid(pictures, columns=min(n, 16 if n > 128 else math.ceil(math.sqrt(2 * n))))
 
 
 def _write(path: Path, picture: "Image") -> None:

@@ -54,8 +54,10 @@ class Kept:
         self._heads = {SPACE.split(word)[0] for word in self._wanted or ()}
         self._places: dict[str, int] = {}  # word -> number of its line or row
         self._numbers = bytearray()  # grows in place, where a list of rows would be copied
-        self._twice: list[str] = []
-        self._unread: list[int] = []  # lines or rows whose word is no text
+        self._twice, self._unread = (
+            _Some(),
+            _Some(),
+        )  # rows of a word again; of a word that is no text
 
     def complete(self) -> bool:
         """Whether all words that were asked for are found."""
@@ -67,7 +69,7 @@ class Kept:
             return True
         text = self._text(first)
         if text is None:
-            self._unread.append(number)
+            self._unread.add(self._at(number))
         return text in self._heads
 
     def fault(self, number: int, said: str, about: Sequence[bytes] = ()) -> None:
@@ -79,13 +81,13 @@ class Kept:
         """A row with the right count of numbers."""
         text = self._text(word)
         if not text:
-            self._unread.append(number)
+            self._unread.add(self._at(number))
             self.fault(number, _no_word(word))
         elif self._wanted is not None and text not in self._wanted:
             return
         elif text in self._places:
             first = self._at(self._places[text])
-            self._twice.append(f"'{shorten(text)}', in {first} and again in {self._at(number)}")
+            self._twice.add(f"'{shorten(text)}', in {first} and again in {self._at(number)}")
         else:
             self._keep(number, text, word, vector)
 
@@ -118,15 +120,15 @@ class Kept:
         )
 
     def _remarks(self) -> Iterator[str]:
-        if self._twice:
+        if self._twice.n:
             yield (
-                f"words that stand twice: {len(self._twice):,}; the first vector of each is kept "
-                f"({_some(self._twice)})."
+                f"words that stand twice: {self._twice.n:,}; the first vector of each is kept "
+                f"({self._twice})."
             )
-        if self._unread and (self.layout.binary or not self.complete()):
+        if self._unread.n and (self.layout.binary or not self.complete()):
             yield (
-                f"words that are no text in this encoding: {len(self._unread):,}; they are passed "
-                f"over ({_some([self._at(number) for number in self._unread])}). If one of them is "
+                f"words that are no text in this encoding: {self._unread.n:,}; they are passed "
+                f"over ({self._unread}). If one of them is "
                 "asked for, give another encoding, or unicode_errors='ignore' or 'replace'. It may "
                 "also be that the file is damaged."
             )
@@ -157,8 +159,19 @@ def _no_word(word: bytes) -> str:
     )
 
 
-def _some(named: Sequence[str]) -> str:
-    return "; ".join(named[:3]) + ("; ..." if len(named) > 3 else "")
+class _Some:
+    """How many there are of something, and the first three of them."""
+
+    def __init__(self):
+        self.n, self._first = 0, []
+
+    def add(self, one: str) -> None:
+        self.n += 1
+        if self.n <= 3:
+            self._first.append(one)
+
+    def __str__(self) -> str:
+        return "; ".join(self._first) + ("; ..." if self.n > 3 else "")
 
 
 def no_vectors(path: Path) -> str:

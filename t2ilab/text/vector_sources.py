@@ -15,7 +15,7 @@ from typing import IO
 from t2ilab.errors import DataError
 
 HEAD = 2**20  # bytes that are looked at before a file is read; no line is longer
-MOST_UNPACKED = 100  # times its packed size; vectors unpack to two or three times
+MOST_UNPACKED = 20  # times its packed size; vectors unpack to two or three times
 ALWAYS_UNPACKED = 64 * 2**20  # bytes that any file may unpack to
 
 _ARCHIVE = "Unpack it and name the file of vectors in it"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +11,12 @@ from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import Truth
 from t2ilab.fit import fit
+from t2ilab.fit.machine import make_fabric
 from t2ilab.text.encoders import GRUEncoder, MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary, tokenize
 from t2ilab.trainers.caption_encoder import SMALL_WORDS, CaptionBatches, CaptionEncoderTrainer
 
-CPU = SimpleNamespace(device=torch.device("cpu"))
+CPU = make_fabric(device="cpu", precision="32-true")
 ASIDES = ("sits here", "flies there")
 
 
@@ -162,7 +162,7 @@ def test_stopped_and_resumed_training_is_the_same_bit_for_bit(tmp_path):
     _, whole = run(tmp_path / "whole")
     fitted, part = run(tmp_path / "part", stop=True)
     assert fitted.stopped == "signal" and 1 <= fitted.steps < 12
-    assert not torch.equal(part["networks"]["log_scale"], whole["networks"]["log_scale"])
+    assert not torch.equal(part["matcher"]["log_scale"], whole["matcher"]["log_scale"])
     _, resumed = run(tmp_path / "part", resume=True)
-    for name, value in whole["networks"].items():
-        assert torch.equal(value, resumed["networks"][name]), name
+    for name, value in whole["matcher"].items():
+        assert torch.equal(value, resumed["matcher"][name]), name

@@ -1,13 +1,14 @@
 """Collecting the comparison of the caption encoders from the folders of their trainings."""
 
-import json
 import sys
 
 import pandas as pd
 import pytest
+import torch
 
 from t2ilab.errors import DataError
 from t2ilab.paths import ROOT
+from t2ilab.systems import weights
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import encoders  # noqa: E402
@@ -27,13 +28,17 @@ def test_a_row_an_encoder_the_best_at_binding_last(tmp_path):
             "binding_after": 0.4,
         }
         about = {
-            "architecture": {"arguments": {"kind": kind}},
-            "objective": objective,
+            "kind": "caption_encoder",
+            "arguments": {"encoder": {"kind": kind}},
+            "command": "a test",
+            "data": "none",
             "steps": 5,
             "seconds": 1.0,
             "measured": measured,
+            "more": {"objective": objective},
         }
-        (tmp_path / "runs" / name / f"encoder_{kind}-birds.json").write_text(json.dumps(about))
+        folder = tmp_path / "runs" / name
+        weights.save(folder, {"x": torch.ones(1)}, about, name=f"encoder_{kind}-birds")
         (tmp_path / "runs" / name / "run.json").write_text("{}")
     encoders.collect(tmp_path / "runs", tmp_path / "results")
     table = pd.read_csv(tmp_path / "results" / "encoders.csv")

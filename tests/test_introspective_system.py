@@ -220,7 +220,7 @@ def test_an_evaluation_scores_pictures_from_noise(tmp_path):
     torch.manual_seed(0)
     critic = Critic(size=32, width=4)
     made = IntrospectiveSystem(critic, Sampler(steps=1, visits=1), torch.zeros(4))
-    path = made.save(tmp_path, "winn-birds-32", **ABOUT)
+    path = made.save(tmp_path, "winn-birds-32", **ABOUT, world="birds")
     done = call("evaluate", "winn", "--weights", path, "-n", 60, "--json")
     found = json.loads(done.stdout)
     assert found["pictures"] == 60 and found["world"] == "birds" and found["fid"] > 100

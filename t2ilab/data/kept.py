@@ -153,7 +153,7 @@ def _write(file: BinaryIO, made, shape: tuple[int, ...], partial: bool) -> LeftO
     _allocate(file, file.tell() + int(np.prod(shape)))
     for i, row in enumerate(made):
         if isinstance(row, str):
-            left_out.append((i, row))
+            left_out.append((i, row.encode("utf-8", "backslashreplace").decode()))
         else:
             file.write(row.tobytes())
     there = shape[0] - len(left_out)

@@ -67,7 +67,7 @@ class Film:
     frames: UInt8[np.ndarray, "t h w 3"]
     labels: tuple[str, ...]
     values: tuple[float, ...]
-    beside: UInt8[np.ndarray, "h w 3"]
+    beside: UInt8[np.ndarray, "rows columns 3"]  # of another shape: refused below, in words
     titles: tuple[str, str, str]
 
     def __post_init__(self):

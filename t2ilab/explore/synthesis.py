@@ -36,7 +36,7 @@ class Synthesis:
     """
 
     frames: UInt8[np.ndarray, "t n h w 3"]
-    scores: Float[np.ndarray, "t n"]
+    scores: Float[np.ndarray, "moments pictures"]  # of another shape: refused below
     positives: Float[np.ndarray, " m"]
 
     def __post_init__(self):

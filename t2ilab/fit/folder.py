@@ -38,7 +38,6 @@ class Folder:
         self.resume = resume
         self._lock: BaseFileLock | None = None
         self._strips_written = -1
-        self._recorded = False
 
     def claim(self) -> None:
         """Lock the folder and see that it holds what it should.
@@ -105,9 +104,7 @@ class Folder:
         """The checkpoint to go on from, or None."""
         return checkpoint.read(self.path) if self.path is not None and self.resume else None
 
-    def write(
-        self, state: dict, history: "pd.DataFrame", taken: list, record: Record | None = None
-    ) -> None:
+    def write(self, state: dict, history: "pd.DataFrame", taken: list) -> None:
         """Write the checkpoint, then the files that are only for reading by others.
 
         Raises:
@@ -122,13 +119,26 @@ class Folder:
             if taken and len(taken) != self._strips_written:
                 strips.write(self.path, taken)
                 self._strips_written = len(taken)
-            if record is not None and not self._recorded:
-                record.write(self.path)
-                self._recorded = True
         except OSError as error:
             raise checkpoint.CannotWrite(
-                f"wrote the checkpoint, but not {HISTORY}, {strips.NAME} and {RECORD} in "
-                f"{self.path}: {error.strerror or error}. Make room on the disk."
+                f"wrote the checkpoint, but not {HISTORY} and {strips.NAME} in {self.path}: "
+                f"{error.strerror or error}. Make room on the disk."
+            ) from error
+
+    def note(self, record: Record | None) -> None:
+        """Write `run.json`; there is a checkpoint already.
+
+        Raises:
+            checkpoint.CannotWrite: the disk is full or the folder gone.
+        """
+        if self.path is None or record is None:
+            return
+        try:
+            record.write(self.path)
+        except OSError as error:
+            raise checkpoint.CannotWrite(
+                f"could not write {self.path / RECORD}: {error.strerror or error}. Make room on "
+                "the disk."
             ) from error
 
     def release(self) -> None:

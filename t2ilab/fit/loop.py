@@ -169,6 +169,7 @@ def fit(
             if run.step == 0:
                 take_strip(fabric, trainer, run)
                 keep()
+            on_first(fabric, partial(folder.note, record))
             run.start_clock()
             ahead = Ahead(batches, first=run.step, last=steps, pin=fabric.device.type == "cuda")
             with Bar(run, show=show and fabric.is_global_zero) as bar, ahead:

@@ -82,10 +82,7 @@ def save(
         on_first(
             fabric,
             lambda: folder.write(
-                _state(trainer, run, random, folder, record),
-                run.losses.frame(),
-                run.strips.taken,
-                record,
+                _state(trainer, run, random, folder, record), run.losses.frame(), run.strips.taken
             ),
         )
     except checkpoint.CannotWrite as error:

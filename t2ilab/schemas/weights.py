@@ -10,7 +10,7 @@ Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
 Text = Annotated[str, Meta(max_length=4000)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Meta(ge=0, le=10**10)]
-Measured = Annotated[dict[str, float | str], Meta(max_length=500)]
+Measured = Annotated[dict[str, int | float | str], Meta(max_length=500)]
 
 
 class Description(Strict, kw_only=True):

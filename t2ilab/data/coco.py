@@ -84,8 +84,6 @@ def load(
         [folder / names[i] for i in chosen],
         [said[i] for i in chosen],
         size,
-        classes=None,
-        class_names=None,
         crop=crop,
         skip=skip,
         cache=cache,

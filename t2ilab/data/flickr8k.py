@@ -82,8 +82,6 @@ def load(
         [folder / name for name in found],
         [said[name] for name in found],
         size,
-        classes=None,
-        class_names=None,
         crop=crop,
         skip=skip,
         cache=cache,

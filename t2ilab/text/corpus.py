@@ -16,7 +16,7 @@ import numpy as np
 from t2ilab.data import flickr8k, paperworld
 from t2ilab.data.paperworld.captions import caption
 from t2ilab.data.paperworld.world import SPLITS, World
-from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.errors import UsageError, choose
 from t2ilab.text.tokens import tokenize
 
 Group = list[str]  # the captions of one picture
@@ -108,10 +108,6 @@ def load_corpus(
     if not data:
         return paperworld_corpus(n, seed=seed)
     choose("corpus", data, ("flickr8k",))
-    if not str(root):
-        raise DataError(
-            f"Flickr8k: say in which folder its files are (ROOT).\n{flickr8k.SOURCE.help()}"
-        )
     return list(flickr8k.captions(root).values())
 
 

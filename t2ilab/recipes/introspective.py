@@ -187,18 +187,14 @@ def _take_over(o: Options, trainer: Introspective, begun: IntrospectiveSystem) -
             f"one with {wanted}: give the same size, width and label, and pictures "
             "with as many channels."
         )
-    trainer.critic.load_state_dict(begun.critic.state_dict())
-    ages = torch.arange(len(trainer.pool)) % begun.sampler.visits
+    critic, positives, sampler = begun.critic, begun.positives, begun.sampler
+    trainer.critic.load_state_dict(critic.state_dict())
+    ages = torch.arange(len(trainer.pool)) % sampler.visits
     generator = torch.Generator().manual_seed(o.seed)
-    for visit in range(1, begun.sampler.visits):
+    for visit in range(1, sampler.visits):
         old = ages >= visit
         made = synthesise(
-            begun.critic,
-            trainer.pool[old],
-            begun.positives,
-            begun.sampler,
-            progress=1.0,
-            generator=generator,
+            critic, trainer.pool[old], positives, sampler, progress=1.0, generator=generator
         )
         trainer.pool[old] = made.pictures
     return {name: begun.about[name] for name in ("command", "steps", "seconds", "tensors")}
@@ -226,10 +222,10 @@ def measure(system: IntrospectiveSystem, o: Options, n: int | None = None) -> di
 
 
 def from_noise(
-    system: IntrospectiveSystem, n: int, *, seed: int = 1, batch: int = 250
+    system: IntrospectiveSystem, n: int, *, seed: int = 1
 ) -> Float[Tensor, "n c size size"]:
-    """Many pictures, some at a time, each batch with a seed of its own."""
-    counts = [min(batch, n - done) for done in range(0, n, batch)]
+    """Many pictures, 250 at a time, each batch with a seed of its own."""
+    counts = [min(250, n - done) for done in range(0, n, 250)]
     return torch.cat([system.synthesise(count, seed * 1000 + i) for i, count in enumerate(counts)])
 
 

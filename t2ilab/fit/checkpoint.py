@@ -135,10 +135,9 @@ def _load(path: Path) -> dict:
 
 
 def _reason(error: Exception) -> str:
-    words = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return (
-        "it is cut short or no checkpoint" if isinstance(error, zipfile.BadZipFile) else words[:120]
-    )
+    if isinstance(error, zipfile.BadZipFile):
+        return "it is cut short or no checkpoint"
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
 def _way_out(folder: Path) -> str:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from t2ilab import environment
-from t2ilab.environment import DEVICES as DEVICES
 from t2ilab.environment import PROFILES
 from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.files import new_folder, plain, write_atomically, write_json

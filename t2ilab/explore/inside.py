@@ -18,7 +18,7 @@ from torch import Tensor
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.explore.scrub import Scrubber, scrubbed
+from t2ilab.explore.scrub import Scrubber
 from t2ilab.explore.sheet import path, smooth, tile, titled
 from t2ilab.inputs.ascent import Ascended
 from t2ilab.plots import BLUE, FAINT, GREY, INK, RED, arranged, label, letters
@@ -140,11 +140,6 @@ def tv_renderer(sweep: Smoothed) -> Callable[[float, float], Image.Image]:
         return _sheet(panels, strip, about, mark=middle / sweep.noisy.shape[0])
 
     return render
-
-
-def film_renderer(films: Mapping[str, Film]) -> Callable[..., Image.Image]:
-    """`render(layer, frame) -> PIL.Image`; see `scrubbed`."""
-    return scrubbed(films, _frame, "layer", "frame")
 
 
 def _frame(_: str, film: Film, t: int) -> Image.Image:

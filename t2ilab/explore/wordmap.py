@@ -22,6 +22,7 @@ from t2ilab.text.vectors import WordVectors
 
 SIZE = (760, 540)  # pixels of the map
 MARGIN = 46
+# Places of a label: x and y from its dot, and the anchor of its text.
 _AROUND = [
     (6, -8, "la"),
     (6, 6, "la"),
@@ -29,7 +30,7 @@ _AROUND = [
     (-6, 6, "ra"),
     (6, -22, "la"),
     (6, 20, "la"),
-]  # of a label
+]
 
 
 def principal_plane(x: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], float]:

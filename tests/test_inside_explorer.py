@@ -124,7 +124,7 @@ def test_what_cannot_be_drawn_is_said(sweep, films):
     with pytest.raises(UsageError, match="each of 2 weights"):
         Smoothed(sweep.clean, sweep.noisy, (0.1, 1.0), sweep.pictures)
     with pytest.raises(UsageError, match="one of each"):
-        Film(films["one"].frames, ("a",), (1.0,), films["one"].beside, TITLES)
+        Film(films["one"].frames, ("a",), (1.0,), sweep.clean, TITLES)
     without = ascend(torch.zeros(1, 3, 4, 4), lambda x: x.flatten(1).sum(1), steps=1)
     with pytest.raises(UsageError, match="without frames"):
         film([without], torch.zeros(3, 4, 4), TITLES)

@@ -78,13 +78,16 @@ def save(
     if folder.path is None:
         return
     random = gather(fabric, randomness.capture(trainer, fabric.device))
-
-    def write() -> None:
-        state = _state(trainer, run, random, folder, record)
-        folder.write(state, run.losses.frame(), run.strips.taken, record)
-
     try:
-        on_first(fabric, write)
+        on_first(
+            fabric,
+            lambda: folder.write(
+                _state(trainer, run, random, folder, record),
+                run.losses.frame(),
+                run.strips.taken,
+                record,
+            ),
+        )
     except checkpoint.CannotWrite as error:
         if run.step == 0:
             raise

@@ -119,7 +119,7 @@ def pairs_read(module, monkeypatch) -> Callable[..., dict]:
     """`module.load` as a function that gives picture -> (its captions, the name of its class)."""
     read, seen = module.gather, {}
 
-    def gather(name, paths, captions, size, *, classes, class_names, **rest):
+    def gather(name, paths, captions, size, *, classes=None, class_names=None, **rest):
         for i, path in enumerate(paths):
             kind = None if classes is None else class_names[classes[i]]
             seen[path.name] = (sorted(captions[i]), kind)

@@ -18,6 +18,7 @@ import torch
 
 from t2ilab.durable import SUFFIX, replacing
 from t2ilab.errors import TrainingError
+from t2ilab.files import see_checksums
 
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
@@ -121,10 +122,7 @@ def read(folder: Path) -> dict | None:
 
 
 def _load(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        altered = archive.testzip()
-    if altered is not None:
-        raise ValueError(f"the checksum of its part {altered} is wrong")
+    see_checksums(path)
     loaded = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(loaded, dict) or loaded.get("format") != FORMAT:
         raise TrainingError(

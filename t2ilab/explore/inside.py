@@ -198,15 +198,8 @@ class TVExplorer(Explorer):
             "weight": widgets.SelectionSlider(options=weights, value=at),
             "beta": widgets.SelectionSlider(options=betas),
         }
-        super().__init__(
-            tv_renderer(sweep),
-            controls,
-            play="weight",
-            scale=1,
-            digits=9,
-            lab=lab,
-            title="a noisy picture under a total variation prior",
-        )
+        title, render = "a noisy picture under a total variation prior", tv_renderer(sweep)
+        super().__init__(render, controls, play="weight", scale=1, digits=9, lab=lab, title=title)
 
 
 class FilmExplorer(Scrubber):

@@ -142,14 +142,8 @@ class WordMap(Explorer):
             "neighbours": widgets.IntSlider(5, 1, 12),
             "zoom": widgets.IntSlider(1, 1, 6),
         }
-        super().__init__(
-            map_renderer(spaces, groups=groups),
-            controls,
-            note=self._near,
-            title="a map of words",
-            lab=lab,
-            scale=1,
-        )
+        render, title = map_renderer(spaces, groups=groups), "a map of words"
+        super().__init__(render, controls, note=self._near, title=title, lab=lab, scale=1)
 
     def _near(self, space: str, word: str, neighbours: int, zoom: int) -> str:
         vectors, word = self.spaces[space], word.strip().lower()

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from t2ilab.errors import DataError, T2ILabError
+from t2ilab.errors import DataError, T2ILabError, shortened
 
 T = TypeVar("T")
 LARGEST = 16 * 2**20  # bytes of a file that a schema describes
@@ -221,4 +221,4 @@ def _in_words(message: str) -> str:
 
 
 def _shown(text: str, quote: str = "'") -> str:
-    return f"{quote}{text}{quote}" if len(text) <= 40 else f"{quote}{text[:37]}...{quote}"
+    return f"{quote}{shortened(text, 40)}{quote}"

@@ -26,12 +26,8 @@ class Proofreader:
 
     def __init__(self, world, source: Source):
         self.world, self.source = world, source
-        shown, unseen = world.words("words"), world.words("unseen")
-        self._words = {
-            value: list(dict.fromkeys([*shown.get(value, [value]), *unseen.get(value, [])]))
-            for values in world.content.values()
-            for value in values
-        }
+        values = {value for values in world.content.values() for value in values}
+        self._words = {value: [value] for value in values} | world.words("both")
         self._plain = set(world.definition["plain"])
         self._tried: set[tuple] = set()
         self._known_values: dict[tuple, list[str]] = {}

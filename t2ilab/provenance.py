@@ -90,7 +90,7 @@ def _processor() -> str:
 
 
 def cpuinfo(field: str) -> str:
-    """What Linux says of the first processor, "model name" or "flags" say; "" elsewhere."""
+    """What Linux tells of the first processor, under "model name" or "flags"; "" elsewhere."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             line = next((line for line in lines if line.startswith(field)), "")

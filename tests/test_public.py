@@ -6,10 +6,7 @@ from PIL import Image
 from t2ilab.data import public
 from t2ilab.errors import DataError, UsageError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("T2ILAB_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_each_data_set_says_what_it_is_and_where_it_comes_from():

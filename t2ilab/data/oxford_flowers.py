@@ -104,18 +104,10 @@ def load(
     captions = [
         ten_captions(SOURCE, texts / _said_in(labels[i - 1], i), captions_each) for i in chosen
     ]
-    return gather(
-        f"oxford_flowers/{split}",
-        [folder / f"image_{i:05d}.jpg" for i in chosen],
-        captions,
-        size,
-        classes=[labels[i - 1] - 1 for i in chosen],
-        class_names=list(CLASS_NAMES),
-        crop=crop,
-        skip=skip,
-        cache=cache,
-        report=report,
-    )
+    paths = [folder / f"image_{i:05d}.jpg" for i in chosen]
+    of = {"classes": [labels[i - 1] - 1 for i in chosen], "class_names": list(CLASS_NAMES)}
+    how = {"crop": crop, "skip": skip, "cache": cache, "report": report}
+    return gather(f"oxford_flowers/{split}", paths, captions, size, **of, **how)
 
 
 def _place(line: str) -> int | None:

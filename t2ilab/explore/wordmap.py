@@ -130,12 +130,8 @@ class WordMap(Explorer):
         lab: Any = None,
     ):
         self.spaces = dict(spaces)
-        word = widgets.Combobox(
-            value=words[0],
-            options=tuple(words),
-            ensure_option=False,
-            placeholder="type a word and press Enter",
-        )
+        word = widgets.Combobox(value=words[0], options=tuple(words), ensure_option=False)
+        word.placeholder = "type a word and press Enter"
         controls = {
             "space": widgets.Dropdown(options=list(spaces), value=next(iter(spaces))),
             "word": word,

@@ -126,31 +126,22 @@ def build(o: Options, prepare) -> Built:
     size = o.size or own.get("size") or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
     pictures = load_pictures(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
     channels = 1 if o.data in ("digits", "mnist") else 3
-    recipe = replace(
-        recipe,
-        pool=min(recipe.pool, plan.pool),
-        sampler=_scaled(recipe.sampler, channels * size * size),
-    )
+    sampler = _scaled(recipe.sampler, channels * size * size)
+    recipe = replace(recipe, pool=min(recipe.pool, plan.pool), sampler=sampler)
+    width, classes = o.width or own.get("width", plan.width), _classes(pictures, o.label)
     torch.manual_seed(o.seed)
-    critic = Critic(
-        size=size,
-        channels=channels,
-        width=o.width or own.get("width", plan.width),
-        classes=_classes(pictures, o.label),
-    )
+    critic = Critic(size=size, channels=channels, width=width, classes=classes)
     trainer = Introspective(critic, recipe=recipe, seed=o.seed)
     earlier = {} if begun is None else {"start": _take_over(o, trainer, begun)}
+    batch_size = min(o.batch_size or plan.batch_size, len(pictures))
+    label = None if o.label == "class" else o.label
     batches = PictureBatches(
-        pictures,
-        channels=channels,
-        seed=o.seed,
-        batch_size=min(o.batch_size or plan.batch_size, len(pictures)),
-        label=None if o.label in (None, "class") else o.label,
+        pictures, channels=channels, seed=o.seed, batch_size=batch_size, label=label
     )
     return Built(
         trainer,
         batches,
-        finish=lambda: finished(trainer.average.cpu(), recipe.sampler, pictures, channels),
+        finish=lambda: finished(trainer.average.cpu(), sampler, pictures, channels),
         name=f"{o.system}-{o.of}-{size}",
         data=pictures.name,
         fingerprint=fingerprint(pictures),

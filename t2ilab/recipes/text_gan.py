@@ -131,12 +131,8 @@ def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:
     """The world's bundled encoder, or one that is trained first, on the same captions."""
     if o.world is not None and f"encoder-{o.world}" in weights.bundled():
         return load_encoder(f"encoder-{o.world}")
-    found: TrainedEncoder = prepare(
-        "encoder",
-        profile=o.profile,
-        size=size,
-        **({"world": o.world} if o.world else {"data": o.data, "root": o.root}),
-    )
+    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
+    found: TrainedEncoder = prepare("encoder", profile=o.profile, size=size, **of)
     return found.encoder
 
 

@@ -17,6 +17,7 @@ import msgspec
 from t2ilab.errors import DataError, T2ILabError, shortened
 
 T = TypeVar("T")
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 LARGEST = 16 * 2**20  # bytes of a file that a schema describes
 DEEPEST = 40  # brackets in brackets
 _OTHERS = bytes(set(range(256)) - set(b'"[]{}'))

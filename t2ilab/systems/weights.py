@@ -246,7 +246,7 @@ def _intact(path: Path) -> "tuple[Description, dict[str, Tensor]]":
     _see_beside(path, about, data)
     try:
         tensors = from_bytes(data)
-    except Exception as error:  # the library's own error, of which it makes a promise only in Rust
+    except Exception as error:  # safetensors has errors of its own, and does not promise which
         raise WeightsError(f"{path} is cut short or damaged: {error}. {_AGAIN}.") from error
     if digest(tensors) != about.tensors:
         raise WeightsError(f"{path} was altered: its tensors have another sha256. {_AGAIN}.")

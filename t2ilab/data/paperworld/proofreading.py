@@ -121,7 +121,8 @@ class Proofreader:
     ) -> Iterator[tuple[Facts, dict[str, list[str]]]]:
         """Facts of a kind and a word for each value: one example, and one for each new word.
 
-        New is a word that was not said of its attribute, or none of its sort in this sentence.
+        A word is new where it was not yet said of its attribute, or where no word that is read in
+        the same way was yet said in this place of this sentence.
         """
         choices = [
             [(value, word) for value in self._values(slot, kind) for word in self._words[value]]

@@ -24,7 +24,8 @@ class System(nn.Module):
     """A trained system as one thing. A kind of system derives from it, and says:
 
     - `kind`, its name in weight files; `draws`, whether it draws pictures, and `takes_captions`,
-      whether from a caption; where it draws, `draw(n=, seed=)` or, from captions, `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3];
+      whether from a caption; where it draws, `draw(n=, seed=)` or, from captions,
+      `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3];
     - `arguments()`, plain data of which `build(arguments)` makes the same networks, untrained;
     - `size`, the side of its pictures in pixels, or None;
     - `name_in_file`, where tensors have other names in its weight files than in `state_dict()`.

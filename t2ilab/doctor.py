@@ -39,25 +39,9 @@ class Finding:
 
 def examine() -> list[Finding]:
     """All findings, in the order in which they are worth reading."""
-    looks = (
-        versions,
-        torchvision,
-        device,
-        precision,
-        cores,
-        memory,
-        widgets,
-        kernel,
-        weights,
-        cache,
-        runs,
-        disk,
-        variables,
-    )
-    findings: list[Finding] = []
-    for look in looks:
-        findings += _safely(look)
-    return findings
+    looks = [versions, torchvision, device, precision, cores, memory, widgets, kernel]
+    looks += [weights, cache, runs, disk, variables]
+    return [finding for look in looks for finding in _safely(look)]
 
 
 def report(findings: list[Finding]) -> str:
@@ -90,13 +74,9 @@ def _safely(look: Callable[[], Iterator[Finding]]) -> list[Finding]:
 def versions() -> Iterator[Finding]:
     """Python, this package, and every package of requirements.txt against its range."""
     python = ".".join(map(str, sys.version_info[:3]))
-    old = sys.version_info < (3, 10)
-    yield Finding(
-        "python",
-        "broken" if old else "ok",
-        f"{python} ({sys.executable})",
-        "install Python 3.10 or newer" if old else "",
-    )
+    advice = "install Python 3.10 or newer" if sys.version_info < (3, 10) else ""
+    state = "broken" if advice else "ok"
+    yield Finding("python", state, f"{python} ({sys.executable})", advice)
     yield Finding("t2ilab", "ok", f"{__version__} ({Path(__file__).parent})")
     for requirement, needed in _requirements(ROOT / "requirements.txt"):
         yield _package(requirement, needed)
@@ -137,12 +117,9 @@ def torchvision() -> Iterator[Finding]:
     try:
         import torchvision as _  # noqa: F401
     except Exception as error:
-        yield Finding(
-            "torch with torchvision",
-            "broken",
-            f"do not import together: {error}",
-            f"{INSTALL} --force-reinstall torch torchvision (both from one place)",
-        )
+        repair = f"{INSTALL} --force-reinstall torch torchvision (both from one place)"
+        said = f"do not import together: {error}"
+        yield Finding("torch with torchvision", "broken", said, repair)
         return
     yield Finding("torch with torchvision", "ok", "import together")
 
@@ -158,13 +135,11 @@ def device() -> Iterator[Finding]:
         names = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
         yield Finding("device", "ok", f"cuda ({', '.join(names)})")
     elif shutil.which("nvidia-smi"):
-        yield Finding(
-            "device",
-            "warning",
-            f"{chosen}, although there is an NVIDIA driver",
+        advice = (
             "this torch is built without CUDA, or the driver is too old for it: "
-            "install a torch that fits the driver",
+            "install a torch that fits the driver"
         )
+        yield Finding("device", "warning", f"{chosen}, although there is an NVIDIA driver", advice)
     else:
         yield Finding("device", "ok", chosen)
 
@@ -174,13 +149,8 @@ def precision() -> Iterator[Finding]:
     from t2ilab.fit.machine import computes_bf16, pick_device
 
     native = computes_bf16(pick_device("auto"))
-    yield Finding(
-        "bfloat16",
-        "ok",
-        "computed natively: training uses it"
-        if native
-        else "not computed natively: training uses float32",
-    )
+    said = "not computed natively: training uses float32"
+    yield Finding("bfloat16", "ok", "computed natively: training uses it" if native else said)
 
 
 def cores() -> Iterator[Finding]:
@@ -199,12 +169,8 @@ def cores() -> Iterator[Finding]:
             "threads that spin while they wait make everything many times slower beside a busy "
             "program: unset OMP_WAIT_POLICY"
         )
-    yield Finding(
-        "cores",
-        "warning" if advice else "ok",
-        f"{count}, torch uses {threads} threads, OMP_WAIT_POLICY={waits}",
-        "; ".join(advice),
-    )
+    said = f"{count}, torch uses {threads} threads, OMP_WAIT_POLICY={waits}"
+    yield Finding("cores", "warning" if advice else "ok", said, "; ".join(advice))
 
 
 def memory() -> Iterator[Finding]:
@@ -216,15 +182,13 @@ def memory() -> Iterator[Finding]:
     except (OSError, KeyError, ValueError, IndexError):  # only Linux tells so easily
         yield Finding("memory", "ok", "not told by this system")
         return
-    little = free < MEMORY_GB
-    yield Finding(
-        "memory",
-        "warning" if little else "ok",
-        f"{free:.1f} of {total:.1f} GB free",
-        f"training takes up to {MEMORY_GB:g} GB: close other programs, or use the profile smoke"
-        if little
-        else "",
-    )
+    said = f"{free:.1f} of {total:.1f} GB free"
+    if free < MEMORY_GB:
+        needs = f"training takes up to {MEMORY_GB:g} GB"
+        advice = f"{needs}: close other programs, or use the profile smoke"
+        yield Finding("memory", "warning", said, advice)
+    else:
+        yield Finding("memory", "ok", said)
 
 
 def widgets() -> Iterator[Finding]:
@@ -242,15 +206,13 @@ def widgets() -> Iterator[Finding]:
         yield Finding("widgets", "broken", "jupyterlab_widgets is not installed", repair)
         return
     both = f"ipywidgets {ours}, jupyterlab_widgets {theirs}"
-    folders = [
-        Path(p, "@jupyter-widgets", "jupyterlab-manager") for p in jupyter_path("labextensions")
-    ]
+    places = [Path(place) for place in jupyter_path("labextensions")]
+    found = any((place / "@jupyter-widgets/jupyterlab-manager").is_dir() for place in places)
     if not wanted.specifier.contains(theirs, prereleases=True):
         yield Finding("widgets", "broken", f"{both}: expected {wanted}", repair)
-    elif not any(folder.is_dir() for folder in folders):
-        yield Finding(
-            "widgets", "broken", f"{both}, but JupyterLab does not find the latter", repair
-        )
+    elif not found:
+        said = f"{both}, but JupyterLab does not find the latter"
+        yield Finding("widgets", "broken", said, repair)
     else:
         yield Finding("widgets", "ok", both)
 
@@ -273,12 +235,8 @@ def kernel() -> Iterator[Finding]:
         spins = "" if passive else "; outside of `t2ilab lab` its threads spin"
         yield Finding("kernel", "ok", f"python3 runs in this environment{spins}")
     else:
-        yield Finding(
-            "kernel",
-            "warning",
-            f"python3 is {found}, another Python: it may lack this package",
-            repair,
-        )
+        said = f"python3 is {found}, another Python: it may lack this package"
+        yield Finding("kernel", "warning", said, repair)
 
 
 def weights() -> Iterator[Finding]:
@@ -286,22 +244,14 @@ def weights() -> Iterator[Finding]:
     from t2ilab.systems.weights import verify_all
 
     checked = verify_all()
+    repair = "restore both files from the repository: git checkout -- data/weights"
     for one in checked:
         if one.problem:
-            yield Finding(
-                f"weights {one.name}",
-                "broken",
-                one.problem,
-                "restore both files from the repository: git checkout -- data/weights",
-            )
+            yield Finding(f"weights {one.name}", "broken", one.problem, repair)
     whole = [one for one in checked if not one.problem]
     if not checked:
-        yield Finding(
-            "weights",
-            "warning",
-            "none are bundled",
-            "fetch data/weights again, or train your own: t2ilab train --help",
-        )
+        advice = "fetch data/weights again, or train your own: t2ilab train --help"
+        yield Finding("weights", "warning", "none are bundled", advice)
     elif whole:
         size = sum(one.megabytes for one in whole)
         yield Finding("weights", "ok", f"{len(whole)} intact, {size:.1f} MB")
@@ -354,14 +304,9 @@ def disk() -> Iterator[Finding]:
             places.setdefault(there.stat().st_dev, (find(), shutil.disk_usage(there).free / 1e9))
     for folder, free in places.values():
         state = "broken" if free < 0.1 else "warning" if free < FREE_GB else "ok"
-        yield Finding(
-            "free disk",
-            state,
-            f"{free:.1f} GB at {folder}",
-            "make room, or set T2ILAB_CACHE and T2ILAB_RUNS to folders on another disk"
-            if state != "ok"
-            else "",
-        )
+        advice = "make room, or set T2ILAB_CACHE and T2ILAB_RUNS to folders on another disk"
+        said = f"{free:.1f} GB at {folder}"
+        yield Finding("free disk", state, said, "" if state == "ok" else advice)
 
 
 def variables() -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import os
 import re
 
-from t2ilab.errors import UsageError, choose
+from t2ilab.errors import UsageError, choose, shortened
 
 PROFILES = ("smoke", "laptop", "gpu")  # from small to large
 LAUNCHERS = {"WORLD_SIZE": 1, "RANK": 0, "LOCAL_WORLD_SIZE": 1, "LOCAL_RANK": 0}  # from, up
@@ -21,7 +21,7 @@ def whole_number(name: str, least: int, *, default: int | None = None) -> int:
         return least if default is None else default
     if re.fullmatch("[0-9]{1,9}", text) and int(text) >= least:
         return int(text)
-    shown = text if len(text) <= 40 else f"{text[:37]}..."
+    shown = shortened(text, 40)
     raise UsageError(
         f"the environment variable {name} is {shown!r}; expected a whole number from {least} up, "
         f"as torchrun or `fabric run` sets it; unset it"

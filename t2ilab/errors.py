@@ -28,6 +28,11 @@ class TrainingError(T2ILabError):
     """Training cannot start or cannot go on."""
 
 
+def shortened(text: str, most: int) -> str:
+    """A text for a message, which it may not fill: at most `most` characters of it."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def choose(kind: str, name: str, choices: Iterable[str]) -> str:
     """Return `name` if it is one of `choices`; else name the nearest one and the whole list.
 
@@ -50,6 +55,5 @@ def unknown(
     by_lower = {choice.lower(): choice for choice in choices}
     near = get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.5)
     guess = f" did you mean '{by_lower[near[0]]}'?" if near else ""
-    shown = str(name) if len(str(name)) <= 80 else f"{str(name)[:77]}..."
     names = ", ".join(by_lower.values() if listed is None else listed) or "(none)"
-    return f"unknown {kind} '{shown}':{guess} Choose one of: {names}."
+    return f"unknown {kind} '{shortened(str(name), 80)}':{guess} Choose one of: {names}."

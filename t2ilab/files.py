@@ -2,6 +2,7 @@
 
 import json
 import math
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
@@ -65,6 +66,18 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):  # the last: thousands of brackets
         return None
     return found if isinstance(found, dict) else None
+
+
+def see_checksums(path: Path) -> None:
+    """Look at the checksums of a zip archive, as torch.save writes it, for torch does not.
+
+    Raises:
+        ValueError: names a part that was altered.
+        zipfile.BadZipFile: no zip archive, or one that is cut short.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if altered := archive.testzip():
+            raise ValueError(f"{altered} in it has another checksum than it says")
 
 
 def plain(value: Any, name: str, not_finite: list[str]) -> Any:

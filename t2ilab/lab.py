@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from t2ilab import environment
-from t2ilab.environment import DEVICES as DEVICES
 from t2ilab.environment import PROFILES
-from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.errors import T2ILabError, UsageError, choose, shortened
 from t2ilab.files import new_folder, plain, write_atomically, write_json
 from t2ilab.paths import OWN_RUNS, runs_dir, user_path
 from t2ilab.provenance import about, cores
@@ -252,8 +251,7 @@ def _kept(value: Any, name: str, not_finite: list[str]) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return shortened(f"{value:.4g}" if isinstance(value, float) else str(value), 60)
 
 
 def peak_memory_mb() -> int | None:

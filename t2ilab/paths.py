@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from t2ilab.errors import UsageError
+from t2ilab.errors import UsageError, shortened
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
@@ -23,7 +23,7 @@ def user_path(text: str | os.PathLike, called: str = "path") -> Path:
         UsageError: there is no such home folder; a NUL, or a name too long for any file system.
     """
     text = os.fspath(text)
-    shown = text if len(text) <= 80 else f"{text[:77]}..."
+    shown = shortened(text, 80)
     if "\0" in text:
         raise UsageError(f"{called} {shown!r}: a path holds no NUL character.")
     if len(os.fsencode(text)) >= LONGEST_PATH:

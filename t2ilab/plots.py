@@ -130,13 +130,8 @@ def bars(
     width = 0.8 / len(names)
     for k, (name, colour) in enumerate(zip(names, cycle(COLOURS), strict=False)):
         places = np.arange(len(values)) + (k - (len(names) - 1) / 2) * width
-        drawn = axes.bar(
-            places,
-            [group[name] for group in values.values()],
-            width * 0.92,
-            color=colour,
-            label=name,
-        )
+        heights = [group[name] for group in values.values()]
+        drawn = axes.bar(places, heights, width * 0.92, color=colour, label=name)
         axes.bar_label(drawn, fmt="%.2f", fontsize=8, padding=1)
     axes.set_xticks(np.arange(len(values)), list(values))
     axes.set(ylabel=ylabel, title=title, ylim=(0, None if top is None else top * 1.12))

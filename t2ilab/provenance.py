@@ -84,12 +84,19 @@ def cores() -> int:
 @lru_cache(maxsize=1)
 def _processor() -> str:
     """As it calls itself; where it does not, its architecture."""
+    mac = sys.platform == "darwin"
+    name = _said("sysctl", "-n", "machdep.cpu.brand_string") if mac else cpuinfo("model name")
+    return name.strip() or platform.processor() or platform.machine()
+
+
+def cpuinfo(field: str) -> str:
+    """What Linux tells of the first processor, under "model name" or "flags"; "" elsewhere."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            name = next((line for line in lines if line.startswith("model name")), "")
+            line = next((line for line in lines if line.startswith(field)), "")
     except OSError:
-        name = _said("sysctl", "-n", "machdep.cpu.brand_string") if sys.platform == "darwin" else ""
-    return name.rpartition(":")[2].strip() or platform.processor() or platform.machine()
+        return ""
+    return line.partition(":")[2].strip()
 
 
 @lru_cache(maxsize=1)

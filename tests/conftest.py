@@ -49,3 +49,9 @@ def few_test_pictures():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(paperworld.SPLITS, "test", 128)
         yield
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """What is kept on disk lies in the test's own folder."""
+    monkeypatch.setenv("T2ILAB_CACHE", str(tmp_path / "cache"))

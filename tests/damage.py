@@ -7,7 +7,7 @@ cannot tell (a letter of a caption), the damage says so, and only a traceback is
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import count
 from pathlib import Path
@@ -76,18 +76,18 @@ def values(data: bytes, rng: Random) -> tuple[str, bytes]:
     if rng.random() < 0.2:
         return raw(data, rng)
     held = json.loads(data)
-    spots = [spot for spot in _spots(held) if spot]
-    *above, key = spot = rng.choice(spots)
-    inside = _at(held, above)
+    places = [spot for spot in spots(held) if spot]
+    *above, key = spot = rng.choice(places)
+    inside = at(held, above)
     old, kind = inside[key], rng.choice("drop double swap retype enlarge nest cut".split())
     if kind == "drop":
         del inside[key]
     elif kind == "double":  # in an object: the same name twice
-        new = deepcopy(rng.choice([old, _at(held, rng.choice(spots))]))
+        new = deepcopy(rng.choice([old, at(held, rng.choice(places))]))
         inside.insert(key, new) if isinstance(inside, list) else inside.update({f"@{key}": new})
     elif kind == "swap":
-        *others, last = rng.choice([one for one in spots if len(one) == len(spot)])
-        other = _at(held, others)
+        *others, last = rng.choice([one for one in places if len(one) == len(spot)])
+        other = at(held, others)
         if key == last or (isinstance(key, int) and isinstance(last, int)):
             inside[key], other[last] = other[last], old
     elif kind == "cut":
@@ -104,12 +104,13 @@ def values(data: bytes, rng: Random) -> tuple[str, bytes]:
     return f"{kind} {spot}", text.replace('"@', '"').encode()
 
 
-def _spots(value: Any, path: tuple = ()) -> list[tuple]:
+def spots(value: Any, path: tuple = ()) -> list[tuple]:
+    """The path of everything in a value, the value itself first."""
     keys = value if isinstance(value, dict) else range(len(value) if isinstance(value, list) else 0)
-    return [path] + [spot for key in keys for spot in _spots(value[key], (*path, key))]
+    return [path] + [spot for key in keys for spot in spots(value[key], (*path, key))]
 
 
-def _at(value: Any, path: tuple) -> Any:
+def at(value: Any, path: Iterable) -> Any:
     for key in path:
         value = value[key]
     return value
@@ -119,7 +120,7 @@ def pairs_read(module, monkeypatch) -> Callable[..., dict]:
     """`module.load` as a function that gives picture -> (its captions, the name of its class)."""
     read, seen = module.gather, {}
 
-    def gather(name, paths, captions, size, *, classes, class_names, **rest):
+    def gather(name, paths, captions, size, *, classes=None, class_names=None, **rest):
         for i, path in enumerate(paths):
             kind = None if classes is None else class_names[classes[i]]
             seen[path.name] = (sorted(captions[i]), kind)
@@ -144,13 +145,14 @@ def survey(
     *,
     n: int = MUTATIONS,
     named: bool = True,
+    longest: int = 3000,
 ) -> Counter:
     """Damage a file n times, read it, and count; fails at a traceback or a silent change.
 
     Args:
         read: what is read of the data set, to be compared.
         knowable: (kind of damage, damaged file) -> whether the files tell that it is damaged.
-        named: every message names the folder.
+        named: every message names the folder; longest: so many letters it has at most.
     """
     whole, before, counts = path.read_bytes(), read(), Counter()
     for seed in count():
@@ -164,7 +166,7 @@ def survey(
             found = read()
         except T2ILabError as error:  # and nothing else
             assert not named or str(path.parent.parent) in str(error), (kind, seed, str(error))
-            assert len(str(error)) < 3000, (kind, seed)
+            assert len(str(error)) < longest, (kind, seed)
             counts["refused"] += 1
             continue
         if found == before:

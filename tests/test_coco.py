@@ -11,10 +11,7 @@ from PIL import Image
 from t2ilab.data import coco
 from t2ilab.errors import DataError, UsageError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("T2ILAB_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def lay_out(root, year, name):

@@ -18,10 +18,7 @@ KINDS = [
 ]
 SPLIT = {"train": [2, 0], "val": [3], "test": [1]}
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("T2ILAB_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def file_of(kind: int, k: int) -> str:

@@ -18,7 +18,6 @@ from t2ilab.explore.inside import (
     Smoothed,
     TVExplorer,
     film,
-    film_renderer,
     tv_renderer,
 )
 from t2ilab.inputs.ascent import ascend
@@ -89,7 +88,7 @@ def test_a_film_has_the_frames_labels_and_scores_of_its_ascents(films):
     ("layer", "frame", "drawn"), [("dream", 0, 0), ("dream", 3, 3), ("one", 2, 2), ("one", 9, 2)]
 )
 def test_the_frame_asked_for_is_drawn_and_its_score_marked_on_the_curve(films, layer, frame, drawn):
-    sheet = film_renderer(films)(layer=layer, frame=frame)
+    sheet = FilmExplorer(films).render(layer=layer, frame=frame)
     film = films[layer]
     assert (panel(sheet, 0, 8) == film.beside).all()
     assert (panel(sheet, 1, 8) == film.frames[drawn]).all()
@@ -117,9 +116,9 @@ def test_what_cannot_be_drawn_is_said(sweep, films):
     with pytest.raises(UsageError, match="must be above 0"):
         tv_renderer(sweep)(weight=0.0, beta=1.0)
     with pytest.raises(UsageError, match="unknown layer 'two'"):
-        film_renderer(films)(layer="two", frame=0)
+        FilmExplorer(films).render(layer="two", frame=0)
     with pytest.raises(UsageError, match="the first is 0"):
-        film_renderer(films)(layer="one", frame=-1)
+        FilmExplorer(films).render(layer="one", frame=-1)
     with pytest.raises(UsageError, match="at least one"):
         FilmExplorer({})
     with pytest.raises(UsageError, match="each of 2 weights"):

@@ -151,7 +151,7 @@ def test_a_file_that_lost_a_part_of_its_matcher_is_refused(tmp_path):
     about = {k: v for k, v in loaded.about.items() if k not in ("tensors", "versions")}
     fewer = {k: v for k, v in loaded.tensors.items() if k != "matcher.head.bias"}
     weights.save(tmp_path, fewer, about, name="encoder-tiny")
-    with pytest.raises(WeightsError, match="missing head.bias"):
+    with pytest.raises(WeightsError, match="missing matcher.head.bias"):
         load_matcher(path)
 
 

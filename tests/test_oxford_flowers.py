@@ -15,10 +15,7 @@ from t2ilab.errors import DataError
 LABELS = [77, 77, 1, 102, 5, 5]  # of image_00001 to image_00006
 SPLIT = {"train": [77, 1], "val": [102], "test": [5]}
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("T2ILAB_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

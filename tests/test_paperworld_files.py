@@ -9,6 +9,7 @@ from importlib import import_module
 from itertools import count
 
 import pytest
+from damage import MUTATIONS, at, spots
 
 from t2ilab.data.paperworld import SPLITS, WORLDS, World
 from t2ilab.data.paperworld.source import Source
@@ -16,7 +17,6 @@ from t2ilab.errors import DataError
 
 MODULE = import_module("t2ilab.data.paperworld.world")  # "world" is also a function
 FILES = ("paint", "lexicon", *WORLDS)
-MUTATIONS = 200  # of each file
 
 
 @pytest.fixture
@@ -164,21 +164,8 @@ def test_a_missing_file_and_one_in_another_encoding(folder):
 # ------------------------------------------------------------------------------------- mutations
 
 
-def spots(value, path=()):
-    """The path of everything in a value, the value itself first."""
-    yield path
-    for key in value if isinstance(value, dict) else range(len(value)) if _is_list(value) else ():
-        yield from spots(value[key], (*path, key))
-
-
-def _is_list(value) -> bool:
-    return isinstance(value, list)
-
-
 def cut(value, rng):
-    if isinstance(value, str):
-        return value[: rng.randrange(len(value) + 1)]
-    if isinstance(value, list):
+    if isinstance(value, str | list):
         return value[: rng.randrange(len(value) + 1)]
     if isinstance(value, dict):
         return dict(list(value.items())[: rng.randrange(len(value) + 1)])
@@ -222,22 +209,17 @@ def mutated(data, rng):
     """One structural change somewhere in `data`; returns its kind and the changed data."""
     data = deepcopy(data)
     *_, path = rng.choices([p for p in spots(data) if p])
-    holder = data
-    for key in path[:-1]:
-        holder = holder[key]
+    holder = at(data, path[:-1])
     kind, key = rng.choice(["drop", "rename", "swap", "move", *CHANGES]), path[-1]
     if kind == "drop":
         del holder[key]
-    elif kind == "swap" or (kind == "rename" and _is_list(holder)):  # with one beside it
+    elif kind == "swap" or (kind == "rename" and isinstance(holder, list)):  # with one beside it
         other = rng.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
         holder[key], holder[other] = holder[other], holder[key]
     elif kind == "rename":
         holder[rng.choice([flip(key, rng), key[:-1], "red", "none", "wings"])] = holder.pop(key)
     elif kind == "move":  # what stands elsewhere, put here
-        elsewhere = data
-        for step in rng.choice(list(spots(data))):
-            elsewhere = elsewhere[step]
-        holder[key] = deepcopy(elsewhere)
+        holder[key] = deepcopy(at(data, rng.choice(spots(data))))
     else:
         holder[key] = CHANGES[kind](holder[key], rng)
     return kind, data

@@ -6,28 +6,25 @@ from PIL import Image
 from t2ilab.data import public
 from t2ilab.errors import DataError, UsageError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("T2ILAB_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_each_data_set_says_what_it_is_and_where_it_comes_from():
     assert list(public.DATASETS) == ["flickr8k", "coco", "cub", "oxford_flowers"]
     for dataset in public.DATASETS.values():
-        assert all([dataset.title, dataset.licence, dataset.get, dataset.layout])
+        source = dataset.source
+        assert dataset.title == source.title
+        assert all([source.title, source.licence, source.get, source.layout])
         assert {"train", "val", "test"} <= set(dataset.splits)
 
 
 @pytest.mark.parametrize("name", public.DATASETS)
 def test_an_empty_root_is_answered_with_what_to_get_and_the_layout(tmp_path, name):
-    dataset = public.DATASETS[name]
+    source = public.DATASETS[name].source
     for root in (tmp_path, tmp_path / "nowhere", None, ""):
         with pytest.raises(DataError) as caught:
             public.load(name, root, "train", 16)
-        assert all(
-            text in str(caught.value) for text in (dataset.title, dataset.get, dataset.layout)
-        )
+        assert all(text in str(caught.value) for text in (source.title, source.get, source.layout))
 
 
 def test_a_wrong_name_gets_the_nearest_and_the_list(tmp_path):

@@ -40,9 +40,10 @@ def test_what_is_saved_comes_back(saved, how):
         "text": str(saved),
     }
     loaded = weights.load(place[how])
-    into = weights.into(network().apply(lambda m: [p.data.zero_() for p in m.parameters()]), loaded)
+    fresh = network().apply(lambda m: [p.data.zero_() for p in m.parameters()])
+    weights.into(fresh, loaded)
     for key, value in network().state_dict().items():
-        assert torch.equal(into.state_dict()[key], value)
+        assert torch.equal(fresh.state_dict()[key], value)
     assert loaded.name == "tiny" and loaded.arguments == {"in_features": 3}
     assert loaded.about["measured"] == {"accuracy": 0.5} and loaded.about["seconds"] == 12.5
     assert loaded.about["kind"] == "tiny" and set(loaded.about["versions"]) == {
@@ -72,15 +73,15 @@ def test_tensors_may_share_memory_and_lie_in_any_order(tmp_path):
     assert torch.equal(loaded["p"], pictures)
 
 
-def test_modules_share_a_file_under_prefixes(tmp_path):
-    a, b = network(), nn.Linear(3, 1)
-    both = {
-        **{f"a.{k}": v for k, v in a.state_dict().items()},
-        **{f"b.{k}": v for k, v in b.state_dict().items()},
-    }
-    loaded = weights.load(weights.save(tmp_path, both, ABOUT, name="both"))
-    fresh = weights.into(nn.Linear(3, 1), loaded, prefix="b.")
+def test_names_in_the_file_may_be_others_than_those_of_the_module(tmp_path):
+    b = nn.Linear(3, 1)
+    stored = {f"b.{k}": v for k, v in b.state_dict().items()}
+    loaded = weights.load(weights.save(tmp_path, stored, ABOUT, name="b"))
+    fresh = nn.Linear(3, 1)
+    weights.into(fresh, loaded, "b.{}".format)
     assert torch.equal(fresh.weight, b.weight)
+    with pytest.raises(WeightsError, match="missing weight.*unexpected b.bias"):
+        weights.into(fresh, loaded)
 
 
 def test_another_architecture_is_refused_and_nothing_changed(saved):

@@ -100,7 +100,8 @@ class Exercise:
             UsageError: another number of values than the exercise reads.
         """
         if len(answers) != len(self.reads):
-            raise UsageError(f"{self.name} reads {', '.join(self.reads)}: check({self._call()})")
+            read = ", ".join(self.reads)
+            raise UsageError(f"{self.name} reads {read}: check({read})")
         if any(map(has_blank, answers)):
             return _UNTOUCHED
         try:
@@ -137,9 +138,6 @@ class Exercise:
         from IPython.display import Markdown, display
 
         display(Markdown(f"```python\n{self.answer.strip()}\n```"))
-
-    def _call(self) -> str:
-        return ", ".join(self.reads)
 
     def _repr_markdown_(self) -> str:
         return self.question

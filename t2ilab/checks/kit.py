@@ -26,7 +26,7 @@ _NAMES = {torch.Tensor: "a torch tensor", np.ndarray: "a numpy array", float: "o
 
 
 def call(function: Callable, *arguments: Any, **wanted: Any) -> Any:
-    """What the student's function returns for these arguments; `wanted`: see `checked`.
+    """What the student's function returns for copies of these arguments; `wanted`: see `checked`.
 
     Raises:
         Wrong: it is no function, takes other arguments or changes one in place, or what it returns
@@ -36,9 +36,9 @@ def call(function: Callable, *arguments: Any, **wanted: Any) -> Any:
         raise Wrong(f"A function is asked for; its name now stands for {_a(function)}.")
     name = f"`{getattr(function, '__name__', 'the function')}`"
     names = _names_of(function, arguments)
-    before = [_copied(argument) for argument in arguments]
-    found = checked(function(*arguments), name, **wanted)
-    for argument, old, new in zip(names, before, arguments, strict=True):
+    given = [_copied(argument) for argument in arguments]
+    found = checked(function(*given), name, **wanted)
+    for argument, old, new in zip(names, arguments, given, strict=True):
         if not _unchanged(old, new):
             raise Wrong(
                 f"`{argument}` was changed in place (by `+=`, by a method whose name ends in `_`, "
@@ -281,7 +281,7 @@ def _copied(argument: Any) -> Any:
 
 def _unchanged(old: Any, new: Any) -> bool:
     if isinstance(old, torch.Tensor):
-        return old.shape == new.shape and torch.equal(old, new.detach())
+        return old.shape == new.shape and torch.equal(old.detach(), new.detach())
     if isinstance(old, (np.ndarray, list)):
         return np.array_equal(old, new)
     return True

@@ -15,7 +15,7 @@ _LOG = np.log(_RATIO)
 def _test_tfidf(by_hand) -> None:
     found = call(
         by_hand,
-        _F.copy(),
+        _F,
         kind=np.ndarray,
         shape=(4, 4),
         reason="One weight for each document and each term.",
@@ -110,7 +110,7 @@ _NEXT = {(a, b) for a in _SENTENCE for b in _SENTENCE} & {
 def _test_pairs(skip_gram_pairs) -> None:
     def pairs(words: list[str], window: int) -> list[tuple]:
         with explained(IndexError, "A place `j` of len(words) or more does not exist: end there."):
-            found = call(skip_gram_pairs, list(words), window, kind=list)
+            found = call(skip_gram_pairs, words, window, kind=list)
         if any(len(pair) != 2 or not set(pair) <= set(words) for pair in found):
             raise Wrong(f"Each entry should be a pair of words; yours are {found[:2]} ...")
         return [tuple(pair) for pair in found]
@@ -225,16 +225,8 @@ def _toy() -> tuple[list[str], np.ndarray]:
 
 def _test_analogy(analogy) -> None:
     words, matrix = _toy()
-    found = call(
-        analogy,
-        "man",
-        "king",
-        "woman",
-        list(words),
-        matrix.copy(),
-        kind=str,
-        reason="one of `words`",
-    )
+    given = ("man", "king", "woman", words, matrix)
+    found = call(analogy, *given, kind=str, reason="one of `words`")
     if found not in words:
         raise Wrong(f"The answer should be one of the words; yours is {found!r}.")
     if found in ("man", "king", "woman"):

@@ -102,7 +102,7 @@ def _test_step(step) -> None:
     away, towards = (x + move).clamp(-1, 1), (x - move).clamp(-1, 1)
     shape = {"shape": (1, 4), "reason": "What comes out is a picture, like what went in."}
     compare(
-        call(step, x.clone(), gradient.clone(), epsilon, False, **shape),
+        call(step, x, gradient, epsilon, False, **shape),
         away,
         "From [0.5, -0.98, 0, 0.9] with the gradient [3, 2, -0.01, 0.5] and ε = 0.1 the untargeted "
         "step should reach {right}; yours {found}.",
@@ -120,7 +120,7 @@ def _test_step(step) -> None:
         },
     )
     compare(
-        call(step, x.clone(), gradient.clone(), epsilon, True, **shape),
+        call(step, x, gradient, epsilon, True, **shape),
         towards,
         "The targeted step should reach {right}; yours {found}. The untargeted one is right.",
         slips={
@@ -184,14 +184,7 @@ def _test_project(project) -> None:
     change, reach = x - centre, 0.2  # 2 epsilon
     largest = change.abs().amax(1, keepdim=True)
     compare(
-        call(
-            project,
-            x.clone(),
-            centre.clone(),
-            0.1,
-            shape=(1, 5),
-            reason="Projected pictures are pictures.",
-        ),
+        call(project, x, centre, 0.1, shape=(1, 5), reason="Projected pictures are pictures."),
         [[0.2, 1.0, -0.35, 0.3, -1.0]],
         f"Around {shown(centre)} with ε = 0.1, {shown(x)} should become {{right}}; yours is "
         "{found}.",

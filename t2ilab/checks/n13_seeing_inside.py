@@ -18,7 +18,7 @@ def _test_step(step) -> None:
 
     prior = 0.5 * 2 * x  # the gradient of weight * penalty
     compare(
-        call(step, x.clone(), score, penalty, 0.5, 0.1, shape=(1, 2), reason="A picture."),
+        call(step, x, score, penalty, 0.5, 0.1, shape=(1, 2), reason="A picture."),
         x + 0.1 * (slope - prior),
         slips={
             "The sign of the prior: a penalty is subtracted. You climb towards pictures that "
@@ -94,7 +94,7 @@ def _test_tv(total_variation) -> None:
         "gives [h - 1, w] before it is padded.",
         about="size of tensor",
     ):
-        value = call(total_variation, x.clone(), 1.0, **one)
+        value = call(total_variation, x, 1.0, **one)
     compare(
         value,
         14.0,
@@ -115,7 +115,7 @@ def _test_tv(total_variation) -> None:
     row = call(total_variation, torch.tensor([[0.0, 1.0, 5.0]]), 1.0, **one)
     compare(row, 5.0, "For the row [0, 1, 5] it should be 1 + 4 = 5; yours is {found}.")
     compare(
-        call(total_variation, x.clone(), 2.0, **one),
+        call(total_variation, x, 2.0, **one),
         66.0,
         "With beta = 2 it should be 25 + 25 + 16 = 66; yours is {found}.",
         slips={"With beta = 2 it should be 66, and yours is 14 as before: beta is not used.": 14},
@@ -173,14 +173,9 @@ def _test_score(score) -> None:
     phi_0 = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
     phi = torch.tensor([[3.0, 9.0], [1.0, 2.0]])
     right = torch.tensor([-1.0, -4.0])
+    one_each = "One number a picture: sum over the units of a picture, not over pictures."
     compare(
-        call(
-            score,
-            phi.clone(),
-            phi_0.clone(),
-            shape=(2,),
-            reason="One number a picture: sum over the units of a picture, not over pictures.",
-        ),
+        call(score, phi, phi_0, shape=(2,), reason=one_each),
         right,
         "For phi = [[3, 9], [1, 2]] and phi_0 = [[3, 4], [1, 0]] it should be [-1, -4]; yours is "
         "{found}.",
@@ -262,7 +257,7 @@ def _test_dream(dreamed) -> None:
         "size, `base`.",
         about="size of tensor",
     ):
-        value = call(dreamed, picture.clone(), [(2, 2), (4, 4)], climb, resize, shape=(1, 1, 4, 4))
+        value = call(dreamed, picture, [(2, 2), (4, 4)], climb, resize, shape=(1, 1, 4, 4))
     if same(value, picture + 1):
         raise Wrong("What the smaller octaves dreamed is lost: nothing was carried over.")
     if same(seen[1], picture + resize(seen[0] + 1, (4, 4))):

@@ -15,7 +15,7 @@ def _test_corrected(corrected) -> None:
     h = _double([1.0, 2.0, 4.0, 9.0]).log()  # the ratios q(+|x) / q(-|x)
     each = {"shape": (4,), "reason": "One probability for each of the 4 states."}
     zero = "Where p = 0 log p is -inf: softmax makes 0 of it again; other sums and products do not."
-    new = call(corrected, p.clone(), h.clone(), **each, finite=zero)
+    new = call(corrected, p, h, **each, finite=zero)
     sigmoid = p * h.sigmoid()
     compare(
         new,
@@ -39,13 +39,11 @@ def _test_corrected(corrected) -> None:
         },
     )
     large = _double([900.0, 900.0])
-    call(
-        corrected,
-        p[:2].clone(),
-        large,
-        finite="With logits of 900 exp(h) is too large to be written. Add logarithms first, and "
-        "let softmax do the rest.",
+    safely = (
+        "With logits of 900 exp(h) is too large to be written. Add logarithms first, and let "
+        "softmax do the rest."
     )
+    call(corrected, p[:2], large, finite=safely)
 
 
 _CORRECTED = '''\
@@ -85,7 +83,7 @@ q1 = Exercise(
         ("p * h.exp() / (p * h.exp()).mean()", "which sums to 4"),
         ("p.log() + h - (p * h.exp()).sum().log()", "-inf in 1 of 4 values"),
     ],
-    praise="`update` in `t2ilab/trainers/tu.py` does the same, and returns log Z as well.",
+    praise="`update` in `t2ilab/exact/tu.py` does the same, and returns log Z as well.",
 )
 
 
@@ -93,14 +91,8 @@ def _test_fall(fall) -> None:
     data, p = _double([0.1, 0.2, 0.3, 0.4]), _double([0.4, 0.3, 0.2, 0.1])
     h = _double([0.3, -0.2, 1.0, 0.5])
     mean, z = (data * h).sum(), (p * h.exp()).sum()
-    value = call(
-        fall,
-        data.clone(),
-        p.clone(),
-        h.clone(),
-        shape=(),
-        reason="The fall is of the whole space: an expectation is a sum over the states.",
-    )
+    whole = "The fall is of the whole space: an expectation is a sum over the states."
+    value = call(fall, data, p, h, shape=(), reason=whole)
     over_the_data = "The mean of h is taken over the data, for the divergence is: E_data h."
     weighed = "Z is the mean of exp(h) under the model: each state counts with its p_t."
     compare_terms(
@@ -200,10 +192,10 @@ def _test_inked(inked) -> None:
     x[1, 1] = x[2, 0] = -1
     each = {"shape": (3,), "reason": "One probability for each of the 3 pictures."}
     odds = 2 * (0.8 * x[:, 1] + 0.3)  # their logarithm
-    value = call(inked, log_p, x.clone(), 0, **each)
+    value = call(inked, log_p, x, 0, **each)
     right = torch.sigmoid(odds)
     if not same(value, right):
-        shifted = call(inked, lambda one: log_p(one) + 3, x.clone(), 0, **each)
+        shifted = call(inked, lambda one: log_p(one) + 3, x, 0, **each)
         if not same(value, shifted):
             raise Wrong(
                 "log p is known up to a constant only, and yours changes with it. Compare the "

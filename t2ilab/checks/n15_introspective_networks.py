@@ -25,7 +25,7 @@ def _right_loss(f, x, x_m):
 def _test_loss(loss) -> None:
     x, x_m = _constant([2.0, -1.0]), _constant([-1.0, 0.5, -3.0])
     real, fake = _first(x), _first(x_m)
-    value = call(loss, _first, x.clone(), x_m.clone(), **_MEAN)
+    value = call(loss, _first, x, x_m, **_MEAN)
     half = "One half is missing, that of {}: both are learned from."
     positives, negatives = "positives (x, labelled +1)", "pseudo-negatives (x_m, labelled -1)"
     both = (
@@ -57,14 +57,11 @@ def _test_loss(loss) -> None:
         otherwise="For a small example it should be {right}; yours is {found}."
         + (f" Look at the term of {names[apart[0]]}." if len(apart) == 1 else ""),
     )
-    sure = call(
-        loss,
-        _first,
-        _constant([-200.0]),
-        _constant([200.0]),
-        finite="With scores of 200 the sigmoid has become 0, and its logarithm is minus infinity. "
-        "F.softplus does both in one.",
+    both_in_one = (
+        "With scores of 200 the sigmoid has become 0, and its logarithm is minus infinity. "
+        "F.softplus does both in one."
     )
+    sure = call(loss, _first, _constant([-200.0]), _constant([200.0]), finite=both_in_one)
     compare(sure, 400, "With scores of -200 and 200 it should be {right}; yours is {found}.")
 
 
@@ -118,7 +115,7 @@ def _test_penalty(penalty) -> None:
     w = torch.full((8,), 8**-0.5, requires_grad=True)  # |w| = 1, over two channels of four pixels
 
     def of(f):
-        return call(penalty, f, real.clone(), fake.clone(), share.clone(), **_MEAN)
+        return call(penalty, f, real, fake, share, **_MEAN)
 
     one = of(lambda x: x.flatten(1) @ w)
     compare(
@@ -260,17 +257,10 @@ def _test_climb(climb) -> None:
         return 2 * x.flatten(1).sum(1)
 
     until, start = torch.tensor([0.0, 2.0, 100.0]), torch.zeros(3, 1, 2, 2)
-    end = call(
-        climb,
-        total,
-        start.clone(),
-        until.clone(),
-        1 / 16,
-        5,
-        shape=(3, 1, 2, 2),
-        reason="As many pictures come out as go in.",
-    )
+    wanted = {"shape": (3, 1, 2, 2), "reason": "As many pictures come out as go in."}
+    end = call(climb, total, start, until, 1 / 16, 5, **wanted)
     scores = total(end.detach())
+    one_more = "A picture whose score is *at* its threshold is done; yours takes one more step."
     if (scores < 0).any():
         raise Wrong("The scores fall: it climbs, so the gradient is added.")
     compare(
@@ -283,11 +273,7 @@ def _test_climb(climb) -> None:
             "thresholds of the test are 0, 2 and 100, one for each picture.": [0, 0, 0],
             "All pictures climbed to the end. Each has a threshold of its own, and one that "
             "has reached it must not move while the others go on.": [5, 5, 5],
-            "A picture whose score is *at* its threshold is done; yours takes one more step.": [
-                1,
-                3,
-                5,
-            ],
+            one_more: [1, 3, 5],
             "Each step replaces the picture: it is added to x[climbing].": [0, 1, 1],
             "Each value goes by the sign alone; the step is lr times the gradient.": [0, 2, 2.5],
             "The step is the whole gradient: it is multiplied by lr.": [0, 16, 80],

@@ -22,14 +22,8 @@ def _test_mismatched(mismatched) -> None:
     rng, pictures = torch.Generator().manual_seed(0), torch.arange(4)
 
     def numbers():
-        return call(
-            mismatched,
-            fits.clone(),
-            rng,
-            shape=(4,),
-            reason="The number of one caption for each of the 4 pictures.",
-            whole=True,
-        )
+        one_each = "The number of one caption for each of the 4 pictures."
+        return call(mismatched, fits, rng, shape=(4,), reason=one_each, whole=True)
 
     with explained(
         RuntimeError, "Weights are numbers, not truth values: `.float()`.", about="Bool"
@@ -163,14 +157,11 @@ def _test_matching_aware(loss) -> None:
         f"{' and '.join(f'the term of the {name}' for name in apart) or 'it'} with Algorithm 1.",
     )
     sure = torch.full((4,), 400.0)
-    value = call(
-        loss,
-        -sure,
-        sure,
-        sure,
-        finite="With logits of 400 log(sigmoid(s)) rounds to log(0). softplus(-s) is the same "
-        "number, computed safely.",
+    safely = (
+        "With logits of 400 log(sigmoid(s)) rounds to log(0). softplus(-s) is the same number, "
+        "computed safely."
     )
+    value = call(loss, -sure, sure, sure, finite=safely)
     compare(value, 800, "With logits of 400, all of them wrong, it should be {right}, not {found}.")
 
 
@@ -243,14 +234,11 @@ def _test_interpolated(interpolated) -> None:
     first, second = phi[:2], phi[2:]
 
     def at(beta):
-        return call(
-            interpolated,
-            phi.clone(),
-            beta,
-            shape=(2, 2),
-            reason="From 4 captions come 2 points, each between one of the first half and one of "
-            "the second.",
+        between = (
+            "From 4 captions come 2 points, each between one of the first half and one of the "
+            "second."
         )
+        return call(interpolated, phi, beta, shape=(2, 2), reason=between)
 
     if same(at(0.0), at(1.0)) and (same(at(1.0), first) or same(at(1.0), second)):
         raise Wrong(

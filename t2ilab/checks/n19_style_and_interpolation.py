@@ -13,7 +13,7 @@ def _test_style_loss(loss) -> None:
     phi, shift = torch.tensor([[5.0], [7.0]]), torch.tensor([[0.0, 0.0, 0.0], [2.0, -2.0, 0.0]])
     G, S = Spy(lambda z, phi: torch.cat([z, phi], 1)), Spy(lambda x: x[:, :3] + shift)
     mean = "Take the mean over the pictures of the batch."
-    value = call(loss, G, S, z.clone(), phi.clone(), shape=(), reason=mean)
+    value = call(loss, G, S, z, phi, shape=(), reason=mean)
     if not G.seen:
         raise Wrong("G is not asked: S has to look at the picture that G makes of z and phi.")
     if not G.saw(z, phi):
@@ -111,14 +111,8 @@ def _test_spherical(spherical) -> None:
     a, b = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 3.0, 0.0])
 
     def at(s, end=b):
-        return call(
-            spherical,
-            a.clone(),
-            end.clone(),
-            s,
-            shape=(3,),
-            reason="Between two vectors of 3 numbers lies one of 3 numbers.",
-        )
+        between = "Between two vectors of 3 numbers lies one of 3 numbers."
+        return call(spherical, a, end, s, shape=(3,), reason=between)
 
     def on_the_circle(share):  # of a right angle, from a towards b
         angle = share * math.pi / 2
@@ -208,13 +202,8 @@ q2 = Exercise(
 def _test_auc(auc) -> None:
     def of(same_pairs, different):
         same_pairs, different = torch.tensor(same_pairs), torch.tensor(different)
-        return call(
-            auc,
-            same_pairs,
-            different,
-            kind=float,
-            reason="`s > d` compares all with all: the share of all of them.",
-        )
+        share = "`s > d` compares all with all: the share of all of them."
+        return call(auc, same_pairs, different, kind=float, reason=share)
 
     every = " Compare every same pair with every different pair."
     compare(

@@ -75,22 +75,12 @@ def load(
     annotations = SOURCE.find(root, *[f"annotations/captions_{part}{y}.json" for y in years])
     folder = SOURCE.find(root, annotations.stem.removeprefix("captions_"))
     names, said = _parse(annotations, captions_each)
-    silent = sum(1 for i in names if not said[i])
+    name, silent = f"coco/{split}", sum(1 for i in names if not said[i])
     if silent and report is not None:
-        report(f"coco/{split}: left out {silent:,} pictures without a caption")
+        report(f"{name}: left out {silent:,} pictures without a caption")
     chosen = first(n, [i for i in names if said[i]])
-    return gather(
-        f"coco/{split}",
-        [folder / names[i] for i in chosen],
-        [said[i] for i in chosen],
-        size,
-        classes=None,
-        class_names=None,
-        crop=crop,
-        skip=skip,
-        cache=cache,
-        report=report,
-    )
+    paths, captions = [folder / names[i] for i in chosen], [said[i] for i in chosen]
+    return gather(name, paths, captions, size, crop=crop, skip=skip, cache=cache, report=report)
 
 
 def _parse(path: Path, each: int | None = 5) -> tuple[dict[int, str], dict[int, list[str]]]:

@@ -83,19 +83,10 @@ def load(
     captions = [
         ten_captions(SOURCE, (texts / names[i]).with_suffix(".txt"), captions_each) for i in chosen
     ]
-    return gather(
-        f"cub/{split}",
-        [birds / "images" / names[i] for i in chosen],
-        captions,
-        size,
-        classes=[classes[i] for i in chosen],
-        class_names=[*map(_spoken, folders)],
-        boxes=boxes,
-        crop=crop,
-        skip=skip,
-        cache=cache,
-        report=report,
-    )
+    paths = [birds / "images" / names[i] for i in chosen]
+    of = {"classes": [classes[i] for i in chosen], "class_names": [*map(_spoken, folders)]}
+    how = {"boxes": boxes, "crop": crop, "skip": skip, "cache": cache, "report": report}
+    return gather(f"cub/{split}", paths, captions, size, **of, **how)
 
 
 def _spoken(folder: str) -> str:

@@ -68,27 +68,18 @@ def load(
     folder = SOURCE.find(root, "images", "Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
     said = captions(root, split)
     listed = list(said)
-    found = [name for name in listed if (folder / name).is_file()]
+    found = [file for file in listed if (folder / file).is_file()]
     if not found:
         raise DataError(
             f"Flickr8k: none of the {len(listed)} pictures of split '{split}' is in "
             f"{folder}.\n{SOURCE.help()}"
         )
+    name = f"flickr8k/{split}"
     if report is not None:
-        report(f"flickr8k/{split}: {len(found):,} of the {len(listed):,} pictures are in {folder}")
-    found = first(n, found)
-    return gather(
-        f"flickr8k/{split}",
-        [folder / name for name in found],
-        [said[name] for name in found],
-        size,
-        classes=None,
-        class_names=None,
-        crop=crop,
-        skip=skip,
-        cache=cache,
-        report=report,
-    )
+        report(f"{name}: {len(found):,} of the {len(listed):,} pictures are in {folder}")
+    chosen = first(n, found)
+    paths, texts = [folder / file for file in chosen], [said[file] for file in chosen]
+    return gather(name, paths, texts, size, crop=crop, skip=skip, cache=cache, report=report)
 
 
 def captions(root: str | Path, split: str | None = None) -> dict[str, list[str]]:

@@ -3,9 +3,8 @@
 Beside NAME.npy (or .npz) lies NAME.json with a digest of both (`schemas.caches`). It is compared
 each time that the file is opened, and what does not agree is made again, with a warning: that costs
 0.8 s for each gigabyte, where the processor helps with SHA-256, and no more than three times that
-where it does not. A file is written under another name and
-moved into place when whole, so a killed process leaves nothing that is taken for whole; a lock
-makes a second process wait for the first.
+where it does not. A file is written under another name and moved into place when whole, so a killed
+process leaves nothing that is taken for whole; a lock makes a second process wait for the first.
 """
 
 import hashlib

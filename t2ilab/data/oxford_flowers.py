@@ -92,30 +92,22 @@ def load(
     choose("split", split, SPLITS)
     root = SOURCE.root(root)
     folder = SOURCE.find(root, "jpg", "flowers-102/jpg")
-    matrix = SOURCE.find(root, "imagelabels.mat", "flowers-102/imagelabels.mat")
-    labels = _labels(matrix)
+    mat = SOURCE.find(root, "imagelabels.mat", "flowers-102/imagelabels.mat")
+    labels = _labels(mat)
     texts = SOURCE.find(root, "cvpr2016_flowers/text_c10", "text_c10")
-    _see_captions(matrix, labels, texts)
+    _see_captions(mat, labels, texts)
     used = sorted({label - 1 for label in labels})
     wanted = set(SOURCE.class_lists(texts.parent, CLASS_NAMES, _place, used)[split])
     chosen = first(n, [i for i, label in enumerate(labels, 1) if label - 1 in wanted])
     if not chosen:
-        raise DataError(f"{matrix}: no picture of a class in {texts.parent}/{split}classes.txt.")
+        raise DataError(f"{mat}: no picture of a class in {texts.parent}/{split}classes.txt.")
     captions = [
         ten_captions(SOURCE, texts / _said_in(labels[i - 1], i), captions_each) for i in chosen
     ]
-    return gather(
-        f"oxford_flowers/{split}",
-        [folder / f"image_{i:05d}.jpg" for i in chosen],
-        captions,
-        size,
-        classes=[labels[i - 1] - 1 for i in chosen],
-        class_names=list(CLASS_NAMES),
-        crop=crop,
-        skip=skip,
-        cache=cache,
-        report=report,
-    )
+    paths = [folder / f"image_{i:05d}.jpg" for i in chosen]
+    of = {"classes": [labels[i - 1] - 1 for i in chosen], "class_names": list(CLASS_NAMES)}
+    how = {"crop": crop, "skip": skip, "cache": cache, "report": report}
+    return gather(f"oxford_flowers/{split}", paths, captions, size, **of, **how)
 
 
 def _place(line: str) -> int | None:
@@ -130,7 +122,7 @@ def _said_in(label: int, i: int) -> str:
     return f"class_{label:05d}/image_{i:05d}.txt"
 
 
-def _see_captions(matrix: Path, labels: list[int], texts: Path) -> None:
+def _see_captions(mat: Path, labels: list[int], texts: Path) -> None:
     """Whether the captions are of the same pictures as the labels, and in folders of their classes.
 
     Both are the data set's own; where a label was altered or lost, they differ.
@@ -140,10 +132,10 @@ def _see_captions(matrix: Path, labels: list[int], texts: Path) -> None:
         f"{path.parent.name}/{path.name}" for path in texts.glob("class_[0-9]*/image_[0-9]*.txt")
     }
     if lost := sorted(labelled - there):
-        raise SOURCE.missing(texts / lost[0], f"{matrix.name} says so of its picture")
+        raise SOURCE.missing(texts / lost[0], f"{mat.name} says so of its picture")
     if more := sorted(there - labelled):
         raise DataError(
-            f"{matrix}: there is no such label for the picture of {texts / more[0]}. The labels "
+            f"{mat}: there is no such label for the picture of {texts / more[0]}. The labels "
             f"are cut short or of another class. Get both files again.\n{SOURCE.help()}"
         )
 

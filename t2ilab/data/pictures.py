@@ -151,13 +151,9 @@ def read_many(
     squares = _squares(paths, boxes, size, crop, workers, label)
     if cache and paths:
         name = kept.fingerprint(paths, _VERSION, size, crop, boxes)
-        images, broken = kept.rows(
-            cache_dir() / "pictures" / f"{name}.npy",
-            squares,
-            (len(paths), size, size, 3),
-            partial=skip,
-            otherwise=", or read with cache=False",
-        )
+        path, shape = cache_dir() / "pictures" / f"{name}.npy", (len(paths), size, size, 3)
+        advice = ", or read with cache=False"
+        images, broken = kept.rows(path, squares, shape, partial=skip, otherwise=advice)
     else:
         images, broken = _in_memory(squares, size)
     return _judge(paths, images, broken, skip, report)

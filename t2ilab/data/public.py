@@ -7,7 +7,7 @@ from pathlib import Path
 from t2ilab.data import coco, cub, flickr8k, oxford_flowers
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.sources import Report, Source
-from t2ilab.errors import DataError, choose
+from t2ilab.errors import choose
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,6 @@ class PublicDataset:
     @property
     def title(self) -> str:
         return self.source.title
-
-    @property
-    def licence(self) -> str:
-        return self.source.licence
-
-    @property
-    def get(self) -> str:
-        return self.source.get
-
-    @property
-    def layout(self) -> str:
-        return self.source.layout
 
 
 DATASETS = {
@@ -61,7 +49,7 @@ def load(
 
     Args:
         name: a key of `DATASETS`.
-        root: the folder where its files were put by hand, as `DATASETS[name].layout` says.
+        root: the folder where its files were put by hand, as `DATASETS[name].source.layout` says.
         split: "train", "val" or "test"; with CUB and Oxford-102 also "trainval".
         size: side of the square pictures in pixels.
         n: only the first n pictures; None: all.
@@ -75,8 +63,4 @@ def load(
         DataError: no root was given; files are missing or damaged.
     """
     dataset = DATASETS[choose("data set", name, DATASETS)]
-    if root is None or not str(root):
-        raise DataError(
-            f"{dataset.title}: say in which folder its files are (root).\n{dataset.source.help()}"
-        )
     return dataset.load(root, split, size, n=n, crop=crop, skip=skip, cache=cache, report=report)

@@ -47,8 +47,12 @@ class Source:
         """Where to get the files and how they are to lie."""
         return f"{self.get}\nExpected under the root folder:\n{self.layout}"
 
-    def root(self, root: str | Path) -> Path:
-        """The root folder, or the error that it is not there."""
+    def root(self, root: str | Path | None) -> Path:
+        """The root folder, or the error that none was given or that it is not there."""
+        if root is None or not str(root):
+            raise DataError(
+                f"{self.title}: say in which folder its files are (root).\n{self.help()}"
+            )
         folder = user_path(root, "root")
         if not os.path.isdir(folder):
             raise self.missing(folder, "the root folder")
@@ -221,8 +225,8 @@ def gather(
     captions: list[list[str]],
     size: int,
     *,
-    classes: Sequence[int] | None,
-    class_names: list[str] | None,
+    classes: Sequence[int] | None = None,
+    class_names: list[str] | None = None,
     boxes=None,
     crop: str,
     skip: bool,

@@ -137,25 +137,15 @@ def rounds(
             h = classifier(space.states)
         step = best_alpha(p_data, p, h) if alpha is None else alpha
         p, log_z = update(p, h, step)
-        for kept, one in (
-            (models, p),
-            (logits, h),
-            (log_zs, log_z),
-            (alphas, step),
-            (classifiers, classifier),
-        ):
-            kept.append(one)
+        models.append(p)
+        logits.append(h)
+        log_zs.append(log_z)
+        alphas.append(step)
+        classifiers.append(classifier)
     p_all = torch.stack(models)
-    return Rounds(
-        space,
-        p_data,
-        p_all,
-        torch.stack(logits) if n else p_all[:0],
-        kl(p_data.expand_as(p_all), p_all),
-        torch.tensor(log_zs, dtype=p.dtype),
-        alphas,
-        classifiers,
-    )
+    h_all, log_z_all = torch.stack(logits) if n else p_all[:0], torch.tensor(log_zs, dtype=p.dtype)
+    divergences = kl(p_data.expand_as(p_all), p_all)
+    return Rounds(space, p_data, p_all, h_all, divergences, log_z_all, alphas, classifiers)
 
 
 def from_samples(fit: Fit, n: int, *, seed: int = 0) -> Fit:

@@ -148,17 +148,11 @@ class AttackExplorer(Explorer):
             )
         targets = [AWAY, *classes]
         options = [(name, i) for i, name in enumerate(names)]
-        epsilon = widgets.IntSlider(most // 2, 0, most, description="ε, grey levels")
-        super().__init__(
-            attack_renderer(network, pictures, classes, steps=steps),
-            {
-                "picture": widgets.Dropdown(options=options, value=0),
-                "target": widgets.Dropdown(
-                    options=targets, value=choose("target", target, targets)
-                ),
-                "epsilon": epsilon,
-            },
-            title="a picture, a small change of it, and what the network says",
-            scale=1,
-            lab=lab,
-        )
+        controls = {
+            "picture": widgets.Dropdown(options=options, value=0),
+            "target": widgets.Dropdown(options=targets, value=choose("target", target, targets)),
+            "epsilon": widgets.IntSlider(most // 2, 0, most, description="ε, grey levels"),
+        }
+        render = attack_renderer(network, pictures, classes, steps=steps)
+        title = "a picture, a small change of it, and what the network says"
+        super().__init__(render, controls, title=title, scale=1, lab=lab)

@@ -17,23 +17,15 @@ from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
-from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.explorer import OTHER_NOISE, Explorer
 from t2ilab.explore.sheet import ink_on, place
 from t2ilab.plots import GREY, INK, PAPER, RED, arranged, grid
 from t2ilab.systems.text_to_image import TextToImage
 
 CAPTIONS = (
-    "a red bird",
-    "an orange bird",
-    "a yellow bird",
-    "a green bird",
-    "a blue bird",
-    "a purple bird",
-    "a pink bird",
-    "a brown bird",
-    "a black bird",
-    "a white bird",
-)
+    "a red bird, an orange bird, a yellow bird, a green bird, a blue bird, a purple bird, "
+    "a pink bird, a brown bird, a black bird, a white bird"
+).split(", ")
 COLUMNS, ROWS = 15, 11
 AROUND = [(0, 6, "mt"), (0, -6, "mb"), (7, 0, "lm"), (-7, 0, "rm"), (0, 20, "mt"), (0, -20, "mb")]
 
@@ -183,7 +175,7 @@ class CaptionMapExplorer(Explorer):
                 "y": widgets.FloatSlider(round(y, 2), **slide),
                 "seed": widgets.IntSlider(0, 0, 99, description="noise"),
             },
-            buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
+            buttons=OTHER_NOISE,
             note=lambda x, y, seed: f"Here lies: {self.plane.words(x, y)}",
             more=[board],
             title="a map of captions",

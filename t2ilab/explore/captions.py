@@ -15,7 +15,7 @@ from PIL import Image
 from t2ilab.data.captioned import to_float
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
-from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.explorer import OTHER_NOISE, Explorer
 from t2ilab.explore.sheet import ticked, tile
 from t2ilab.models.reader import AttributeReader
 from t2ilab.plots import arranged
@@ -145,7 +145,7 @@ class CaptionExplorer(Explorer):
         super().__init__(
             caption_renderer(system, n=n, world=world, reader=reader),
             {"caption": caption, "seed": widgets.IntSlider(0, 0, 99, description="noise")},
-            buttons={"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}},
+            buttons=OTHER_NOISE,
             note=lambda caption, seed: note(system, world, caption),
             more=[self.suggestions],
             title="pictures from a caption",

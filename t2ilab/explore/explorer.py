@@ -34,6 +34,7 @@ from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.explore.sheet import contact_sheet, differences
 
 State = dict[str, Any]
+OTHER_NOISE = {"Other noise": lambda state: {"seed": (state["seed"] + 1) % 100}}  # a button
 
 _WIDEST, _HIGHEST = 640, 540  # screen pixels: of a picture that is enlarged, and of any
 _LONGEST = 240  # letters of a message

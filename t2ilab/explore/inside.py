@@ -18,7 +18,7 @@ from torch import Tensor
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer
-from t2ilab.explore.scrub import Scrubber, scrubbed
+from t2ilab.explore.scrub import Scrubber
 from t2ilab.explore.sheet import path, smooth, tile, titled
 from t2ilab.inputs.ascent import Ascended
 from t2ilab.plots import BLUE, FAINT, GREY, INK, RED, arranged, label, letters
@@ -142,11 +142,6 @@ def tv_renderer(sweep: Smoothed) -> Callable[[float, float], Image.Image]:
     return render
 
 
-def film_renderer(films: Mapping[str, Film]) -> Callable[..., Image.Image]:
-    """`render(layer, frame) -> PIL.Image`; see `scrubbed`."""
-    return scrubbed(films, _frame, "layer", "frame")
-
-
 def _frame(_: str, film: Film, t: int) -> Image.Image:
     left, right, curve = film.titles
     panels = {left: film.beside, f"{right}: {film.labels[t]}": film.frames[t]}
@@ -203,15 +198,8 @@ class TVExplorer(Explorer):
             "weight": widgets.SelectionSlider(options=weights, value=at),
             "beta": widgets.SelectionSlider(options=betas),
         }
-        super().__init__(
-            tv_renderer(sweep),
-            controls,
-            play="weight",
-            scale=1,
-            digits=9,
-            lab=lab,
-            title="a noisy picture under a total variation prior",
-        )
+        title, render = "a noisy picture under a total variation prior", tv_renderer(sweep)
+        super().__init__(render, controls, play="weight", scale=1, digits=9, lab=lab, title=title)
 
 
 class FilmExplorer(Scrubber):

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from t2ilab.data.captioned import to_uint8
 from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
-from t2ilab.explore.explorer import Explorer
+from t2ilab.explore.explorer import OTHER_NOISE, Explorer
 from t2ilab.explore.sheet import ink_on, tile
 from t2ilab.metrics.interpolation import probabilities, straight
 from t2ilab.models.reader import AttributeReader
@@ -127,6 +127,11 @@ class InterpolationExplorer(Explorer):
         steps: int = STEPS,
         lab: Any = None,
     ):
+
+        def swapped(state: dict[str, Any]) -> dict[str, Any]:
+            back = steps - 1 - state["place"]
+            return {"first": state["second"], "second": state["first"], "place": back}
+
         first, second = (
             widgets.Text(c, placeholder="type a caption and press Enter") for c in captions
         )
@@ -138,14 +143,7 @@ class InterpolationExplorer(Explorer):
                 "place": widgets.IntSlider(0, 0, steps - 1, description="between"),
                 "seed": widgets.IntSlider(0, 0, 99, description="noise"),
             },
-            buttons={
-                "Other noise": lambda state: {"seed": (state["seed"] + 1) % 100},
-                "Swap": lambda state: {
-                    "first": state["second"],
-                    "second": state["first"],
-                    "place": steps - 1 - state["place"],
-                },
-            },
+            buttons=OTHER_NOISE | {"Swap": swapped},
             play="place",
             title="pictures between two captions",
             lab=lab,

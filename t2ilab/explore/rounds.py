@@ -115,12 +115,9 @@ def _picture_panels(run: Rounds, t: int) -> dict[str, Image.Image]:
 
 def _tiles(pictures: np.ndarray, logits: np.ndarray | None = None) -> Image.Image:
     """Pictures [n, 9] of -1 and 1 in rows; the ink is coloured by the logit where there is one."""
-    colours = painted(
-        (np.zeros(len(pictures)) if logits is None else logits) / SHOWN * 1.5,
-        BLUE,
-        (70, 70, 78) if logits is None else (214, 214, 218),
-        RED,
-    )
+    said = np.zeros(len(pictures)) if logits is None else logits
+    unsure = (70, 70, 78) if logits is None else (214, 214, 218)
+    colours = painted(said / SHOWN * 1.5, BLUE, unsure, RED)
     ink = np.where(pictures.reshape(-1, SIDE, SIDE, 1) > 0, colours[:, None, None], FAINT)
     sheet = grid(ink.astype(np.uint8), columns=TILES, scale=(PANEL // TILES - 4) // SIDE, gap=4)
     return ImageOps.expand(sheet, (PANEL - sheet.width) // 2, PAPER)

@@ -72,13 +72,8 @@ class Scrubber(Explorer):
             slider, picked = widgets.IntSlider(at, 0, last), widgets.Dropdown(options=list(films))
             picked.observe(lambda change: _refit(slider, len(films[change["new"]])), "value")
             controls[film] = picked
-        super().__init__(
-            scrubbed(films, draw, film, moment),
-            controls | {moment: slider},
-            play=moment,
-            scale=1,
-            **options,
-        )
+        render, controls[moment] = scrubbed(films, draw, film, moment), slider
+        super().__init__(render, controls, play=moment, scale=1, **options)
 
 
 def _refit(slider: widgets.IntSlider, last: int) -> None:

@@ -66,12 +66,9 @@ def style_renderer(
         if world is not None and reader is not None:
             wanted, found = _asked(world, reader, query, drawn[0], caption)
         below = label(f"its style: noise of norm {z.norm():.1f}", TILE, size=13)
-        return arranged(
-            [tile(query, TILE), _arrow(), tile(drawn[0], TILE)]
-            + [below, Image.new("RGB", (GAP, 1), PAPER), ticked(wanted, found, TILE)],
-            columns=3,
-            down=4,
-        )
+        cells = [tile(query, TILE), _arrow(), tile(drawn[0], TILE)]
+        cells += [below, Image.new("RGB", (GAP, 1), PAPER), ticked(wanted, found, TILE)]
+        return arranged(cells, columns=3, down=4)
 
     return render
 

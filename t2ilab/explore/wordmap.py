@@ -22,6 +22,7 @@ from t2ilab.text.vectors import WordVectors
 
 SIZE = (760, 540)  # pixels of the map
 MARGIN = 46
+# Places of a label: x and y from its dot, and the anchor of its text.
 _AROUND = [
     (6, -8, "la"),
     (6, 6, "la"),
@@ -29,7 +30,7 @@ _AROUND = [
     (-6, 6, "ra"),
     (6, -22, "la"),
     (6, 20, "la"),
-]  # of a label
+]
 
 
 def principal_plane(x: Float[np.ndarray, "n d"]) -> tuple[Float[np.ndarray, "n 2"], float]:
@@ -129,26 +130,16 @@ class WordMap(Explorer):
         lab: Any = None,
     ):
         self.spaces = dict(spaces)
-        word = widgets.Combobox(
-            value=words[0],
-            options=tuple(words),
-            ensure_option=False,
-            placeholder="type a word and press Enter",
-        )
+        word = widgets.Combobox(value=words[0], options=tuple(words), ensure_option=False)
+        word.placeholder = "type a word and press Enter"
         controls = {
             "space": widgets.Dropdown(options=list(spaces), value=next(iter(spaces))),
             "word": word,
             "neighbours": widgets.IntSlider(5, 1, 12),
             "zoom": widgets.IntSlider(1, 1, 6),
         }
-        super().__init__(
-            map_renderer(spaces, groups=groups),
-            controls,
-            note=self._near,
-            title="a map of words",
-            lab=lab,
-            scale=1,
-        )
+        render, title = map_renderer(spaces, groups=groups), "a map of words"
+        super().__init__(render, controls, note=self._near, title=title, lab=lab, scale=1)
 
     def _near(self, space: str, word: str, neighbours: int, zoom: int) -> str:
         vectors, word = self.spaces[space], word.strip().lower()

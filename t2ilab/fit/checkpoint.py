@@ -18,6 +18,7 @@ import torch
 
 from t2ilab.durable import SUFFIX, replacing
 from t2ilab.errors import TrainingError
+from t2ilab.files import see_checksums
 
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
@@ -121,10 +122,7 @@ def read(folder: Path) -> dict | None:
 
 
 def _load(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        altered = archive.testzip()
-    if altered is not None:
-        raise ValueError(f"the checksum of its part {altered} is wrong")
+    see_checksums(path)
     loaded = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(loaded, dict) or loaded.get("format") != FORMAT:
         raise TrainingError(
@@ -135,10 +133,9 @@ def _load(path: Path) -> dict:
 
 
 def _reason(error: Exception) -> str:
-    words = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return (
-        "it is cut short or no checkpoint" if isinstance(error, zipfile.BadZipFile) else words[:120]
-    )
+    if isinstance(error, zipfile.BadZipFile):
+        return "it is cut short or no checkpoint"
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
 
 
 def _way_out(folder: Path) -> str:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
-from t2ilab.durable import remove_leftovers, replacing
+from t2ilab.durable import remove_leftovers
 from t2ilab.errors import TrainingError, UsageError
+from t2ilab.files import write_csv
 from t2ilab.fit import checkpoint, strips
 from t2ilab.fit.record import NAME as RECORD
 from t2ilab.fit.record import Record
@@ -83,9 +84,7 @@ class Folder:
         self.release()
 
     def _check_content(self) -> None:
-        names = sorted(
-            x.name for x in self.path.iterdir() if x.name not in (LOCK, f"{LOCK}.soft", PREPARED)
-        )
+        names = sorted({x.name for x in self.path.iterdir()} - {LOCK, f"{LOCK}.soft", PREPARED})
         if self.resume and names and checkpoint.NAME not in names:
             listed = ", ".join(names[:5])
             raise UsageError(
@@ -114,8 +113,7 @@ class Folder:
             return
         checkpoint.write(self.path, state)
         try:
-            with replacing(self.path / HISTORY) as file:
-                file.write(history.to_csv(index=False).encode())
+            write_csv(self.path / HISTORY, history)
             if taken and len(taken) != self._strips_written:
                 strips.write(self.path, taken)
                 self._strips_written = len(taken)

@@ -45,15 +45,10 @@ def seed_globally(seed: int, rank: int, step: int = 0) -> None:
 def capture(trainer: object, device: torch.device) -> dict:
     """The state of the global generators and the trainer's own, as plain data of tensors."""
     name, keys, position, has_gauss, cached = np.random.get_state()
+    keys = torch.from_numpy(keys.astype(np.int64))
     state = {
         "torch": torch.get_rng_state(),
-        "numpy": [
-            name,
-            torch.from_numpy(keys.astype(np.int64)),
-            int(position),
-            int(has_gauss),
-            float(cached),
-        ],
+        "numpy": [name, keys, int(position), int(has_gauss), float(cached)],
         "trainer": {name: g.get_state() for name, g in generators(trainer).items()},
     }
     if device.type in ("cuda", "mps"):

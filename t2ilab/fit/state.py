@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from t2ilab import __version__
 from t2ilab.errors import TrainingError
 from t2ilab.fit import checkpoint, randomness
 from t2ilab.fit.folder import Folder
 from t2ilab.fit.machine import gather, on_first
 from t2ilab.fit.record import Record
 from t2ilab.fit.run import Run
+from t2ilab.provenance import versions
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -109,7 +109,6 @@ def _state(
         raise TrainingError(
             f"'{bad}' of the trainer is no longer finite after step {run.step}{last_good(folder)}"
         )
-    versions = {"t2ilab": __version__, "torch": str(torch.__version__)}
     return {
         "format": checkpoint.FORMAT,
         "step": run.step,
@@ -118,7 +117,7 @@ def _state(
         "trainer_class": type(trainer).__name__,
         "run": run.state_dict(),
         "record": None if record is None else record.plain(),
-        "versions": versions,
+        "versions": versions(),
     }
 
 

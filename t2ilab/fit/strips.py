@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from t2ilab.durable import replacing
 from t2ilab.errors import DataError, TrainingError
+from t2ilab.files import write_atomically
 
 NAME = "strips.npz"
 
@@ -65,8 +65,7 @@ def write(folder: Path, taken: list[tuple[int, np.ndarray]]) -> None:
     """Write `strips.npz` into `folder`: one array for each strip, named by its step."""
     buffer = BytesIO()
     np.savez_compressed(buffer, **{f"step_{step:08d}": x for step, x in taken})
-    with replacing(folder / NAME) as file:
-        file.write(buffer.getvalue())
+    write_atomically(folder / NAME, buffer.getvalue())
 
 
 def read(folder: Path) -> list[tuple[int, np.ndarray]]:
@@ -77,9 +76,8 @@ def read(folder: Path) -> list[tuple[int, np.ndarray]]:
     """
     try:
         with np.load(folder / NAME, allow_pickle=False) as arrays:
-            return [
-                (int(name.removeprefix("step_")), arrays[name]) for name in sorted(arrays.files)
-            ]
+            names = sorted(arrays.files)
+            return [(int(name.removeprefix("step_")), arrays[name]) for name in names]
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} has no {NAME}: `fit` writes one where the trainer has strip()"

@@ -134,10 +134,7 @@ class _Climb:
         """Score, objective and gradient of the pictures `x`, which are those of `rows`."""
         watched = nullcontext() if self.evaluations else _no_training()
         with watched, torch.enable_grad():
-            parts = [
-                self._part(*part)
-                for part in zip(x.split(self.batch), rows.split(self.batch), strict=True)
-            ]
+            parts = [self._part(*part) for part in self._split(x, rows)]
         return Found(*(torch.cat(of_all) for of_all in zip(*parts, strict=True)))
 
     def _part(self, x: Pictures, rows: Rows) -> Found:
@@ -160,13 +157,11 @@ class _Climb:
 
     def _last(self, x: Pictures, rows: Rows) -> Found:
         """The scores of what is returned: nothing is stepped any more, so no gradient, no view."""
-        scores = torch.cat(
-            [
-                self._scores(*part)
-                for part in zip(x.split(self.batch), rows.split(self.batch), strict=True)
-            ]
-        )
+        scores = torch.cat([self._scores(*part) for part in self._split(x, rows)])
         return Found(scores, scores, scores)
+
+    def _split(self, x: Pictures, rows: Rows) -> Iterator[tuple[Pictures, Rows]]:
+        return zip(x.split(self.batch), rows.split(self.batch), strict=True)
 
     def _scores(self, x: Pictures, rows: Rows) -> Float[Tensor, " b"]:
         self.evaluations += len(x)
@@ -203,11 +198,9 @@ def _check(start: Tensor, steps: int, given: Sequence[Tensor], frames: int, batc
 
 def _check_numbers(name: str, numbers: Tensor, n: int) -> None:
     if not isinstance(numbers, Tensor) or numbers.shape != (n,) or not numbers.is_floating_point():
-        got = (
-            f"{numbers.dtype} {list(numbers.shape)}"
-            if isinstance(numbers, Tensor)
-            else type(numbers).__name__
-        )
+        got = type(numbers).__name__
+        if isinstance(numbers, Tensor):
+            got = f"{numbers.dtype} {list(numbers.shape)}"
         raise UsageError(
             f"the {name} must be one number a picture, a float tensor of shape [{n}] "
             f"for {n} pictures; got {got}. Sum over all dimensions but the first."

@@ -6,6 +6,7 @@ are shares of the box's width, so 8/255 is 8 grey levels. Whom it fooled: `score
 """
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -34,16 +35,8 @@ def fgsm(
 
     Goodfellow, Shlens and Szegedy 2015, sect. 4. Raises as `pgd`.
     """
-    return pgd(
-        network,
-        pictures,
-        epsilon=epsilon,
-        targets=targets,
-        labels=labels,
-        box=box,
-        steps=1,
-        step_size=checked_epsilon(epsilon),
-    )
+    size, aim = checked_epsilon(epsilon), {"targets": targets, "labels": labels}
+    return pgd(network, pictures, epsilon=size, step_size=size, steps=1, box=box, **aim)
 
 
 def pgd(
@@ -80,29 +73,18 @@ def pgd(
             network in training mode, or both or none of `targets` and `labels`.
     """
     box = box or Box()
-    score, classes, until = _aim(network, pictures, targets, labels, confidence)
-    ball = {"linf": LInfBall, "l2": L2Ball}[choose("norm", norm, ("linf", "l2"))](
-        pictures, epsilon=epsilon, box=box
-    )
+    aim = _aim(network, pictures, targets, labels, confidence)
+    balls = {"linf": LInfBall, "l2": L2Ball}
+    ball = balls[choose("norm", norm, balls)](pictures, epsilon=epsilon, box=box)
     if step_size is None:
         step_size = 2.5 * epsilon / steps if steps > 0 else epsilon
     length = step_size * box.width or box.width  # a ball of size 0 allows no step, however long
-    rule: Optimiser = (
-        SignAscent(length)
-        if norm == "linf"
-        else GradientAscent(length * math.sqrt(pictures[0].numel()), norm="l2")
-    )
+    rule: Optimiser = SignAscent(length)
+    if norm == "l2":
+        rule = GradientAscent(length * math.sqrt(pictures[0].numel()), norm="l2")
     start = pictures if generator is None else _within(ball, epsilon, generator)
     return ascend(
-        start,
-        score,
-        given=[classes],
-        until=until,
-        steps=steps,
-        optimiser=rule,
-        constraint=ball,
-        frames=frames,
-        batch=batch,
+        start, **aim, steps=steps, optimiser=rule, constraint=ball, frames=frames, batch=batch
     )
 
 
@@ -125,17 +107,9 @@ def fool(
 
     Raises: as `pgd`.
     """
-    score, classes, until = _aim(network, start, targets, None, confidence)
+    aim, rule = _aim(network, start, targets, None, confidence), optimiser or Adam(0.02)
     return ascend(
-        start,
-        score,
-        given=[classes],
-        until=until,
-        steps=steps,
-        optimiser=optimiser or Adam(0.02),
-        constraint=box or Box(),
-        frames=frames,
-        batch=batch,
+        start, **aim, steps=steps, optimiser=rule, constraint=box, frames=frames, batch=batch
     )
 
 
@@ -145,8 +119,8 @@ def _aim(
     targets: Classes | None,
     labels: Classes | None,
     confidence: float | None,
-):
-    """The score to climb, its classes, and the score at which a picture is done."""
+) -> dict[str, Any]:
+    """What `ascend` is told: the score to climb, its classes, and where a picture is done."""
     if (targets is None) == (labels is None):
         raise UsageError(
             "give either `targets`, the classes to go towards, or `labels`, the "
@@ -155,10 +129,12 @@ def _aim(
     if confidence is not None and not 0 < confidence < 1:
         raise UsageError(f"confidence {confidence}: a probability between 0 and 1 is needed.")
     if targets is not None:
+        score, classes = log_probability(network), as_classes(targets, pictures)
         until = None if confidence is None else math.log(confidence)
-        return log_probability(network), as_classes(targets, pictures), until
-    until = None if confidence is None else -math.log1p(-confidence)
-    return surprise(network), as_classes(labels, pictures), until
+    else:
+        score, classes = surprise(network), as_classes(labels, pictures)
+        until = None if confidence is None else -math.log1p(-confidence)
+    return {"score": score, "given": [classes], "until": until}
 
 
 def _within(ball: LInfBall | L2Ball, epsilon: float, generator: torch.Generator) -> Tensor:

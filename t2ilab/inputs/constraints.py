@@ -65,7 +65,32 @@ class Box:
         return pictures.clamp(self.low, self.high)
 
 
-class LInfBall:
+class _Ball:
+    """What both balls share: a centre in a box, and a start that must lie around it."""
+
+    def __init__(self, centre: Pictures, *, epsilon: float, box: Box | None = None):
+        self.box = box or Box()
+        self.box.check(centre)
+        self.centre = centre.detach().clone()
+        self.distance = checked_epsilon(epsilon) * self.box.width
+
+    def check(self, pictures: Pictures) -> None:
+        """UsageError where a picture is outside the box or the ball."""
+        self.box.check(pictures)
+        if pictures.shape != self.centre.shape or pictures.dtype != self.centre.dtype:
+            raise UsageError(
+                f"the ball is around {self.centre.dtype} {list(self.centre.shape)}, the "
+                f"start is {pictures.dtype} {list(pictures.shape)}: they must be alike."
+            )
+        inside = self.project(pictures, torch.arange(len(pictures), device=pictures.device))
+        for i in (inside != pictures).flatten(1).any(1).nonzero().flatten().tolist()[:1]:
+            raise UsageError(
+                f"picture {i} of the start lies outside the ball around its centre: begin "
+                "at the centre, or project the start first."
+            )
+
+
+class LInfBall(_Ball):
     """|x - centre| <= epsilon for each value, within the box.
 
     Args:
@@ -78,22 +103,16 @@ class LInfBall:
     """
 
     def __init__(self, centre: Pictures, *, epsilon: float, box: Box | None = None):
-        self.box = box or Box()
-        self.centre = _centre(centre, self.box)
-        self.distance = checked_epsilon(epsilon) * self.box.width
+        super().__init__(centre, epsilon=epsilon, box=box)
         self._low = _edge(self.centre, -self.distance).clamp(min=self.box.low)
         self._high = _edge(self.centre, self.distance).clamp(max=self.box.high)
-
-    def check(self, pictures: Pictures) -> None:
-        """UsageError where a picture is outside the box or the ball."""
-        _check_start(self, pictures)
 
     def project(self, pictures: Pictures, rows: Rows) -> Pictures:
         """The nearest pictures in the ball: values clamped to their own two bounds."""
         return pictures.minimum(self._high[rows]).maximum(self._low[rows])
 
 
-class L2Ball:
+class L2Ball(_Ball):
     """Root mean square of (x - centre) <= epsilon for each picture, within the box.
 
     That is the distortion of Szegedy et al. 2014, sect. 4.1. The ball's `radius` in the usual sense
@@ -104,14 +123,8 @@ class L2Ball:
     """
 
     def __init__(self, centre: Pictures, *, epsilon: float, box: Box | None = None):
-        self.box = box or Box()
-        self.centre = _centre(centre, self.box)
-        values = self.centre[0].numel()
-        self.radius = checked_epsilon(epsilon) * self.box.width * math.sqrt(values)
-
-    def check(self, pictures: Pictures) -> None:
-        """UsageError where a picture is outside the box or the ball."""
-        _check_start(self, pictures)
+        super().__init__(centre, epsilon=epsilon, box=box)
+        self.radius = self.distance * math.sqrt(self.centre[0].numel())
 
     def project(self, pictures: Pictures, rows: Rows) -> Pictures:
         """Pictures drawn towards their centres until they are in the ball, then clamped to the box.
@@ -152,26 +165,6 @@ def grey_levels(
     box = box or Box()
     difference = (_double(pictures) - _double(originals)).abs().flatten(1) * (255 / box.width)
     return difference.amax(1), difference.pow(2).mean(1).sqrt()
-
-
-def _centre(centre: Pictures, box: Box) -> Pictures:
-    box.check(centre)
-    return centre.detach().clone()
-
-
-def _check_start(ball: LInfBall | L2Ball, pictures: Pictures) -> None:
-    ball.box.check(pictures)
-    if pictures.shape != ball.centre.shape or pictures.dtype != ball.centre.dtype:
-        raise UsageError(
-            f"the ball is around {ball.centre.dtype} {list(ball.centre.shape)}, the "
-            f"start is {pictures.dtype} {list(pictures.shape)}: they must be alike."
-        )
-    inside = ball.project(pictures, torch.arange(len(pictures), device=pictures.device))
-    for i in (inside != pictures).flatten(1).any(1).nonzero().flatten().tolist()[:1]:
-        raise UsageError(
-            f"picture {i} of the start lies outside the ball around its centre: begin "
-            "at the centre, or project the start first."
-        )
 
 
 def _edge(centre: Pictures, distance: float) -> Pictures:

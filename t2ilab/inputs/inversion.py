@@ -154,14 +154,8 @@ def denoise(
         return -distance(x, y) - weight * priors.total_variation(x, beta=beta) / pixels
 
     start = noisy.expand(len(weights), *noisy.shape).clone()
-    return ascend(
-        start,
-        score,
-        steps=steps,
-        given=[start, weights.to(start)],
-        constraint=box,
-        optimiser=Adam(lr=lr, betas=(0.9, 0.99)),
-    ).pictures
+    given, adam = [start, weights.to(start)], Adam(lr=lr, betas=(0.9, 0.99))
+    return ascend(start, score, steps=steps, given=given, constraint=box, optimiser=adam).pictures
 
 
 def depths(body: nn.Sequential, ends: dict[str, int]) -> dict[str, nn.Sequential]:

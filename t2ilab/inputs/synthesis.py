@@ -104,11 +104,5 @@ def synthesise(
         frames: see `ascend`.
     """
     until = thresholds(positives, len(start), sampler.until, generator=generator)
-    return ascend(
-        start,
-        critic,
-        steps=sampler.steps,
-        optimiser=sampler.optimiser(progress),
-        until=until.to(start),
-        frames=frames,
-    )
+    until, rule = until.to(start), sampler.optimiser(progress)
+    return ascend(start, critic, steps=sampler.steps, optimiser=rule, until=until, frames=frames)

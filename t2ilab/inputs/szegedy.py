@@ -77,13 +77,9 @@ def lbfgs_attack(
     exponent, width = torch.full_like(best.c, low), (high - low) / 2
     for _ in range(searches):
         c = 10**exponent
+        given = [classes, pictures, c]
         x = ascend(
-            pictures,
-            score,
-            given=[classes, pictures, c],
-            steps=steps,
-            optimiser=LBFGS(),
-            constraint=box,
+            pictures, score, given=given, steps=steps, optimiser=LBFGS(), constraint=box
         ).pictures
         hit = predict(network, x)[0] == classes
         best.take(x, hit, c, box)

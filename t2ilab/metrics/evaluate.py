@@ -90,13 +90,10 @@ def picture_scores(
     Raises:
         UsageError: fewer than 50 pictures of a kind.
     """
-    names = world.definition["class"]
+    names, values = world.definition["class"], world.content
     classes = [
-        {
-            name: world.content[name].index(value)
-            for name, value in zip(names, combination, strict=True)
-        }
-        for combination in world.classes
+        {name: values[name].index(value) for name, value in zip(names, one, strict=True)}
+        for one in world.classes
     ]
     of_fake = scores(real, fake, reader, classes, world=world.name)
     share = of_fake.inception_score / inception_score(real, reader, classes)

@@ -60,13 +60,7 @@ def probabilities(
     reader: AttributeReader, images: Float[Tensor, "steps 3 h w"]
 ) -> dict[str, Float[Tensor, "steps values"]]:
     """attribute -> the reader's probability of each of its values on each picture of the path."""
-    was_training = reader.training
-    parts = [reader.eval()(part) for part in images.split(256)]
-    reader.train(was_training)
-    return {
-        name: torch.cat([part[name] for part in parts]).float().softmax(1)
-        for name in reader.attributes
-    }
+    return {name: logits.float().softmax(1) for name, logits in reader.logits(images).items()}
 
 
 def crossing(p: Float[Tensor, "steps values"]) -> float | None:

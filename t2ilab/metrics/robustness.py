@@ -8,6 +8,7 @@ A weak attack flatters: try more steps and restarts, and see whether the number 
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -60,21 +61,13 @@ def robust_accuracy(
     labels = _checked(pictures, labels, epsilons)
     right = _right(network, pictures, labels, batch)
     found = {0.0: _share(right)}
+    attack = partial(pgd, network, steps=steps, generator=generator, box=box, batch=batch)
     for epsilon in sorted({checked_epsilon(e) for e in epsilons} - {0.0}):
         for _ in range(restarts):
             left = right.nonzero().flatten()
             if not len(left):
                 break
-            moved = pgd(
-                network,
-                pictures[left],
-                epsilon=epsilon,
-                labels=labels[left],
-                steps=steps,
-                generator=generator,
-                box=box,
-                batch=batch,
-            ).pictures
+            moved = attack(pictures[left], epsilon=epsilon, labels=labels[left]).pictures
             right[left] = predict(network, moved, batch=batch)[0] == labels[left]
         found[epsilon] = _share(right)
     return {float(epsilon): found[float(epsilon)] for epsilon in epsilons}
@@ -110,12 +103,11 @@ def transfer(
             "there is no picture that all of these networks classify right: what an "
             "attack does to them cannot be counted."
         )
+    attack = partial(pgd, steps=steps, box=box, batch=batch)
     shares: dict = {source: {target: {} for target in networks} for source in networks}
     for source, attacked in networks.items():
         for epsilon in map(float, epsilons):
-            moved = pgd(
-                attacked, x, epsilon=epsilon, labels=y, steps=steps, box=box, batch=batch
-            ).pictures
+            moved = attack(attacked, x, epsilon=epsilon, labels=y).pictures
             for target, shown in networks.items():
                 shares[source][target][epsilon] = _share(predict(shown, moved, batch=batch)[0] != y)
     return shares

@@ -168,15 +168,8 @@ def _compute(
         _see_finite("real pictures' features", torch.cat(kid.real_features))
         _see_finite("generated pictures' features", torch.cat(kid.fake_features))
         kid_mean, kid_std = kid.compute()
-    return Scores(
-        name,
-        _inception_score(fake, logits),
-        float(fid.compute()),
-        float(kid_mean),
-        float(kid_std),
-        len(real),
-        len(fake),
-    )
+    score, distance = _inception_score(fake, logits), float(fid.compute())
+    return Scores(name, score, distance, float(kid_mean), float(kid_std), len(real), len(fake))
 
 
 @torch.inference_mode()

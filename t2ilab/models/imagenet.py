@@ -19,6 +19,7 @@ from torchvision import models
 from torchvision.models import AlexNet_Weights, get_model, get_model_weights
 
 from t2ilab.errors import UsageError, WeightsError, choose
+from t2ilab.files import see_checksums
 from t2ilab.paths import user_path
 
 NETWORKS = ("squeezenet1_0", "squeezenet1_1", "alexnet", "vgg11", "vgg16", "mobilenet_v2")
@@ -194,7 +195,8 @@ def _read(file: Path) -> dict[str, Tensor]:
 
             held = load_file(file)
         else:
-            _see_checksums(file)
+            if zipfile.is_zipfile(file):  # not so what old versions of torch have written
+                see_checksums(file)
             held = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # of many kinds: pickle, zip, safetensors' own, memory
         raise WeightsError(
@@ -209,14 +211,6 @@ def _read(file: Path) -> dict[str, Tensor]:
         )
     prefix = "module." if all(str(key).startswith("module.") for key in held) else ""
     return {str(key).removeprefix(prefix): value for key, value in held.items()}
-
-
-def _see_checksums(file: Path) -> None:
-    """Refuse a zip, as torch.save writes it, of which a part was altered: torch does not look."""
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as packed:
-            if altered := packed.testzip():
-                raise ValueError(f"{altered} in it has another checksum than it says")
 
 
 def _filled(network: nn.Module, tensors: dict[str, Tensor], source: str | Path) -> nn.Module:

@@ -52,9 +52,14 @@ class AttributeReader(nn.Module):
         return dict(zip(self.attributes, logits, strict=True))
 
     @torch.inference_mode()
-    def read(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Int[Tensor, " b"]]:
-        """attribute -> the most probable value of each picture, read in `eval` mode."""
+    def logits(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Float[Tensor, "b values"]]:
+        """As `forward`, of any number of pictures, in `eval` mode."""
         was_training = self.training
         parts = [self.eval()(part) for part in images.split(256)]
         self.train(was_training)
-        return {name: torch.cat([p[name].argmax(1) for p in parts]) for name in self.attributes}
+        return {name: torch.cat([part[name] for part in parts]) for name in self.attributes}
+
+    @torch.inference_mode()
+    def read(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Int[Tensor, " b"]]:
+        """attribute -> the most probable value of each picture, read in `eval` mode."""
+        return {name: logits.argmax(1) for name, logits in self.logits(images).items()}

@@ -92,15 +92,8 @@ class Generator(nn.Module):
         super().__init__()
         n = _stages(size)
         self.size, self.text, self.z = size, text, z
-        self.arguments = dict(
-            size=size,
-            text=text,
-            z=z,
-            projected=projected,
-            width=width,
-            residual=residual,
-            resize=resize,
-        )
+        self.arguments = dict(size=size, text=text, z=z, projected=projected, width=width)
+        self.arguments |= dict(residual=residual, resize=resize)
         self.project = nn.Sequential(nn.Linear(text, projected), nn.LeakyReLU(0.2))
         c = [width * 2 ** (n - 1 - i) for i in range(n)]  # 64 px: 8w, 4w, 2w, w
         # A transposed 4x4 convolution of one pixel is a linear layer; as such it is faster.

@@ -36,7 +36,7 @@ def load_data(
     if not root:
         raise UsageError(
             f"{data} lies in a folder of yours: say which with --root FOLDER. "
-            f"Its layout:\n{public.DATASETS[data].layout}"
+            f"Its layout:\n{public.DATASETS[data].source.layout}"
         )
     return public.load(data, root, split, size, n=n)
 
@@ -49,7 +49,7 @@ def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, 
     most = max(len(c) for c in data.captions)
     rows = [c[k % len(c)] for c in data.captions for k in range(most)]
     unique = sorted(set(rows), key=len)  # each sentence once, those of like length together
-    known = [c for c in unique if not _unusable(encoder, c)]
+    known = [c for c in unique if usable(encoder, c)]
     phi = torch.zeros(len(unique), encoder.text, dtype=torch.float16)
     place = {caption: i for i, caption in enumerate(unique)}
     at = torch.tensor([place[c] for c in known], dtype=torch.long)
@@ -58,13 +58,13 @@ def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, 
     return phi[index].view(len(data), most, encoder.text)
 
 
-def _unusable(encoder: CaptionEncoder, caption: str) -> bool:
-    """Is nothing to be made of this caption?"""
+def usable(encoder: CaptionEncoder, caption: str) -> bool:
+    """Whether the encoder can make something of this caption."""
     try:
         encoder.vocabulary.check(caption)
     except UsageError:
-        return True
-    return False
+        return False
+    return True
 
 
 @torch.inference_mode()

@@ -126,7 +126,7 @@ def measure(system: TrainedEncoder, o: Options, n: int | None = None) -> dict[st
 def measure_matcher(
     matcher: Matcher, world: str, *, size: int = 32, n: int | None = None
 ) -> dict[str, float]:
-    """What it can do on classes kept out of training: `class_retrieval` and `binding`, rounded.
+    """What it can do on classes kept out of training: `class_retrieval` and `binding`.
 
     "binding_unseen" is of sentences like the training captions, "binding_after" of others.
 

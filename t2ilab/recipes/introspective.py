@@ -126,31 +126,22 @@ def build(o: Options, prepare) -> Built:
     size = o.size or own.get("size") or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
     pictures = load_pictures(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
     channels = 1 if o.data in ("digits", "mnist") else 3
-    recipe = replace(
-        recipe,
-        pool=min(recipe.pool, plan.pool),
-        sampler=_scaled(recipe.sampler, channels * size * size),
-    )
+    sampler = _scaled(recipe.sampler, channels * size * size)
+    recipe = replace(recipe, pool=min(recipe.pool, plan.pool), sampler=sampler)
+    width, classes = o.width or own.get("width", plan.width), _classes(pictures, o.label)
     torch.manual_seed(o.seed)
-    critic = Critic(
-        size=size,
-        channels=channels,
-        width=o.width or own.get("width", plan.width),
-        classes=_classes(pictures, o.label),
-    )
+    critic = Critic(size=size, channels=channels, width=width, classes=classes)
     trainer = Introspective(critic, recipe=recipe, seed=o.seed)
     earlier = {} if begun is None else {"start": _take_over(o, trainer, begun)}
+    batch_size = min(o.batch_size or plan.batch_size, len(pictures))
+    label = None if o.label == "class" else o.label
     batches = PictureBatches(
-        pictures,
-        channels=channels,
-        seed=o.seed,
-        batch_size=min(o.batch_size or plan.batch_size, len(pictures)),
-        label=None if o.label in (None, "class") else o.label,
+        pictures, channels=channels, seed=o.seed, batch_size=batch_size, label=label
     )
     return Built(
         trainer,
         batches,
-        finish=lambda: finished(trainer.average.cpu(), recipe.sampler, pictures, channels),
+        finish=lambda: finished(trainer.average.cpu(), sampler, pictures, channels),
         name=f"{o.system}-{o.of}-{size}",
         data=pictures.name,
         fingerprint=fingerprint(pictures),
@@ -187,18 +178,14 @@ def _take_over(o: Options, trainer: Introspective, begun: IntrospectiveSystem) -
             f"one with {wanted}: give the same size, width and label, and pictures "
             "with as many channels."
         )
-    trainer.critic.load_state_dict(begun.critic.state_dict())
-    ages = torch.arange(len(trainer.pool)) % begun.sampler.visits
+    critic, positives, sampler = begun.critic, begun.positives, begun.sampler
+    trainer.critic.load_state_dict(critic.state_dict())
+    ages = torch.arange(len(trainer.pool)) % sampler.visits
     generator = torch.Generator().manual_seed(o.seed)
-    for visit in range(1, begun.sampler.visits):
+    for visit in range(1, sampler.visits):
         old = ages >= visit
         made = synthesise(
-            begun.critic,
-            trainer.pool[old],
-            begun.positives,
-            begun.sampler,
-            progress=1.0,
-            generator=generator,
+            critic, trainer.pool[old], positives, sampler, progress=1.0, generator=generator
         )
         trainer.pool[old] = made.pictures
     return {name: begun.about[name] for name in ("command", "steps", "seconds", "tensors")}
@@ -226,10 +213,10 @@ def measure(system: IntrospectiveSystem, o: Options, n: int | None = None) -> di
 
 
 def from_noise(
-    system: IntrospectiveSystem, n: int, *, seed: int = 1, batch: int = 250
+    system: IntrospectiveSystem, n: int, *, seed: int = 1
 ) -> Float[Tensor, "n c size size"]:
-    """Many pictures, some at a time, each batch with a seed of its own."""
-    counts = [min(batch, n - done) for done in range(0, n, batch)]
+    """Many pictures, 250 at a time, each batch with a seed of its own."""
+    counts = [min(250, n - done) for done in range(0, n, 250)]
     return torch.cat([system.synthesise(count, seed * 1000 + i) for i, count in enumerate(counts)])
 
 

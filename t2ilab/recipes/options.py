@@ -22,8 +22,8 @@ def option(
     kind: type = str,
     choices: Iterable[str] | None = None,
     called: str = "",
-    least: float | None = None,
-    most: float | None = None,
+    least: float = -math.inf,
+    most: float = math.inf,
     path: bool = False,
     free: bool = False,
     objects: Sequence[type] = (),
@@ -172,8 +172,5 @@ def _check(name, value, *, kind, choices, called, least, most, path, objects, **
         raise UsageError(f"{_flag(name)} {value!r:.60}: expected {words}.")
     if choices is not None:
         choose(called or name, value, choices)
-    if kind is not str:
-        low = -math.inf if least is None else least
-        high = math.inf if most is None else most
-        if not (low <= value <= high and math.isfinite(value)):
-            raise UsageError(f"{_flag(name)} {value}: give a finite number from {low} to {high}.")
+    if kind is not str and not (least <= value <= most and math.isfinite(value)):
+        raise UsageError(f"{_flag(name)} {value}: give a finite number from {least} to {most}.")

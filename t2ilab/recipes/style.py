@@ -16,9 +16,8 @@ from t2ilab.metrics.style import (
     transfer_success,
     verification,
 )
-from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
-from t2ilab.recipes.data import load_data
+from t2ilab.recipes.data import load_data, usable
 from t2ilab.recipes.options import Source, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
@@ -127,50 +126,25 @@ def generator_of(o: Options) -> TextToImage:
 
 
 def _captions(o: Options, system: TextToImage) -> tuple[CaptionedImages, Tensor]:
-    """Captioned pictures, and phi of the fullest caption of each."""
+    """Captioned pictures, and phi of their fullest captions, of those that say something."""
     captioned = load_data(
         world=o.world, data=o.data, root=o.root, size=system.size, n=PICTURES[o.profile]
     )
     fullest = [max(c, key=len) if o.data else c[0] for c in captioned.captions]
-    return captioned, encode_fullest(system, fullest)
-
-
-def encode_fullest(system: TextToImage, captions: list[str]) -> Float[Tensor, "n text"]:
-    """phi of those captions of which something can be made."""
-    usable = []
-    for caption in captions:
-        try:
-            system.encoder.vocabulary.check(caption)
-        except UsageError:
-            continue
-        usable.append(caption)
-    return system.encoder.encode(sorted(usable, key=len))
+    said = [caption for caption in fullest if usable(system.encoder, caption)]
+    return captioned, system.encoder.encode(sorted(said, key=len))
 
 
 @torch.inference_mode()
-def held_out_loss(
-    style: StyleEncoder,
-    system: TextToImage,
-    phi: Float[Tensor, "n text"],
-    *,
-    n: int = 512,
-    seed: int = 1234,
-) -> float:
-    """Equation 4 (mean over z's numbers) on pictures from noise that training did not use."""
-    z = system.noise(n, seed)
-    chosen = torch.arange(n) % len(phi)
+def held_out_loss(style: StyleEncoder, system: TextToImage, phi: Float[Tensor, "n text"]) -> float:
+    """Equation 4 (mean over z's numbers) on 512 pictures from noise that training did not use."""
+    z = system.noise(512, seed=1234)
+    chosen = torch.arange(len(z)) % len(phi)
     return float(style_loss(z, style.style(system(z, phi[chosen]))))
 
 
 def measure_style(
-    style: StyleEncoder,
-    system: TextToImage,
-    world_name: str,
-    *,
-    n: int = 2000,
-    split: str = "test",
-    seed: int = 0,
-    reader: AttributeReader | None = None,
+    style: StyleEncoder, system: TextToImage, world_name: str, *, n: int = 2000, split: str = "test"
 ) -> dict[str, float]:
     """What counts, on real pictures of a split: AUC of verification, and success of transfer.
 
@@ -181,17 +155,16 @@ def measure_style(
         `transfer_success`: each picture's style onto the fullest caption of another.
     """
     world = paperworld.world(world_name)
-    reader = reader or load_reader(world_name)
-    data = world.load(split, system.size, n)
+    reader, data = load_reader(world_name), world.load(split, system.size, n)
     vectors = style.style(to_float(data.images))
     styles = [name for name in ("setting", "side") if name in world.style]
     others = data.subset(torch.arange(n).roll(1).numpy())
     phi = system.encoder.encode([c[0] for c in others.captions])
-    drawn = system(system.noise(n, seed + 77), phi)  # to learn the discriminant from
+    drawn = system(system.noise(n, seed=77), phi)  # to learn the discriminant from
     read, known = reader.read(drawn), style.style(drawn)
     found = {}
     for name in styles:
-        pairs = style_pairs(data.attributes[name], seed=seed)
+        pairs = style_pairs(data.attributes[name])
         found[f"auc_{name}"] = verification(vectors, pairs).auc
         count = torch.bincount(read[name])
         if len(count) > 1 and int(count.min()) > 1:  # an untrained generator may draw one only

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from t2ilab.errors import DataError, T2ILabError, UsageError, unknown
+from t2ilab.errors import DataError, T2ILabError, UsageError, shortened, unknown
 from t2ilab.paths import NOTEBOOKS, user_path
 from t2ilab.runs.parameters import UNREADABLE, Parameter
 from t2ilab.schemas import read, to_dict
@@ -94,8 +94,7 @@ def _validated(path: Path) -> dict[str, Any]:
     except (nbformat.ValidationError, TypeError) as error:  # TypeError: an id that is a list
         steps = getattr(error, "path", ())
         place = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in steps)
-        said = str(getattr(error, "message", error))
-        said = said if len(said) <= 200 else f"{said[:197]}..."
+        said = shortened(str(getattr(error, "message", error)), 200)
         raise UsageError(
             f"{path.name} cannot be read as a notebook: {place.lstrip('.')}: {said}. {advice}"
         ) from error

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from t2ilab.errors import UsageError
+from t2ilab.errors import UsageError, shortened
 from t2ilab.paths import user_path
 
 UNREADABLE = (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError)
@@ -56,10 +56,10 @@ class Parameter:
         except UNREADABLE as error:
             words = _WORDS.get(self.kind.split("[")[0], "a value")
             shown = repr(value) if isinstance(value, str) else f"{value!r} ({_kind_of(value)})"
-            shown = shown if len(shown) <= 200 else f"{shown[:197]}..."
             reason = f": {error}" if isinstance(error, _Unfit) else ""
             raise UsageError(
-                f"parameter {self.name}: expected {words} ({self.kind}), got {shown}{reason}"
+                f"parameter {self.name}: expected {words} ({self.kind}), got "
+                f"{shortened(shown, 200)}{reason}"
             ) from None
 
     def given(self, value: Any) -> Any:

@@ -16,9 +16,8 @@ from typing import Any
 
 from t2ilab import __version__, environment
 from t2ilab.errors import T2ILabError, UsageError, choose, unknown
-from t2ilab.files import new_folder, read_json, runs_dir, write_atomically
-from t2ilab.lab import DEVICES, PROFILES
-from t2ilab.paths import user_path
+from t2ilab.files import new_folder, read_json, write_atomically
+from t2ilab.paths import runs_dir, user_path
 from t2ilab.provenance import DIGITS, package_digest
 from t2ilab.runs import kept
 from t2ilab.runs.notebook import Book, find_notebook, read_book, strip_widgets
@@ -65,7 +64,7 @@ def plan_of(book: Book, *, profile: str | None, parameters: Mapping[str, Any] | 
         if name not in values:
             raise UsageError(unknown("parameter", name, values, listed=values))
         values[name] = declared[name].given(value)
-    for name, choices in (("PROFILE", PROFILES), ("DEVICE", DEVICES)):
+    for name, choices in (("PROFILE", environment.PROFILES), ("DEVICE", environment.DEVICES)):
         if name in values:
             choose(name.lower(), values[name], choices)
     changed = {name: v for name, v in values.items() if v != declared[name].default}

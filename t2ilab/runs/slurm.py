@@ -16,7 +16,7 @@ from typing import Any
 from t2ilab.errors import T2ILabError, UsageError
 from t2ilab.files import write_json
 from t2ilab.locks import in_turn
-from t2ilab.runs.worker import work
+from t2ilab.runs.worker import THREADS, within, work
 from t2ilab.schemas import read
 from t2ilab.schemas.runs import Submitted
 
@@ -51,12 +51,8 @@ def on_slurm(
             )
     names = {"partition": partition, "account": account, "qos": qos}
     options = _options(at_once, names, minutes, cpus, gpus)
-    environment = dict.fromkeys(
-        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(cpus)
-    )
-    jobs = {
-        h: {**job, "environment": {**job["environment"], **environment}} for h, job in jobs.items()
-    }
+    threads = dict.fromkeys(THREADS, str(cpus))
+    jobs = {hash: within(job, threads) for hash, job in jobs.items()}
     with in_turn(folder / "queue.lock"):  # the same sweep, started twice, submits each job once
         waiting = _in_the_queue(jobs, folder)
         if waiting:

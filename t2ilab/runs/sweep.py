@@ -24,11 +24,10 @@ from t2ilab.provenance import cores
 from t2ilab.runs.kept import finished_run, runs_below
 from t2ilab.runs.notebook import find_notebook, read_book
 from t2ilab.runs.run import Plan, folder_of_runs, plan_of
-from t2ilab.runs.worker import finished_by_now
+from t2ilab.runs.worker import THREADS, finished_by_now, within
 
 Outcome = dict[str, Any]  # {"folder": path} or {"error": words}
 LARGEST_GRID = 10_000  # combinations; a sweep keeps a folder for each
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def sweep(
@@ -171,12 +170,11 @@ def _on_this_machine(
 
     def one(hash: str, job: dict) -> Outcome:
         place = places.get()
-        job = {**job, "environment": {**job["environment"], **place}}
         try:
             with in_turn(locks / f"{hash}.lock", stop):
                 if stop.is_set():
                     return {"error": "stopped"}
-                return finished_by_now(hash, job) or _in_a_process(job, running)
+                return finished_by_now(hash, job) or _in_a_process(within(job, place), running)
         finally:
             places.put(place)
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from t2ilab.errors import DataError, UsageError, unknown
-from t2ilab.files import runs_dir
-from t2ilab.paths import user_path
+from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.paths import runs_dir, user_path
 from t2ilab.runs.kept import runs_below
 from t2ilab.runs.notebook import find_notebook
 from t2ilab.schemas.runs import Metrics
@@ -131,9 +130,8 @@ class _Recorded:
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat = {}
     for name, value in values.items():
-        flat |= (
-            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-        )
+        name = prefix + name
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
     return flat
 
 
@@ -162,8 +160,7 @@ def _checked(kind: str, names: str | Sequence[str] | None, choices: list[str]) -
         return choices
     names = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in names:
-        if name not in choices:
-            raise UsageError(unknown(kind, name, choices))
+        choose(kind, name, choices)
     return names
 
 

@@ -15,6 +15,7 @@ from t2ilab.errors import T2ILabError
 from t2ilab.runs.kept import runs_below
 from t2ilab.runs.run import execute, plan
 
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 ENDED = 3  # the exit status of a worker whose sweep is gone
 
 
@@ -35,6 +36,11 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         if "timed-out" in str(error):  # how submitit tells that Slurm's limit is near
             return {"error": "its time on the cluster was over: give it more minutes"}
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def within(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    """The job, with these environment variables besides its own."""
+    return {**job, "environment": {**job["environment"], **environment}}
 
 
 def finished_by_now(hash: str, job: dict[str, Any]) -> dict[str, Any] | None:

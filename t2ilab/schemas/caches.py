@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from t2ilab.schemas.reading import Strict
+from t2ilab.schemas.reading import Sha256, Strict
 
 LARGEST = 2**28  # bytes: a line for each picture of a large data set that could not be read
 
@@ -17,5 +17,5 @@ class Kept(Strict):
         left_out: the rows that could not be had: (place, what was wrong).
     """
 
-    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    digest: Sha256
     left_out: list[tuple[Annotated[int, Meta(ge=0)], str]]

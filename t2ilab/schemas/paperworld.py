@@ -1,7 +1,7 @@
 """PaperWorld's files, which a teacher edits: `paint.json`, `lexicon.json`, and one of each world.
 
 Every field must be there, so that one that is left out or misspelt is told. What the files say of
-each other is checked where they are brought together, in `data/paperworld/definition.py`.
+each other is checked where they are brought together, in `t2ilab/data/paperworld/definition.py`.
 """
 
 from typing import Annotated

@@ -14,9 +14,10 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from t2ilab.errors import DataError, T2ILabError
+from t2ilab.errors import DataError, T2ILabError, shortened
 
 T = TypeVar("T")
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 LARGEST = 16 * 2**20  # bytes of a file that a schema describes
 DEEPEST = 40  # brackets in brackets
 _OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
@@ -221,4 +222,4 @@ def _in_words(message: str) -> str:
 
 
 def _shown(text: str, quote: str = "'") -> str:
-    return f"{quote}{text}{quote}" if len(text) <= 40 else f"{quote}{text[:37]}...{quote}"
+    return f"{quote}{shortened(text, 40)}{quote}"

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from t2ilab.schemas.reading import Strict
+from t2ilab.schemas.reading import Sha256, Strict
 
 Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
 Text = Annotated[str, Meta(max_length=4000)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Meta(ge=0, le=10**10)]
 Measured = Annotated[dict[str, int | float | str], Meta(max_length=500)]
 

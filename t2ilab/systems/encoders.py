@@ -1,18 +1,13 @@
 """A trained caption encoder as one thing: phi and, where it has one, the matcher it learned in."""
 
-from dataclasses import replace
+import re
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from t2ilab.errors import WeightsError
-from t2ilab.systems import weights
 from t2ilab.systems.system import System
 from t2ilab.text.encoders import ENCODERS, CaptionEncoder
 from t2ilab.text.matcher import Matcher
-
-MATCHER = "matcher."  # what belongs to the matcher alone begins so, in the file
 
 
 class TrainedEncoder(System):
@@ -39,36 +34,9 @@ class TrainedEncoder(System):
         encoder, matcher = make_encoder(arguments["encoder"]), arguments["matcher"]
         return cls(encoder, None if matcher is None else Matcher(encoder, **matcher))
 
-    def tensors(self) -> dict[str, Tensor]:
-        beside = {} if self.matcher is None else self.matcher.state_dict()
-        return dict(self.encoder.state_dict()) | {
-            f"{MATCHER}{key}": value
-            for key, value in beside.items()
-            if not key.startswith("encoder.")
-        }
-
-    def take(self, loaded: weights.Loaded) -> None:
-        weights.into(self.encoder, self._of_encoder(loaded))
-        if self.matcher is not None:
-            weights.into(self.matcher, self._of_matcher(loaded))
-
-    def take_none(self, loaded: weights.Loaded) -> None:
-        weights.see_fit(self.encoder, self._of_encoder(loaded).tensors, loaded)
-        if self.matcher is not None:
-            weights.see_fit(self.matcher, self._of_matcher(loaded).tensors, loaded)
-
-    def _of_encoder(self, loaded: weights.Loaded) -> weights.Loaded:
-        own = {k: v for k, v in loaded.tensors.items() if not k.startswith(MATCHER)}
-        return replace(loaded, tensors=own)
-
-    def _of_matcher(self, loaded: weights.Loaded) -> weights.Loaded:
-        return replace(
-            loaded,
-            tensors={
-                key.removeprefix(MATCHER) if key.startswith(MATCHER) else f"encoder.{key}": value
-                for key, value in loaded.tensors.items()
-            },
-        )
+    def name_in_file(self, key: str) -> str:
+        """phi's names as they are, once; "matcher." before what belongs to the matcher alone."""
+        return re.sub(r"^(matcher\.)?encoder\.", "", key)
 
 
 def describe_encoder(encoder: CaptionEncoder) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from t2ilab.errors import WeightsError
 from t2ilab.models.reader import AttributeReader
@@ -24,14 +24,8 @@ class Single(System):
     def arguments(self) -> dict[str, Any]:
         return dict(self.network.arguments)
 
-    def tensors(self) -> dict[str, Tensor]:
-        return self.network.state_dict()
-
-    def take(self, loaded: weights.Loaded) -> None:
-        weights.into(self.network, loaded)
-
-    def take_none(self, loaded: weights.Loaded) -> None:
-        weights.see_fit(self.network, loaded.tensors, loaded)
+    def name_in_file(self, key: str) -> str:
+        return key.removeprefix("network.")
 
 
 class TrainedReader(Single):
@@ -45,12 +39,7 @@ class TrainedReader(Single):
 
 
 class TrainedStyle(Single):
-    """S, which finds the noise of a picture, for one generator.
-
-    Args:
-        network: S.
-        of: the system that it inverts; None: not known yet.
-    """
+    """S, which finds the noise of a picture, for one generator."""
 
     kind = "style_encoder"
 

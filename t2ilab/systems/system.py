@@ -23,10 +23,12 @@ def checked_count(n: int) -> int:
 class System(nn.Module):
     """A trained system as one thing. A kind of system derives from it, and says:
 
-    - `kind`, its name in weight files; `takes_captions`, whether it draws from a caption; where it
-      draws, `draw(n=, seed=)` or, from captions, `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3];
+    - `kind`, its name in weight files; `draws`, whether it draws pictures, and `takes_captions`,
+      whether from a caption; where it draws, `draw(n=, seed=)` or, from captions,
+      `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3];
     - `arguments()`, plain data of which `build(arguments)` makes the same networks, untrained;
-    - `size`, the side of its pictures in pixels, or None.
+    - `size`, the side of its pictures in pixels, or None;
+    - `name_in_file`, where tensors have other names in its weight files than in `state_dict()`.
 
     Attributes:
         about: what the weight file said of it (`schemas.weights.Description`), else empty.
@@ -51,13 +53,13 @@ class System(nn.Module):
     def build(cls: type[S], arguments: dict[str, Any]) -> S:
         raise NotImplementedError
 
-    def tensors(self) -> dict[str, Tensor]:
-        """What is saved; a system around one network saves that network's own names."""
-        return self.state_dict()
+    def name_in_file(self, key: str) -> str:
+        """What the tensor `key` of `state_dict()` is called in the file; here the same."""
+        return key
 
-    def take(self, loaded: weights.Loaded) -> None:
-        """Take over what `tensors` gave, as it came from a file."""
-        weights.into(self, loaded)
+    def tensors(self) -> dict[str, Tensor]:
+        """What is saved, by its names in the file."""
+        return {self.name_in_file(key): value for key, value in self.state_dict().items()}
 
     def save(self, folder: str | Path, name: str, **about: Any) -> Path:
         """Write NAME.safetensors and NAME.json into a folder; `about`: see `weights.save`."""
@@ -78,7 +80,7 @@ class System(nn.Module):
                 f"weights '{loaded.name}' are of kind '{loaded.about['kind']}', not '{cls.kind}'."
             )
         system = cls._built(loaded)
-        system.take(loaded)
+        weights.into(system, loaded, system.name_in_file)
         system.about = loaded.about | {"name": loaded.name}
         return system.eval()
 
@@ -87,7 +89,8 @@ class System(nn.Module):
         """The untrained system; first without memory, to see that it is as large as the file."""
         try:
             with torch.device("meta"):
-                cls.build(loaded.arguments).take_none(loaded)
+                untrained = cls.build(loaded.arguments)
+            weights.see_fit(untrained, loaded, untrained.name_in_file)
             return cls.build(loaded.arguments)
         except WeightsError:
             raise
@@ -96,7 +99,3 @@ class System(nn.Module):
                 f"weights '{loaded.name}': no {cls.kind} can be made of the arguments in it "
                 f"({type(error).__name__}: {str(error)[:200]}). Nothing was used."
             ) from error
-
-    def take_none(self, loaded: weights.Loaded) -> None:
-        """Only see that the tensors fit."""
-        weights.see_fit(self, loaded.tensors, loaded)

@@ -9,10 +9,10 @@ What ships lies in `data/weights/`.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from t2ilab import schemas
 from t2ilab.durable import replacing_all
@@ -23,10 +23,6 @@ from t2ilab.schemas.weights import Beside, Description
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    M = TypeVar("M", bound=nn.Module)
-else:
-    M = TypeVar("M")
 
 FOLDER = DATA / "weights"
 STATED = ("kind", "arguments", "command", "data", "seconds", "measured")  # by the author
@@ -250,7 +246,7 @@ def _intact(path: Path) -> "tuple[Description, dict[str, Tensor]]":
     _see_beside(path, about, data)
     try:
         tensors = from_bytes(data)
-    except Exception as error:  # the library's own error, of which it makes a promise only in Rust
+    except Exception as error:  # safetensors has errors of its own, and does not promise which
         raise WeightsError(f"{path} is cut short or damaged: {error}. {_AGAIN}.") from error
     if digest(tensors) != about.tensors:
         raise WeightsError(f"{path} was altered: its tensors have another sha256. {_AGAIN}.")
@@ -309,35 +305,31 @@ def _see_beside(path: Path, about: Description, data: bytes) -> None:
         )
 
 
-def into(module: "M", loaded: Loaded, *, prefix: str = "") -> "M":
-    """Give `module` the weights, after seeing that they are of its architecture; returns it.
+def into(module: "nn.Module", loaded: Loaded, name_of: Callable[[str], str] = str) -> None:
+    """Give `module` the weights, after seeing that they are of its architecture.
 
     Args:
-        prefix: take only tensors whose name begins so, and strip it ("text." of a file that holds
-            several modules).
+        name_of: from the names of its own `state_dict()` to those in the file; by default the same.
 
     Raises:
         WeightsError: names are missing or unexpected, or shapes or types differ; the module is
             untouched.
     """
-    tensors = {
-        key.removeprefix(prefix): value
-        for key, value in loaded.tensors.items()
-        if key.startswith(prefix)
-    }
-    see_fit(module, tensors, loaded)
-    module.load_state_dict(tensors)
-    return module
+    see_fit(module, loaded, name_of)
+    module.load_state_dict({key: loaded.tensors[name_of(key)] for key in module.state_dict()})
 
 
-def see_fit(module: "nn.Module", tensors: "Mapping[str, Tensor]", loaded: Loaded) -> None:
-    """Refuse tensors that are not exactly those of `module` in name, shape and type."""
-    wanted = module.state_dict()
-    wrong = [f"missing {key}" for key in wanted if key not in tensors]
-    wrong += [f"unexpected {key}" for key in sorted(tensors) if key not in wanted]
-    for key in wanted:
-        if key in tensors and (here := _form(wanted[key])) != (there := _form(tensors[key])):
-            wrong.append(f"{key} is {there} in the file and {here} here")
+def see_fit(module: "nn.Module", loaded: Loaded, name_of: Callable[[str], str] = str) -> None:
+    """Refuse tensors that are not exactly those of `module` in name, shape and type; see `into`."""
+    wanted = {name_of(key): _form(value) for key, value in module.state_dict().items()}
+    found = {key: _form(value) for key, value in loaded.tensors.items()}
+    wrong = [f"missing {key}" for key in wanted if key not in found]
+    wrong += [f"unexpected {key}" for key in sorted(found) if key not in wanted]
+    wrong += [
+        f"{key} is {found[key]} in the file and {form} here"
+        for key, form in wanted.items()
+        if found.get(key, form) != form
+    ]
     if wrong:
         more = f" and {len(wrong) - 6} more" if len(wrong) > 6 else ""
         raise WeightsError(

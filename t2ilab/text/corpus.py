@@ -6,7 +6,6 @@ i of the split "train" with i beyond its end, so that no sentence belongs to a t
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from zlib import crc32
@@ -16,20 +15,11 @@ import numpy as np
 from t2ilab.data import flickr8k, paperworld
 from t2ilab.data.paperworld.captions import caption
 from t2ilab.data.paperworld.world import SPLITS, World
-from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.errors import UsageError, choose
 from t2ilab.text.tokens import tokenize
 
 Group = list[str]  # the captions of one picture
 MOST = 1_000_000  # pictures of a corpus; so many take an hour and some gigabytes
-
-
-@lru_cache
-def lexicon(world: World, which: Literal["words", "unseen", "both"]) -> dict[str, list[str]]:
-    """Value -> words for it: those beside training pictures, those in the corpus only, or both."""
-    if choose("part of the lexicon", which, ("words", "unseen", "both")) != "both":
-        return world.words(which)
-    shown, unseen = world.words("words"), world.words("unseen")
-    return {value: list(dict.fromkeys([*shown[value], *unseen[value]])) for value in shown}
 
 
 def unseen_words() -> dict[str, str]:
@@ -64,7 +54,7 @@ def said(
 ) -> Group:
     """Sentences about one picture, one for each level of detail (0 complete ... 4 bare)."""
     chosen = range(len(world.templates)) if levels is None else levels
-    words = lexicon(world, which)
+    words = world.words(which)
     return [caption(world.templates[level], facts, words, rng)[0] for level in chosen]
 
 
@@ -108,10 +98,6 @@ def load_corpus(
     if not data:
         return paperworld_corpus(n, seed=seed)
     choose("corpus", data, ("flickr8k",))
-    if not str(root):
-        raise DataError(
-            f"Flickr8k: say in which folder its files are (ROOT).\n{flickr8k.SOURCE.help()}"
-        )
     return list(flickr8k.captions(root).values())
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from t2ilab.errors import CaptionError
+from t2ilab.errors import CaptionError, shortened
 
 SYMBOL = "\ue000"  # stands for a sign that is neither letter, digit nor punctuation: an emoji
 WORD = re.compile(rf"[a-z0-9]+(?:['-][a-z0-9]+)*|{SYMBOL}+")
@@ -79,7 +79,7 @@ def _shape(caption: str) -> str:
 
 def shorten(word: str) -> str:
     """A word for a message, which it may not fill."""
-    return word if len(word) <= LONGEST_SHOWN else f"{word[: LONGEST_SHOWN - 3]}..."
+    return shortened(word, LONGEST_SHOWN)
 
 
 def refuse_empty(caption: str) -> list[str]:

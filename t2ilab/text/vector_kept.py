@@ -54,10 +54,7 @@ class Kept:
         self._heads = {SPACE.split(word)[0] for word in self._wanted or ()}
         self._places: dict[str, int] = {}  # word -> number of its line or row
         self._numbers = bytearray()  # grows in place, where a list of rows would be copied
-        self._twice, self._unread = (
-            _Some(),
-            _Some(),
-        )  # rows of a word again; of a word that is no text
+        self._twice, self._unread = _Some(), _Some()  # rows of a word again; of no text
 
     def complete(self) -> bool:
         """Whether all words that were asked for are found."""
@@ -93,10 +90,8 @@ class Kept:
 
     def _keep(self, number: int, text: str, word: bytes, vector: np.ndarray) -> None:
         if not np.isfinite(vector).all():
-            said = (
-                f"the vector of '{shorten(text)}' holds a number that is not finite (nan or inf)."
-            )
-            self.fault(number, f"{said} Remove the row, or get the file again.", [word])
+            said = f"the vector of '{shorten(text)}' holds a number that is not finite (nan or inf)"
+            self.fault(number, f"{said}. Remove the row, or get the file again.", [word])
         if len(self._numbers) + vector.nbytes > MOST_KEPT:
             raise DataError(
                 f"{self.path}, {self._at(number)}: the vectors would take more than "

@@ -66,14 +66,11 @@ def rounds(
             facts = world.facts(split, i)
             chosen.setdefault(tuple(facts[a] for a in world.definition["class"]), facts)
             i += 1
-        made.append(
-            Round(
-                *(
-                    [said(world, facts, which, rng, levels=[level])[0] for facts in chosen.values()]
-                    for which in ("words", "words", "unseen")
-                )
-            )
+        sayings = (
+            [said(world, facts, which, rng, levels=[level])[0] for facts in chosen.values()]
+            for which in ("words", "words", "unseen")
         )
+        made.append(Round(*sayings))
     return made
 
 

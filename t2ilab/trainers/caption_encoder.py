@@ -6,6 +6,7 @@ captions are matched against other captions of the same picture, as Reed et al. 
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
@@ -98,12 +99,8 @@ class CaptionBatches:
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         chosen, levels, rng = self.order(step)
-        numbers = self.encoder.vocabulary.numbers
-        said = [
-            self._vary(self.data.captions[i][k], rng) for i, k in zip(chosen, levels, strict=True)
-        ]
         batch = {
-            "numbers": numbers(said),
+            "numbers": self._numbers(chosen, levels, rng),
             "fits": torch.from_numpy(self.truth.fits(chosen, chosen, levels)),
         }
         if self.features is not None:
@@ -113,14 +110,12 @@ class CaptionBatches:
             (k + 1 + int(rng.integers(max(1, n - 1)))) % n
             for k, n in zip(levels, count, strict=True)
         ]
-        return batch | {
-            "others": numbers(
-                [
-                    self._vary(self.data.captions[i][k], rng)
-                    for i, k in zip(chosen, other, strict=True)
-                ]
-            )
-        }
+        return batch | {"others": self._numbers(chosen, other, rng)}
+
+    def _numbers(self, pictures, levels, rng: np.random.Generator) -> Int[Tensor, "b words"]:
+        """Caption `levels[j]` of picture `pictures[j]`, varied, as numbers."""
+        captions = [self.data.captions[i][k] for i, k in zip(pictures, levels, strict=True)]
+        return self.encoder.vocabulary.numbers([self._vary(caption, rng) for caption in captions])
 
     def _vary(self, caption: str, rng: np.random.Generator) -> str:
         u = rng.random(2)

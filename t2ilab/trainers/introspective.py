@@ -129,13 +129,10 @@ class Introspective:
         start = self.pool[rows]
         anew = torch.rand(len(start), generator=self.rng) < self.recipe.fresh
         start[anew] = self._noise(int(anew.sum()))
+        start, sampler = start.to(self.device), self.recipe.sampler
+        progress = min(1.0, self.progress)
         made = synthesise(
-            self.f,
-            start.to(self.device),
-            self.positives,
-            self.recipe.sampler,
-            progress=min(1.0, self.progress),
-            generator=self.rng,
+            self.f, start, self.positives, sampler, progress=progress, generator=self.rng
         )
         self.pool[rows] = made.pictures.cpu()
         return made.pictures, made.steps.float().mean()

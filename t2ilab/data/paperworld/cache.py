@@ -89,19 +89,12 @@ def _drawn_in_processes(world, split: str, size: int, places: range) -> Generato
     """
     count = os.cpu_count() or 1
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    jobs = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "t2ilab.data.paperworld.worker",
-                json.dumps([world.name, split, size, k, len(places), count]),
-            ],
-            env=environment,
-            stdout=subprocess.PIPE,
-        )
-        for k in range(count)
-    ]
+    command = [sys.executable, "-m", "t2ilab.data.paperworld.worker"]
+    jobs = []
+    for k in range(count):
+        job = json.dumps([world.name, split, size, k, len(places), count])
+        pipe = subprocess.PIPE
+        jobs.append(subprocess.Popen([*command, job], env=environment, stdout=pipe))
     try:
         for i in places:
             job = jobs[i % count]

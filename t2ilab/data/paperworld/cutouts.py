@@ -35,8 +35,8 @@ class Cutout:
         self._paints: list[tuple[str, float]] = []
         self._points: np.ndarray | None = None
 
-    def add(self, paint: str, *outlines: np.ndarray, by: float = 0.0) -> "Cutout":
-        """Put parts on top, in the colour called `paint`, lighter or darker `by` as in `shade`."""
+    def add(self, paint: str, *outlines, by: float = 0.0) -> "Cutout":
+        """Put parts, [n, 2] each, on top, in the colour called `paint`; `by`: as in `shade`."""
         for outline in outlines:
             self._outlines.append(self.move(np.asarray(outline, dtype=float)))
             self._paints.append((paint, by))

@@ -38,6 +38,11 @@ def smooth(points, steps: int = 6) -> np.ndarray:
     return curve.reshape(-1, 2)
 
 
+def curve(text: str, steps: int = 6) -> np.ndarray:
+    """`smooth` through the points that `text` lists, as `points` reads them."""
+    return smooth(points(text), steps)
+
+
 def circle(x: float, y: float, r: float, ry: float | None = None, n: int = 28) -> np.ndarray:
     """The outline of an ellipse with centre (x, y) and half axes r and ry (r if not given)."""
     angle = np.arange(n) * (2 * math.pi / n)
@@ -67,9 +72,10 @@ class Sheet:
         self.image = Image.new("RGBa", (self.side, self.side))  # opaque or empty: premultiplied
         self._draw = ImageDraw.Draw(self.image)
 
-    def cut(self, outline: np.ndarray, colour: Colour) -> None:
+    def cut(self, outline, colour: Colour) -> None:
         """Fill the polygon `outline` [n, 2]."""
-        self._draw.polygon((outline * self.side).ravel().tolist(), fill=(*colour, 255))
+        flat = (np.asarray(outline) * self.side).ravel().tolist()
+        self._draw.polygon(flat, fill=(*colour, 255))
 
     def line(self, points, colour: Colour, width: float) -> None:
         """A line through `points` [n, 2], `width` as a share of the side."""

@@ -2,18 +2,17 @@
 
 import numpy as np
 
-from t2ilab.data.paperworld.paper import Colour, Page, Sheet, points, smooth
+from t2ilab.data.paperworld.paper import Colour, Page, Sheet, curve, smooth
 
-CLOUD = smooth(
-    points(
-        "-1.0,0.25 -0.85,-0.10 -0.45,-0.18 -0.20,-0.50 0.25,-0.48 0.45,-0.15 "
-        "0.85,-0.10 1.0,0.25 0.0,0.32"
-    ),
+CLOUD = curve(
+    "-1.0,0.25 -0.85,-0.10 -0.45,-0.18 -0.20,-0.50 0.25,-0.48 0.45,-0.15 "
+    "0.85,-0.10 1.0,0.25 0.0,0.32",
     4,
 )
 LEAF = smooth([(0, 0), (0.35, -0.28), (0.8, -0.22), (1.0, 0), (0.7, 0.2), (0.3, 0.18)], 3)
 CLOUD_COLOUR, BRANCH, LEAF_COLOUR = (250, 248, 243), (124, 88, 58), (108, 142, 84)
 GRASS, GRASS_DARK = (126, 168, 92), (98, 142, 76)
+BELOW = [(1.02, 1.02), (-0.02, 1.02)]  # after an edge from left to right: all of the page below it
 
 
 def clouds(page: Page, rng: np.random.Generator, *, low: float = 0.25, most: int = 3) -> None:
@@ -33,24 +32,13 @@ def blades(
     """Cut blades of grass, up to `high`, that stand at the height `top`."""
     for x, h, lean in rng.uniform((0, 0.05, -0.03), (1, high, 0.03), (count, 3)):
         blade = [(x - 0.018, top + 0.03), (x + lean, top - h), (x + 0.018, top + 0.03)]
-        sheet.cut(np.array(blade), GRASS_DARK)
+        sheet.cut(blade, GRASS_DARK)
 
 
 def ground(sheet: Sheet, top: float, colour: Colour, slope: float = 0.02) -> None:
     """Cut a ground with a gently uneven edge at the height `top`."""
-    sheet.cut(
-        np.array(
-            [
-                (-0.02, top + slope),
-                (0.3, top),
-                (0.7, top + 0.7 * slope),
-                (1.02, top - 0.5 * slope),
-                (1.02, 1.02),
-                (-0.02, 1.02),
-            ]
-        ),
-        colour,
-    )
+    edge = [(-0.02, top + slope), (0.3, top), (0.7, top + 0.7 * slope), (1.02, top - 0.5 * slope)]
+    sheet.cut([*edge, *BELOW], colour)
 
 
 def sky(page: Page, feet: float, rng: np.random.Generator) -> None:
@@ -64,17 +52,9 @@ def branch(page: Page, feet: float, rng: np.random.Generator) -> None:
     sheet = Sheet(page.size)
     slope, thick = rng.uniform(-0.06, 0.06), rng.uniform(0.030, 0.042)
     left, right = feet - slope, feet + slope
-    sheet.cut(
-        np.array(
-            [
-                (-0.02, left - thick * 0.6),
-                (1.02, right - thick * 0.35),
-                (1.02, right + thick * 0.9),
-                (-0.02, left + thick * 1.4),
-            ]
-        ),
-        BRANCH,
-    )
+    upper = [(-0.02, left - thick * 0.6), (1.02, right - thick * 0.35)]
+    lower = [(1.02, right + thick * 0.9), (-0.02, left + thick * 1.4)]
+    sheet.cut([*upper, *lower], BRANCH)
     leaves = int(rng.integers(2, 5))
     for x, length, up in rng.uniform((0.02, 0.09, 0), (0.98, 0.15, 1), (leaves, 3)):
         y = left + (right - left) * x
@@ -89,18 +69,7 @@ def grass(page: Page, feet: float, rng: np.random.Generator) -> None:
     clouds(page, rng)
     sheet = Sheet(page.size)
     top = feet - 0.02
-    sheet.cut(
-        np.array(
-            [
-                (-0.02, top + 0.02),
-                (0.3, top),
-                (0.7, top + 0.015),
-                (1.02, top - 0.01),
-                (1.02, 1.02),
-                (-0.02, 1.02),
-            ]
-        ),
-        GRASS,
-    )
+    edge = [(-0.02, top + 0.02), (0.3, top), (0.7, top + 0.015), (1.02, top - 0.01)]
+    sheet.cut([*edge, *BELOW], GRASS)
     blades(sheet, top, 9, rng, high=0.12)
     page.lay(sheet, height=0.02)

@@ -26,12 +26,8 @@ class Proofreader:
 
     def __init__(self, world, source: Source):
         self.world, self.source = world, source
-        shown, unseen = world.words("words"), world.words("unseen")
-        self._words = {
-            value: list(dict.fromkeys([*shown.get(value, [value]), *unseen.get(value, [])]))
-            for values in world.content.values()
-            for value in values
-        }
+        values = {value for values in world.content.values() for value in values}
+        self._words = {value: [value] for value in values} | world.words("both")
         self._plain = set(world.definition["plain"])
         self._tried: set[tuple] = set()
         self._known_values: dict[tuple, list[str]] = {}
@@ -125,7 +121,8 @@ class Proofreader:
     ) -> Iterator[tuple[Facts, dict[str, list[str]]]]:
         """Facts of a kind and a word for each value: one example, and one for each new word.
 
-        New is a word that was not said of its attribute, or none of its sort in this sentence.
+        A word is new where it was not yet said of its attribute, or where no word that is read in
+        the same way was yet said in this place of this sentence.
         """
         choices = [
             [(value, word) for value in self._values(slot, kind) for word in self._words[value]]

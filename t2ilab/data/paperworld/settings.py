@@ -6,8 +6,8 @@ A setting lays its sheets behind the subject. All coordinates are shares of the 
 import numpy as np
 
 from t2ilab.data.paperworld.cutouts import box
-from t2ilab.data.paperworld.paper import Page, Sheet, circle, points, shade, smooth
-from t2ilab.data.paperworld.places import GRASS, blades, clouds, ground
+from t2ilab.data.paperworld.paper import Page, Sheet, circle, curve, shade
+from t2ilab.data.paperworld.places import BELOW, GRASS, blades, clouds, ground
 
 WOOD, WOOD_DARK, EARTH = (198, 152, 106), (158, 114, 76), (118, 84, 62)
 DOT = circle(0, 0, 1, n=8)
@@ -37,18 +37,8 @@ def garden(page: Page, top: float, rng: np.random.Generator) -> None:
         sheet.cut(box(-0.02, rail, 1.02, rail + 0.035), FENCE_DARK)
     for k in range(8):
         x = first + k * gap
-        sheet.cut(
-            np.array(
-                [
-                    (x, top + 0.03),
-                    (x, high + 0.03),
-                    (x + 0.05, high - 0.02),
-                    (x + 0.10, high + 0.03),
-                    (x + 0.10, top + 0.03),
-                ]
-            ),
-            FENCE,
-        )
+        left = [(x, top + 0.03), (x, high + 0.03), (x + 0.05, high - 0.02)]
+        sheet.cut([*left, (x + 0.10, high + 0.03), (x + 0.10, top + 0.03)], FENCE)
     sheet.cut(box(-0.02, top - 0.015, 1.02, top + 0.05), shade(EARTH, -0.25))
     ground(sheet, top, EARTH)
     for x, y in rng.uniform((0, top + 0.06), (1, 0.96), (6, 2)):
@@ -63,17 +53,9 @@ def pot(page: Page, x: float, top: float, rng: np.random.Generator) -> None:
     sheet.cut(box(-0.02, edge, 1.02, 1.02), WOOD)
     sheet.cut(box(-0.02, edge + 0.05, 1.02, edge + 0.062), WOOD_DARK)
     sheet.cut(circle(x + 0.02, edge + 0.05, 0.15, 0.022), WOOD_DARK)
-    sheet.cut(
-        np.array(
-            [
-                (x - 0.15, top + 0.03),
-                (x + 0.15, top + 0.03),
-                (x + 0.11, edge + 0.045),
-                (x - 0.11, edge + 0.045),
-            ]
-        ),
-        POT,
-    )
+    rim, foot = (x - 0.15, x + 0.15), (x + 0.11, x - 0.11)
+    wall = [*((x, top + 0.03) for x in rim), *((x, edge + 0.045) for x in foot)]
+    sheet.cut(wall, POT)
     sheet.cut(box(x - 0.145, top + 0.07, x + 0.145, top + 0.095), shade(POT, -0.2))
     sheet.cut(box(x - 0.175, top, x + 0.175, top + 0.075), POT_RIM)
     page.lay(sheet, height=0.02)
@@ -104,11 +86,10 @@ def town(page: Page, top: float, rng: np.random.Generator) -> None:
         wall = HOUSES[int(rng.integers(len(HOUSES)))]
         sheet.cut(box(x, high, x + wide, top + 0.03), wall)
         roof = [(x - 0.02, high), (x + wide / 2, high - 0.10), (x + wide + 0.02, high)]
-        sheet.cut(np.array(roof), shade(wall, -0.25))
+        sheet.cut(roof, shade(wall, -0.25))
         for k in (0.25, 0.62):
-            sheet.cut(
-                box(x + k * wide, high + 0.05, x + (k + 0.2) * wide, high + 0.12), (250, 238, 196)
-            )
+            window = box(x + k * wide, high + 0.05, x + (k + 0.2) * wide, high + 0.12)
+            sheet.cut(window, (250, 238, 196))
         x += wide
     ground(sheet, top, (168, 166, 170), slope=0.0)
     sheet.cut(box(-0.02, top, 1.02, top + 0.025), (206, 202, 198))
@@ -138,11 +119,9 @@ def room(page: Page, top: float, rng: np.random.Generator) -> None:
 SKY, SEA, SEA_DARK = (122, 182, 226), (72, 150, 182), (48, 122, 160)
 SAND, SNOW, ROAD = (228, 188, 116), (240, 244, 248), (104, 104, 114)
 PINE, CACTUS, SUN = (74, 120, 96), (96, 148, 92), (250, 224, 130)
-BANK = smooth(
-    points(
-        "-0.1,0.86 0.02,0.80 0.14,0.84 0.24,0.77 0.40,0.80 0.52,0.86 0.64,0.80 "
-        "0.80,0.76 0.92,0.83 1.1,0.80 1.1,1.1 -0.1,1.1"
-    ),
+BANK = curve(
+    "-0.1,0.86 0.02,0.80 0.14,0.84 0.24,0.77 0.40,0.80 0.52,0.86 0.64,0.80 "
+    "0.80,0.76 0.92,0.83 1.1,0.80 1.1,1.1 -0.1,1.1",
     4,
 )
 
@@ -188,7 +167,7 @@ def snow(page: Page, feet: float, rng: np.random.Generator) -> None:
         top = feet - 0.06 - h
         for k in range(3):
             y, w = top + k * h * 0.24, 0.05 + 0.03 * k
-            sheet.cut(np.array([(x, y), (x + w, y + h * 0.42), (x - w, y + h * 0.42)]), PINE)
+            sheet.cut([(x, y), (x + w, y + h * 0.42), (x - w, y + h * 0.42)], PINE)
     ground(sheet, feet - 0.14, SNOW, slope=rng.uniform(-0.05, 0.05))
     for x, y in rng.uniform((0, 0), (1, 0.7), (12, 2)):
         sheet.cut(DOT * 0.016 + (x, y), (255, 255, 255))
@@ -198,7 +177,7 @@ def snow(page: Page, feet: float, rng: np.random.Generator) -> None:
 def _wave(top: float, start: float) -> np.ndarray:
     x = np.linspace(-0.02, 1.02, 27)
     y = top + 0.022 * np.abs(np.sin(np.pi * (x - start) / 0.26)) ** 0.8
-    return np.concatenate([np.stack([x, y], 1), [(1.02, 1.02), (-0.02, 1.02)]])
+    return np.concatenate([np.stack([x, y], 1), BELOW])
 
 
 def sea(page: Page, feet: float, rng: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from t2ilab import schemas
 from t2ilab.data.paperworld.captions import SLOT
-from t2ilab.errors import DataError, UsageError, choose
+from t2ilab.errors import DataError, unknown
 from t2ilab.schemas.paperworld import Definition, Lexicon, Paint
 
 WORD = re.compile(r"[a-z]+(?:[ -][a-z]+)*")
@@ -30,19 +30,16 @@ class Source:
         """What it holds, by its schema."""
         return schemas.read(self.path, schema, advice=ADVICE[schema], largest=2**20)
 
-    def refuse(self, place: str, said: object) -> NoReturn:
-        said = str(said).rstrip(".")
+    def refuse(self, place: str, said: str) -> NoReturn:
+        said = said.rstrip(".")
         raise DataError(
             f"{self.path}: {place}: {said if len(said) < 500 else said[:500] + ' ...'}."
         )
 
     def known(self, place: str, kind: str, name: str, choices: Iterable[str]) -> None:
         """Refuse a name that is not among `choices`."""
-        try:
-            if name not in choices:
-                choose(kind, name, choices)
-        except UsageError as error:
-            self.refuse(place, error)
+        if name not in choices:
+            self.refuse(place, unknown(kind, name, choices))
 
     def listed(self, place: str, kind: str, names: list[str], choices: Iterable[str]) -> None:
         """Refuse a list with a name that is not among `choices`, or with one that stands twice."""

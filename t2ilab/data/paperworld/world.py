@@ -58,9 +58,11 @@ class World:
         self.templates = [
             [Template.parse(t) for t in level] for level in self.definition["captions"]
         ]
+        lines = found.lexicon.items()
         self._words = {
-            "words": {value: line.words for value, line in found.lexicon.items()},
-            "unseen": {value: line.unseen or line.words for value, line in found.lexicon.items()},
+            "words": {value: line.words for value, line in lines},
+            "unseen": {value: line.unseen or line.words for value, line in lines},
+            "both": {value: [*dict.fromkeys(line.words + line.unseen)] for value, line in lines},
         }
         Proofreader(self, found.source).proofread()
         names = self.definition["class"]
@@ -146,7 +148,10 @@ class World:
         return [caption(level, facts, words, rng) for level in self.templates]
 
     def words(self, which: str = "words") -> dict[str, list[str]]:
-        """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only."""
+        """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only.
+
+        "both": all of them.
+        """
         return self._words[choose("part of the lexicon", which, self._words)]
 
     def read(self, text: str) -> dict[str, str]:

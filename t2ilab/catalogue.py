@@ -1,4 +1,4 @@
-"""The systems of the course, a line each. Nobody else keeps a list of their names.
+"""The systems of the course, a line each. Commands, help and tests read it; no other list of all names is kept.
 
 To add one: write its model, loss, trainer and recipe (`recipes/train.py` says what a recipe
 offers), and add its line here.

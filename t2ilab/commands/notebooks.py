@@ -3,11 +3,10 @@
 import os
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
-from t2ilab.commands.terminal import example, note, results_apart
+from t2ilab.commands.terminal import example, note, results_apart, write
 from t2ilab.errors import T2ILabError, UsageError
 
 PROFILE = click.option(
@@ -178,23 +177,11 @@ def table(source, by, metrics, where, csv) -> None:
             source, by=_names(by), metrics=_names(metrics), where=runs.assignments(where)
         )
     if path is not None:
-        _write(path, frame.to_csv(index=False).encode())
+        write(path, frame.to_csv(index=False).encode())
+        note(f"wrote {path}")
     click.echo(runs.readable(frame).to_string(index=False))
 
 
 def _names(given: tuple[str, ...]) -> list[str] | None:
     """`--by A --by B` and `--by A,B` mean the same; None where nothing was given."""
     return [name.strip() for text in given for name in text.split(",")] or None
-
-
-def _write(path: Path, data: bytes) -> None:
-    from t2ilab.files import write_atomically
-
-    try:
-        write_atomically(path, data)
-    except OSError as error:
-        raise T2ILabError(
-            f"could not write {path}: {error.strerror or error}. Make room there, "
-            "or give another name."
-        ) from error
-    note(f"wrote {path}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from t2ilab.catalogue import CATALOGUE, recipe
-from t2ilab.commands.terminal import example, note, results_apart
-from t2ilab.errors import T2ILabError, UsageError, choose
+from t2ilab.commands.terminal import example, note, results_apart, write
+from t2ilab.errors import UsageError, choose
 from t2ilab.paths import user_path
 
 if TYPE_CHECKING:
@@ -110,13 +110,14 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
     "needed",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An option of its training that measuring needs, as a style encoder its generator.",
+    help="An option of its training without which it cannot be measured: of style, generator=...",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(system, weights, world, size, n, needed, as_json) -> None:
     """Measure a trained system as it is measured after training, on a world of PaperWorld."""
     from t2ilab.files import plain
     from t2ilab.recipes.options import make
+    from t2ilab.runs.parameters import assignments
 
     with results_apart():
         measured = _open(system, weights, world, size)
@@ -129,7 +130,9 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
                 "t2ilab list names them. (Public data sets have no reader to measure with.)"
             )
         options = make(
-            recipe(system).Options, system, ({"world": world} if of_world else {}) | _named(needed)
+            recipe(system).Options,
+            system,
+            ({"world": world} if of_world else {}) | assignments(needed),
         )
         found = recipe(system).measure(measured, options, n)
     head = {"weights": about["name"], "world": world, "size": measured.size}
@@ -141,14 +144,6 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
     for key, value in found.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         click.echo(f"{key:<{width}}  {shown}")
-
-
-def _named(needed: tuple[str, ...]) -> dict[str, str]:
-    """-p NAME=VALUE, several times, as a dict."""
-    for one in needed:
-        if "=" not in one:
-            raise UsageError(f"-p {one}: write NAME=VALUE.")
-    return {name.strip(): value for name, _, value in (one.partition("=") for one in needed)}
 
 
 def _open(system: str, weights: str | None, world: str | None, size: int | None) -> "System":
@@ -240,15 +235,7 @@ def grid(pictures: "np.ndarray") -> "Image":
 
 
 def _write(path: Path, picture: "Image") -> None:
-    from t2ilab.files import write_atomically
-
     buffer = BytesIO()
     kind = FORMATS[path.suffix.lower()]
     picture.save(buffer, kind, **({} if kind == "PNG" else {"quality": 95}))
-    try:
-        write_atomically(path, buffer.getvalue())
-    except OSError as error:
-        raise T2ILabError(
-            f"could not write {path}: {error.strerror or error}. Make room there, "
-            "or give another name."
-        ) from error
+    write(path, buffer.getvalue())

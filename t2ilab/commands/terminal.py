@@ -124,3 +124,16 @@ def results_apart() -> Iterator[None]:
         to = sys.stderr if rank() == 0 else stack.enter_context(open(os.devnull, "w"))
         stack.enter_context(contextlib.redirect_stdout(to))
         yield
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file that a person asked for; a disk that is full is said in words."""
+    from t2ilab.files import write_atomically
+
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise T2ILabError(
+            f"could not write {path}: {error.strerror or error}. Make room there, or give another "
+            "name."
+        ) from error

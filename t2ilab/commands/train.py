@@ -88,12 +88,13 @@ def _fields(system: str) -> list:
 
 
 def _click_option(field: Any) -> click.Option:
+    from t2ilab.recipes.options import flag
+
     about = field.metadata
     kind = {str: click.STRING, int: click.INT, float: click.FLOAT}[about["kind"]]
     words = about["help"] + (f" Default {field.default}." if field.default is not None else "")
     metavar = "PATH" if about["path"] else {str: "NAME", int: "N", float: "N"}[about["kind"]]
-    flag = "--" + field.name.replace("_", "-")
-    return click.Option([flag, field.name], type=kind, metavar=metavar, help=words)
+    return click.Option([flag(field.name), field.name], type=kind, metavar=metavar, help=words)
 
 
 def _recorded_system(args: list[str]) -> str:
@@ -184,7 +185,8 @@ def _take_up(folder: Path, system: str, given: dict, free: tuple[str, ...]) -> d
 
 
 def _new_folder(options: "Options") -> Path:
-    from t2ilab.files import new_folder, runs_dir
+    from t2ilab.files import new_folder
+    from t2ilab.paths import runs_dir
 
     name = f"{options.system}-{options.of}"
     stamp = os.environ.get("TORCHELASTIC_RUN_ID") or time.strftime("%Y%m%d-%H%M%S")
@@ -196,12 +198,14 @@ def _new_folder(options: "Options") -> Path:
 
 def command(options: "Options", *, whole: bool = False) -> str:
     """The command line that asks for these options; of paths, unless `whole`, the last part."""
+    from t2ilab.recipes.options import flag
+
     words = ["t2ilab", "train", options.system]
     given = options.plain()
     for field in _fields(options.system):
         if (value := given.get(field.name)) is not None:
             value = Path(value).name if field.metadata["path"] and not whole else value
-            words += [f"--{field.name.replace('_', '-')}", str(value)]
+            words += [flag(field.name), str(value)]
     return shlex.join(words)
 
 

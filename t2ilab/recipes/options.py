@@ -147,9 +147,9 @@ def make(options: type[Options], system: str, given: dict[str, Any]) -> Options:
     known = {f.name for f in fields(options)} - {"system"}
     for name in given:
         if name not in known:
-            listed = ", ".join(_flag(f.name) for f in shown(options))
+            listed = ", ".join(flag(f.name) for f in shown(options))
             raise UsageError(
-                f"{_flag(name)} is no option of 'train {system}', which takes {listed}."
+                f"{flag(name)} is no option of 'train {system}', which takes {listed}."
             )
     needed = [f.name for f in fields(options) if f.default is MISSING and f.name != "system"]
     if missing := [name for name in needed if name not in given]:
@@ -157,7 +157,7 @@ def make(options: type[Options], system: str, given: dict[str, Any]) -> Options:
     return options(system=system, **given)
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
@@ -169,8 +169,8 @@ def _check(name, value, *, kind, choices, called, least, most, path, objects, **
     wanted = (int, float) if kind is float else kind
     if not isinstance(value, wanted) or isinstance(value, bool):
         words = {str: "a text", int: "a whole number", float: "a number"}[kind]
-        raise UsageError(f"{_flag(name)} {value!r:.60}: expected {words}.")
+        raise UsageError(f"{flag(name)} {value!r:.60}: expected {words}.")
     if choices is not None:
         choose(called or name, value, choices)
     if kind is not str and not (least <= value <= most and math.isfinite(value)):
-        raise UsageError(f"{_flag(name)} {value}: give a finite number from {least} to {most}.")
+        raise UsageError(f"{flag(name)} {value}: give a finite number from {least} to {most}.")

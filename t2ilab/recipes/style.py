@@ -36,7 +36,7 @@ class Options(Source):
 
     generator: str | TextToImage | None = option(
         None,
-        "The trained system to turn round: DIR, FILE or NAME; default the world's own that ships.",
+        "The trained system to invert: DIR, FILE or NAME; default the world's own that ships.",
         path=True,
         objects=[TextToImage],
     )

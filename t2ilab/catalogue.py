@@ -1,4 +1,4 @@
-"""The systems of the course, a line each. Commands, help and tests read it; no other list of all names is kept.
+"""The systems of the course, a line each: what commands, their help and the tests read.
 
 To add one: write its model, loss, trainer and recipe (`recipes/train.py` says what a recipe
 offers), and add its line here.

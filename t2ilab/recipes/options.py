@@ -153,7 +153,7 @@ def make(options: type[Options], system: str, given: dict[str, Any]) -> Options:
             )
     needed = [f.name for f in fields(options) if f.default is MISSING and f.name != "system"]
     if missing := [name for name in needed if name not in given]:
-        raise UsageError(f"'train {system}' needs {', '.join(map(_flag, missing))}.")
+        raise UsageError(f"'train {system}' needs {', '.join(map(flag, missing))}.")
     return options(system=system, **given)
 
 

@@ -28,6 +28,7 @@ CATALOGUE = {
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),
     "rbm": Entry("restricted Boltzmann machine: digits by Gibbs sampling", "rbm"),
+    "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),
 }
 
 

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.errors import UsageError
+from t2ilab.models.dbm import DBM
 from t2ilab.models.rbm import RBM, bernoulli
 
 MOST = 20  # units of the smaller side: 2^20 terms take seconds
@@ -63,6 +64,22 @@ def log_z(rbm: RBM) -> Float[Tensor, ""]:
     if len(a) < len(b):
         W, a, b = W.T, b, a
     return log_sum(len(b), lambda h: h @ b + F.softplus(h @ W.T + a).sum(1))
+
+
+@torch.no_grad()
+def log_p_star(dbm: DBM, v: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
+    """log p(v) + log Z of a DBM, exactly: h2 is summed out in closed form, h1 by its 2^K states.
+
+    Raises:
+        UsageError: h1 has more than 20 units.
+    """
+    parts = dbm.W, dbm.U, dbm.a, dbm.b, dbm.c, v
+    W, U, a, b, c, v = (part.detach().cpu().double() for part in parts)
+
+    def of(h1: Tensor) -> Tensor:
+        return F.softplus(h1 @ U + c).sum(1, keepdim=True) + h1 @ (v @ W + b).T  # [states, n]
+
+    return v @ a + log_sum(len(b), of)
 
 
 def small(rbm: RBM) -> bool:

@@ -41,23 +41,23 @@ class RBM(nn.Module):
     def arguments(self) -> dict[str, Any]:
         return {"visible": len(self.a), "hidden": len(self.b)}
 
-    def energy(self, v: Float[Tensor, "*n D"], h: Float[Tensor, "*n K"]) -> Float[Tensor, "*n"]:
+    def energy(self, v: Float[Tensor, "n D"], h: Float[Tensor, "n K"]) -> Float[Tensor, " n"]:
         """E(v, h)."""
         return -((v @ self.W) * h).sum(-1) - v @ self.a - h @ self.b
 
-    def inputs(self, v: Float[Tensor, "*n D"]) -> Float[Tensor, "*n K"]:
+    def inputs(self, v: Float[Tensor, "n D"]) -> Float[Tensor, "n K"]:
         """What the hidden units receive: v'W + b."""
         return v @ self.W + self.b
 
-    def hidden(self, v: Float[Tensor, "*n D"]) -> Float[Tensor, "*n K"]:
+    def hidden(self, v: Float[Tensor, "n D"]) -> Float[Tensor, "n K"]:
         """P(h_j = 1 | v)."""
         return torch.sigmoid(self.inputs(v))
 
-    def visible(self, h: Float[Tensor, "*n K"]) -> Float[Tensor, "*n D"]:
+    def visible(self, h: Float[Tensor, "n K"]) -> Float[Tensor, "n D"]:
         """P(v_i = 1 | h)."""
         return torch.sigmoid(h @ self.W.T + self.a)
 
-    def free_energy(self, v: Float[Tensor, "*n D"]) -> Float[Tensor, "*n"]:
+    def free_energy(self, v: Float[Tensor, "n D"]) -> Float[Tensor, " n"]:
         """F(v) = - log sum_h exp(-E(v, h)), so that log p(v) = - F(v) - log Z."""
         return -(v @ self.a) - F.softplus(self.inputs(v)).sum(-1)
 

@@ -94,10 +94,7 @@ class RBMTrainer:
         self.persistent = choose("method", method, METHODS) == "pcd"
         self.centred = choose("gradient", gradient, GRADIENTS) == "centred"
         self.rbm, self.k, self.lr, self.weight_decay, self.seed = rbm, k, lr, weight_decay, seed
-        self.chains, self.v_mean, self.h_mean = chains, v_mean, torch.full_like(rbm.b, 0.5)
-        if not self.centred:
-            self.v_mean, self.h_mean = torch.zeros_like(v_mean), torch.zeros_like(rbm.b)
-        self.h_mean = self.h_mean.detach()
+        self.chains, self.v_mean, self.h_mean = chains, v_mean, torch.full((len(rbm.b),), 0.5)
         self.optimizer = torch.optim.SGD(rbm.parameters(), lr=lr, momentum=momentum)
         self.progress = 0.0
 
@@ -115,9 +112,11 @@ class RBMTrainer:
         if self.persistent:
             self.chains = model
         g = likelihood_gradient(self.rbm, data, model)
-        self._ascend(centred(g, self.v_mean, self.h_mean, self.weight_decay * self.rbm.W))
-        if self.centred:
-            self.h_mean = self.h_mean.lerp(self.rbm.hidden(data).mean(0), OFFSET_RATE)
+        offsets = self.v_mean, self.h_mean
+        if not self.centred:
+            offsets = tuple(map(torch.zeros_like, offsets))
+        self.h_mean = self.h_mean.lerp(self.rbm.hidden(data).mean(0), OFFSET_RATE)
+        self._ascend(centred(g, *offsets, self.weight_decay * self.rbm.W))
         apart = self.rbm.free_energy(data).mean() - self.rbm.free_energy(model).mean()
         return {"free_energy_gap": apart, "pixels_apart": g.a.abs().mean()}
 

@@ -3,8 +3,8 @@
     E(v, h1, h2) = - v'W h1 - h1'U h2 - a'v - b'h1 - c'h2
 
 Layers next to each other are joined, so h1 stands between v and h2: given h1 these are independent,
-and the machine is an RBM with h1 on one side and (v, h2) on the other. What is posterior of h1 and
-h2 has no closed form, and is approached by mean field.
+and the machine is an RBM with h1 on one side and (v, h2) on the other. The posterior p(h1, h2 | v)
+has no closed form, and is approached by mean field.
 """
 
 from typing import Any

@@ -4,7 +4,7 @@
 
 (Salakhutdinov and Hinton 2009, algorithm 1). Begun from small weights the upper layer learns
 little. Two ways out: layer by layer first, each an RBM whose missing neighbour is made up for by
-doubled weights (their section 3.2); or centred units (Montavon and Mueller 2012).
+doubled weights (their section 3.2); or centred units (Montavon and Müller 2012).
 """
 
 from typing import NamedTuple

@@ -30,6 +30,7 @@ from t2ilab.trainers.rbm import (
     BinaryBatches,
     Gradient,
     RBMTrainer,
+    Units,
     binary,
     centred,
     likelihood_gradient,
@@ -56,10 +57,15 @@ def probabilities(rbm):
     return (-rbm.free_energy(states(len(rbm.a)))).softmax(0)
 
 
+def units(rbm, v):
+    return Units(v, rbm.hidden(v))
+
+
 def exact_gradient(rbm, data):
     """<v h>_data - <v h>_model with the true p(v): the function under test, row by row."""
     rows = zip(probabilities(rbm), states(len(rbm.a)), strict=True)
-    parts = [[p * one for one in likelihood_gradient(rbm, data, v[None])] for p, v in rows]
+    seen = units(rbm, data)
+    parts = [[p * x for x in likelihood_gradient(seen, units(rbm, v[None]))] for p, v in rows]
     return Gradient(*(sum(one) for one in zip(*parts, strict=True)))
 
 
@@ -92,7 +98,7 @@ def test_contrastive_divergence_comes_near_the_gradient_as_k_grows():
 
     def error(k):
         model = rbm.gibbs(data.repeat(20_000, 1), k, rng())
-        found = likelihood_gradient(rbm, data, model)
+        found = likelihood_gradient(units(rbm, data), units(rbm, model))
         return max(float((x - y).abs().max()) for x, y in zip(found, wanted, strict=True))
 
     errors = [error(k) for k in (1, 4, 16, 64)]

@@ -33,16 +33,21 @@ class Gradient(NamedTuple):
     b: Float[Tensor, " K"]
 
 
-def likelihood_gradient(
-    rbm: RBM, data: Float[Tensor, "n D"], model: Float[Tensor, "m D"]
-) -> Gradient:
-    """<v h>_data - <v h>_model; means, so that n and m may differ."""
-    h_data, h_model = rbm.hidden(data), rbm.hidden(model)
-    return Gradient(
-        data.T @ h_data / len(data) - model.T @ h_model / len(model),
-        data.mean(0) - model.mean(0),
-        h_data.mean(0) - h_model.mean(0),
-    )
+class Units(NamedTuple):
+    """Samples of v, a row each, and P(h | v)."""
+
+    v: Float[Tensor, "n D"]
+    h: Float[Tensor, "n K"]
+
+    def statistics(self) -> Gradient:
+        """<v h>, <v> and <h>: means, not sums, so that any number of rows is right."""
+        return Gradient(self.v.T @ self.h / len(self.v), self.v.mean(0), self.h.mean(0))
+
+
+def likelihood_gradient(data: Units, model: Units) -> Gradient:
+    """<.>_data - <.>_model."""
+    pairs = zip(data.statistics(), model.statistics(), strict=True)
+    return Gradient(*(one - other for one, other in pairs))
 
 
 def centred(
@@ -107,18 +112,18 @@ class RBMTrainer:
 
     @torch.no_grad()
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        data = batch["v"].to(self.chains.device)
-        model = self.rbm.gibbs(self.chains if self.persistent else data, self.k, self.rng)
+        v = batch["v"].to(self.chains.device)
+        data = Units(v, self.rbm.hidden(v))
+        v = self.rbm.gibbs(self.chains if self.persistent else v, self.k, self.rng)
         if self.persistent:
-            self.chains = model
-        g = likelihood_gradient(self.rbm, data, model)
+            self.chains = v
+        g = likelihood_gradient(data, Units(v, self.rbm.hidden(v)))
         offsets = self.v_mean, self.h_mean
         if not self.centred:
             offsets = tuple(map(torch.zeros_like, offsets))
-        self.h_mean = self.h_mean.lerp(self.rbm.hidden(data).mean(0), OFFSET_RATE)
         self._ascend(centred(g, *offsets, self.weight_decay * self.rbm.W))
-        apart = self.rbm.free_energy(data).mean() - self.rbm.free_energy(model).mean()
-        return {"free_energy_gap": apart, "pixels_apart": g.a.abs().mean()}
+        self.h_mean = self.h_mean.lerp(data.h.mean(0), OFFSET_RATE)
+        return {"pixels_apart": g.a.abs().mean(), "weights": self.rbm.W.square().mean().sqrt()}
 
     def _ascend(self, g: Gradient) -> None:
         """One step along g; several processes share its mean, as autograd is not asked."""

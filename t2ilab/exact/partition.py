@@ -9,7 +9,10 @@ units (beta = 0, whose Z is known) to the machine (beta = 1) and multiplies what
 
 Since E[w] is right, log w is too small on average (Jensen): a likelihood that rests on one such
 number flatters. The way back, from samples of the machine, errs to the other side; the truth lies
-between, as far as these samples are the machine's (Burda, Grosse and Salakhutdinov 2015).
+between, as far as these samples are the machine's (Grosse, Ghahramani and Adams 2015). Gibbs steps
+from data are not: they stay among the digits where the machine has other states as well, whose
+share of Z is then left out, and log p is flattered by many nats. The ends of the walks are used,
+in proportion to their w.
 """
 
 from collections.abc import Callable
@@ -30,8 +33,9 @@ MOST = 20  # units of the smaller side: 2^20 terms take seconds
 CHUNK = 2**12  # states that are looked at in one go
 TEMPERATURES = 14_500  # 500 up to beta 0.5, 4000 up to 0.9, 10,000 to 1: Salakhutdinov's RBM_AIS
 SPACING = ([0, 500 / TEMPERATURES, 4500 / TEMPERATURES, 1], [0, 0.5, 0.9, 1])  # share -> beta
+CHAINS = 100  # walks
 SMOOTHING = 5  # pixels of each kind that were not seen, for the base rates
-BURN_IN = 1000  # Gibbs steps from data before the way back begins
+BURN_IN = 1000  # Gibbs steps of the samples before the way back begins
 
 
 def log_sum(units: int, of: Callable[[Tensor], Tensor]) -> Tensor:
@@ -137,15 +141,19 @@ def anneal(
 
 
 class Estimate(NamedTuple):
-    """log Z, an interval of three standard errors around it (of w), and all log w."""
+    """log Z, an interval of three standard errors (of w) around it, all log w, and where it ended.
+
+    An end of the interval is infinite where the error is larger than the mean of w.
+    """
 
     log_z: float
     low: float
     high: float
     log_w: Float[Tensor, " n"]
+    ends: Float[Tensor, "n D"]
 
 
-def ais(rbm: RBM, base: Base, *, steps=TEMPERATURES, chains=100, seed=0) -> Estimate:
+def ais(rbm: RBM, base: Base, *, steps=TEMPERATURES, chains=CHAINS, seed=0) -> Estimate:
     """log Z by annealing towards the machine; too small on average.
 
     Args:
@@ -153,8 +161,8 @@ def ais(rbm: RBM, base: Base, *, steps=TEMPERATURES, chains=100, seed=0) -> Esti
     """
     generator = torch.Generator().manual_seed(seed)
     start = base.start(chains, generator)
-    _, log_w = anneal(rbm, start, temperatures(steps), base, generator)
-    return _estimate(log_w, base.log_z(rbm), sign=1)
+    walked = anneal(rbm, start, temperatures(steps), base, generator)
+    return _estimate(*walked, base.log_z(rbm), sign=1)
 
 
 def reverse_ais(
@@ -163,36 +171,32 @@ def reverse_ais(
     """log Z by annealing from the machine to the base; too large on average.
 
     Args:
-        samples: of the machine, one a walk. From data with too few Gibbs steps they make log Z
-            larger still.
+        samples: of the machine, one a walk.
     """
     generator = torch.Generator().manual_seed(seed)
-    _, log_w = anneal(rbm, samples, temperatures(steps)[::-1], base, generator)
-    return _estimate(log_w, base.log_z(rbm), sign=-1)
+    walked = anneal(rbm, samples, temperatures(steps)[::-1], base, generator)
+    return _estimate(*walked, base.log_z(rbm), sign=-1)
 
 
-def _estimate(log_w: Tensor, log_z0: Tensor, sign: int) -> Estimate:
+def _estimate(ends: Tensor, log_w: Tensor, log_z0: Tensor, sign: int) -> Estimate:
     """From walks whose mean w is Z / Z_0 (sign 1) or Z_0 / Z (-1)."""
     largest = log_w.max()
     w = (log_w - largest).exp()
     error = 3 * sign * w.std() / len(w) ** 0.5
     means = torch.stack([w.mean(), w.mean() - error, w.mean() + error]).clamp(min=0)
-    return Estimate(*(log_z0 + sign * (largest + means.log())).tolist(), log_w)
+    return Estimate(*(log_z0 + sign * (largest + means.log())).tolist(), log_w, ends)
 
 
 def log_zs(
-    rbm: RBM, base: Base, data: Float[Tensor, "n D"], *, steps=TEMPERATURES, seed=0
+    rbm: RBM, base: Base, *, steps: int = TEMPERATURES, chains: int = CHAINS, seed: int = 0
 ) -> dict[str, float]:
-    """{"": log Z} where it can be summed, else {"_ais": ..., "_reverse_ais": ...}.
-
-    Args:
-        data: where the chains begin from which the way back is annealed, one each.
-    """
+    """{"": log Z} where it can be summed, else {"_ais": ..., "_reverse_ais": ...}."""
     if small(rbm):
         return {"": float(log_z(rbm))}
+    forward = ais(rbm, base, steps=steps, chains=chains, seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
+    chosen = forward.log_w.softmax(0).multinomial(chains, replacement=True, generator=generator)
     with torch.no_grad():
-        samples = rbm.gibbs(data, BURN_IN, generator)
-    forward = ais(rbm, base, steps=steps, chains=len(data), seed=seed)
+        samples = rbm.gibbs(forward.ends[chosen], BURN_IN, generator)
     back = reverse_ais(rbm, base, samples, steps=steps, seed=seed + 2)
     return {"_ais": forward.log_z, "_reverse_ais": back.log_z}

@@ -27,6 +27,8 @@ CATALOGUE = {
     "style": Entry("the noise behind a picture, for one generator", "style"),
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),
+    "rbm": Entry("restricted Boltzmann machine: digits by Gibbs sampling", "rbm"),
+    "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),
 }
 
 

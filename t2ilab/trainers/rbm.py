@@ -1,0 +1,195 @@
+"""Train an RBM by <v h>_data - <v h>_model: contrastive divergence, and its persistent form.
+
+The gradient of the mean log-likelihood (Hinton 2002, eq. 3, with P(h | v) in place of h):
+
+    d/dW = <v h>_data - <v h>_model,   d/da = <v>_data - <v>_model,   d/db = <h>_data - <h>_model
+
+The model's mean needs samples of the model. CD-k takes k Gibbs steps from the data; PCD-k (Tieleman
+2008) goes on with chains of its own, which the slowly moving machine lets stay near the model.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from t2ilab.errors import choose
+from t2ilab.models.rbm import RBM, as_pictures, bernoulli
+from t2ilab.trainers.parts import linear_end, load_states, set_rate, states
+
+METHODS = ("cd", "pcd")
+GRADIENTS = ("plain", "centred")
+OFFSET_RATE = 0.01  # of the running mean of h (Melchior, Fischer and Wiskott 2016)
+STRIP = (16, 200)  # pictures of a strip, Gibbs steps from noise to them
+
+
+class Gradient(NamedTuple):
+    """Of log p(v), by W, a and b."""
+
+    W: Float[Tensor, "D K"]
+    a: Float[Tensor, " D"]
+    b: Float[Tensor, " K"]
+
+
+class Units(NamedTuple):
+    """Samples of v, a row each, and P(h | v)."""
+
+    v: Float[Tensor, "n D"]
+    h: Float[Tensor, "n K"]
+
+    def statistics(self) -> Gradient:
+        """<v h>, <v> and <h>: means, not sums, so that any number of rows is right."""
+        return Gradient(self.v.T @ self.h / len(self.v), self.v.mean(0), self.h.mean(0))
+
+
+def likelihood_gradient(data: Units, model: Units) -> Gradient:
+    """<.>_data - <.>_model."""
+    pairs = zip(data.statistics(), model.statistics(), strict=True)
+    return Gradient(*(one - other for one, other in pairs))
+
+
+def centred(
+    g: Gradient, v_mean: Float[Tensor, " D"], h_mean: Float[Tensor, " K"], decayed: Tensor | float
+) -> Gradient:
+    """The gradient of E = -(v - v_mean)'W(h - h_mean) - ..., as a step of the plain W, a and b.
+
+    Offsets 0 give g back. With those of the data it does not matter which colour is called 1:
+    training on 1 - v finds the same machine (Melchior, Fischer and Wiskott 2016, section 2.3).
+
+    Args:
+        decayed: of W's weight decay, taken off its gradient.
+    """
+    W = g.W - v_mean[:, None] * g.b - g.a[:, None] * h_mean - decayed
+    return Gradient(W, g.a - W @ h_mean, g.b - v_mean @ W)
+
+
+class RBMTrainer:
+    """One update of an RBM, by gradient ascent with momentum.
+
+    Args:
+        rbm: to train.
+        chains: where the persistent chains begin, one a row; CD does not use them.
+        v_mean: of the data; the offset of the centred gradient.
+        method, k: "cd" or "pcd", and Gibbs steps for an update.
+        gradient: "plain" or "centred".
+        lr: falls to 0 along a line over the budget, which the chains of PCD need in the end.
+        momentum: of the ascent; `weight_decay`: lr · weight_decay · W is taken off W.
+        seed: of the chains.
+
+    Raises:
+        UsageError: an unknown method or gradient.
+    """
+
+    def __init__(
+        self,
+        rbm: RBM,
+        *,
+        chains: Float[Tensor, "m D"],
+        v_mean: Float[Tensor, " D"],
+        method: str = "pcd",
+        k: int = 1,
+        gradient: str = "centred",
+        lr: float = 0.05,
+        momentum: float = 0.5,
+        weight_decay: float = 1e-4,
+        seed: int = 0,
+    ):
+        self.persistent = choose("method", method, METHODS) == "pcd"
+        self.centred = choose("gradient", gradient, GRADIENTS) == "centred"
+        self.rbm, self.k, self.lr, self.weight_decay, self.seed = rbm, k, lr, weight_decay, seed
+        self.chains, self.v_mean, self.h_mean = chains, v_mean, torch.full((len(rbm.b),), 0.5)
+        self.optimizer = torch.optim.SGD(rbm.parameters(), lr=lr, momentum=momentum)
+        self.progress = 0.0
+
+    def setup(self, fabric) -> None:
+        self.network, self.optimizer = fabric.setup(self.rbm, self.optimizer)
+        self.fabric = fabric
+        self.rng = torch.Generator(fabric.device).manual_seed(self.seed)
+        for name in ("chains", "v_mean", "h_mean"):
+            setattr(self, name, getattr(self, name).to(fabric.device))
+
+    @torch.no_grad()
+    def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        v = batch["v"].to(self.chains.device)
+        data = Units(v, self.rbm.hidden(v))
+        v = self.rbm.gibbs(self.chains if self.persistent else v, self.k, self.rng)
+        if self.persistent:
+            self.chains = v
+        g = likelihood_gradient(data, Units(v, self.rbm.hidden(v)))
+        offsets = self.v_mean, self.h_mean
+        if not self.centred:
+            offsets = tuple(map(torch.zeros_like, offsets))
+        self._ascend(centred(g, *offsets, self.weight_decay * self.rbm.W))
+        self.h_mean = self.h_mean.lerp(data.h.mean(0), OFFSET_RATE)
+        return {"pixels_apart": g.a.abs().mean(), "weights": self.rbm.W.square().mean().sqrt()}
+
+    def _ascend(self, g: Gradient) -> None:
+        """One step along g; several processes share its mean, as autograd is not asked."""
+        set_rate(self.lr * linear_end(self.progress, 1.0), self.optimizer)
+        for name, one in g._asdict().items():
+            getattr(self.rbm, name).grad = -self.fabric.all_reduce(one)
+        self.optimizer.step()
+
+    def strip(self) -> UInt8[Tensor, "n side side 3"]:
+        n, steps = STRIP
+        rng = torch.Generator(self.chains.device).manual_seed(0)
+        v = bernoulli(self.v_mean.expand(n, -1), rng)
+        v = self.rbm.gibbs(v, steps, rng)
+        return as_pictures(self.rbm.visible(bernoulli(self.rbm.hidden(v), rng)))
+
+    def state_dict(self) -> dict:
+        return states(self, "network", "optimizer") | {"chains": self.chains, "h_mean": self.h_mean}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.chains, self.h_mean = (
+            state[name].to(self.chains.device) for name in ("chains", "h_mean")
+        )
+        load_states(self, {name: state[name] for name in ("network", "optimizer")})
+
+
+class BinaryBatches:
+    """step -> {"v": float [b, D]}: pictures as zeros and ones, every one once an epoch.
+
+    A batch may reach over the end of an epoch, so all are full, whatever the number of pictures.
+
+    Args:
+        grey: the pictures, from 0 to 255.
+        batch_size: pictures a batch.
+        binarise: see `binary`.
+        seed: of the order, and of the pixels.
+    """
+
+    def __init__(
+        self, grey: UInt8[np.ndarray, "n D"], *, batch_size: int, binarise: str, seed: int = 0
+    ):
+        self.grey, self.batch_size, self.binarise, self.seed = grey, batch_size, binarise, seed
+        self._epoch, self._permutation = -1, np.zeros(0, int)
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs, places = np.divmod(places, len(self.grey))
+        chosen = np.concatenate([self._order(e)[places[epochs == e]] for e in np.unique(epochs)])
+        rng = np.random.default_rng((self.seed, step, 1))
+        return {"v": binary(self.grey[chosen], self.binarise, rng)}
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            rng = np.random.default_rng((self.seed, epoch))
+            self._epoch, self._permutation = epoch, rng.permutation(len(self.grey))
+        return self._permutation
+
+
+BINARISE = ("threshold", "stochastic")
+
+
+def binary(
+    grey: UInt8[np.ndarray, "n D"], binarise: str, rng: np.random.Generator
+) -> Float[Tensor, "n D"]:
+    """0 or 1: whether a pixel is at least 128 of 255 ("threshold"), or with probability grey / 255.
+
+    The latter ("stochastic", Salakhutdinov and Murray 2008) makes another picture at each visit.
+    """
+    level = 127.5 if binarise == "threshold" else 255 * rng.random(grey.shape, dtype=np.float32)
+    return torch.from_numpy((grey > level).astype(np.float32))

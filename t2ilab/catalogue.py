@@ -27,6 +27,8 @@ CATALOGUE = {
     "style": Entry("the noise behind a picture, for one generator", "style"),
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),
+    "vae": Entry("variational autoencoder", "vae"),
+    "iwae": Entry("importance-weighted autoencoder, a tighter bound", "vae"),
 }
 
 

@@ -122,6 +122,7 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
         measured = _open(system, weights, world, size)
         about = measured.about
         of_world = "world" in {f.name for f in fields(recipe(system).Options)}
+        of_world &= "data" not in _named(needed)
         world = world or about["world"]
         if of_world and not world:
             raise UsageError(

@@ -122,7 +122,7 @@ class VAE(nn.Module):
         self.log_scale = nn.Parameter(torch.full((3, 1, 1), -2.0))  # learned, one a channel
 
     def seen(
-        self, pictures: Float[Tensor, "b c h w"], generator: torch.Generator
+        self, pictures: Float[Tensor, "b _ h w"], generator: torch.Generator
     ) -> Float[Tensor, "b c h w"]:
         """x as the likelihood wants it, of pictures in [-1, 1]; grey ones may have 3 channels."""
         pictures = pictures[:, : self.channels]
@@ -141,11 +141,11 @@ class VAE(nn.Module):
         else:
             self.last.bias.copy_(mean.clamp(1e-3, 1 - 1e-3).logit().flatten())
 
-    def noise(self, k: int, b: int, generator: torch.Generator) -> list[Float[Tensor, "k b n"]]:
+    def noise(self, k: int, b: int, generator: torch.Generator) -> list[Float[Tensor, "k b _"]]:
         """epsilon for k samples of b pictures, of each layer."""
         return [torch.randn(k, b, n, generator=generator) for n in self.latents]
 
-    def forward(self, x: Float[Tensor, "b c h w"], noise: list[Tensor]) -> Passed:
+    def forward(self, x: Float[Tensor, "b c h w"], noise: list[Float[Tensor, "k b _"]]) -> Passed:
         """Through q up and through p down; `x` from `seen`, `noise` from `noise`."""
         h, z, posteriors = x, [], []
         for encoder, epsilon in zip(self.encoders, noise, strict=True):
@@ -162,7 +162,7 @@ class VAE(nn.Module):
         out = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
         return (out, self.log_scale) if self.pixels == "colour" else (out,)
 
-    def down(self, noise: list[Float[Tensor, "k b n"]]) -> Float[Tensor, "k b n"]:
+    def down(self, noise: list[Float[Tensor, "k b _"]]) -> Float[Tensor, "k b n"]:
         """z_1 ~ p(z_1), from the top layer down."""
         z = noise[-1]
         for prior, epsilon in zip(reversed(self.priors), reversed(noise[:-1]), strict=True):

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_diverg
 from t2ilab.cli import main
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
+from t2ilab.fit import fit
 from t2ilab.losses.variational import (
     bernoulli,
     discretised_logistic,
@@ -288,6 +291,34 @@ def test_one_sample_makes_both_objectives_one():
     assert both[0].item() == pytest.approx(both[1].item(), rel=1e-6)
 
 
+def test_a_resumed_run_is_the_same_run(tmp_path):
+    def run(steps, out, resume=False):
+        made = Variational(tiny(2, "drawn", 8), recipe=Recipe(objective="importance", k=3), seed=1)
+        fit(
+            made, lambda step: {"images": blobs()[step * 8 :][:8]}, steps=steps, out=out,
+            resume=resume, device="cpu", show=False,
+        )  # fmt: skip
+        return made
+
+    whole = run(8, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        step, done = Variational.step, []
+
+        def stopped(self, batch):
+            done.append(None)
+            if len(done) == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return step(self, batch)
+
+        patch.setattr(Variational, "step", stopped)
+        run(8, tmp_path / "parts")
+        assert len(done) == 4
+    parts = run(8, tmp_path / "parts", resume=True)
+    for name, value in whole.vae.state_dict().items():
+        assert torch.equal(value, parts.vae.state_dict()[name]), name
+    assert np.array_equal(whole.strip(), parts.strip())
+
+
 def test_the_schedule_of_burda():
     rates = {0: 1.0, 0.9: 1.0, 1: 0.72, 4: 0.52, 13: 0.37, 1092: 0.14, 1093: 0.1, 3280: 0.1}
     for passes, rate in rates.items():
@@ -339,6 +370,8 @@ def test_the_command_line_trains_draws_and_measures(name, layers, tmp_path):
     done = call("evaluate", name, "--weights", out, "-p", "data=digits", "-n", 30, "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
+    wrong = call("evaluate", name, "--weights", out, "-p", "data=mnist", "-p", "root=.")
+    assert "for pixels of the kind 'threshold', and mnist has the kind 'drawn'" in wrong.stderr
     assert found["tested"] == 30 and found["samples"] == 1000 and -64 < found["elbo"] < -20
 
 

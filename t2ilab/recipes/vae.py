@@ -6,7 +6,7 @@ fixed binarisation are about 2 nats worse (Burda et al. 2016). Colours are 256 v
 a discretised logistic of learned scale. So each number is a likelihood, and on one scale per data.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 
@@ -105,7 +105,7 @@ def build(o: Options, prepare) -> Built:
         latents=[2 * latent, latent][-o.layers :],
         hidden=[hidden, max(1, hidden // 2)][: o.layers],
     )
-    some = to_float(pictures.images[:10_000])[:, : vae.channels]
+    some = to_float(pictures.images[:4096])[:, : vae.channels]
     vae.begin_at(vae.seen(some, torch.Generator().manual_seed(o.seed)).mean(0))
     recipe = Recipe(
         objective=OBJECTIVE[o.system],
@@ -131,7 +131,7 @@ def build(o: Options, prepare) -> Built:
         fingerprint=fingerprint(pictures),
         minutes=plan.minutes * TIMES[o.profile],
         precision="32-true",  # differences of large numbers
-        more={"k": recipe.k},
+        more={"recipe": asdict(recipe)},
     )
 
 

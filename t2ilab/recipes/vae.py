@@ -82,7 +82,7 @@ class Options(Pictures):
     free_bits: float = option(
         0.0, "Nats of each number of z that cost nothing (vae).", kind=float, least=0, most=100
     )
-    lr: float = option(1e-3, "Of Adam, at first.", kind=float, least=1e-8, most=1)
+    lr: float = option(2e-3, "Of Adam, at first.", kind=float, least=1e-8, most=1)
     schedule: str = option(
         "cosine", f"Of the learning rate: {', '.join(SCHEDULES)}.", choices=SCHEDULES
     )

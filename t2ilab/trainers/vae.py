@@ -38,16 +38,14 @@ class Recipe:
         objective: "elbo" or "importance".
         k: samples of z a picture; the ELBO averages them.
         lr, schedule: of Adam; see `SCHEDULES`.
-        epsilon: of Adam (Burda et al.: 1e-4).
         warmup: beta rises from 0 to 1 over this share of the budget, in [0, 1].
         free_bits: nats of each number of z that cost nothing; of the ELBO with one layer of z.
     """
 
     objective: str = "elbo"
     k: int = 1
-    lr: float = 1e-3
+    lr: float = 2e-3
     schedule: str = "cosine"
-    epsilon: float = 1e-4
     warmup: float = 0.0
     free_bits: float = 0.0
 
@@ -73,9 +71,7 @@ class Variational:
         self.vae, self.recipe, self.progress = vae, recipe, 0.0
         self.rng = torch.Generator().manual_seed(seed)
         self.fixed = vae.noise(1, 16, torch.Generator().manual_seed(seed))
-        self.optimizer = torch.optim.Adam(
-            vae.parameters(), recipe.lr, eps=recipe.epsilon, fused=True
-        )
+        self.optimizer = torch.optim.Adam(vae.parameters(), recipe.lr, fused=True)
 
     def setup(self, fabric) -> None:
         self.network, self.optimizer = fabric.setup(self.vae, self.optimizer)

@@ -29,6 +29,8 @@ CATALOGUE = {
     "winn": Entry("Wasserstein introspective network", "introspective"),
     "rbm": Entry("restricted Boltzmann machine: digits by Gibbs sampling", "rbm"),
     "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),
+    "vae": Entry("variational autoencoder", "vae"),
+    "iwae": Entry("importance-weighted autoencoder, a tighter bound", "vae"),
 }
 
 

@@ -27,6 +27,7 @@ CATALOGUE = {
     "style": Entry("the noise behind a picture, for one generator", "style"),
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),
+    "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),
 }
 
 

@@ -123,14 +123,15 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
         about = measured.about
         of_world = "world" in {f.name for f in fields(recipe(system).Options)}
         world = world or about["world"]
-        if of_world and not world:
+        given = _named(needed)
+        if of_world and not world and "data" not in given:
             raise UsageError(
                 f"weights '{about['name']}' do not say of which world they are: give --world, as "
-                "t2ilab list names them. (Public data sets have no reader to measure with.)"
+                "t2ilab list names them, or the data set, by -p data=NAME -p root=FOLDER. (Some "
+                "systems need a world's reader to be measured.)"
             )
-        options = make(
-            recipe(system).Options, system, ({"world": world} if of_world else {}) | _named(needed)
-        )
+        given |= {"world": world} if of_world and world else {}
+        options = make(recipe(system).Options, system, given)
         found = recipe(system).measure(measured, options, n)
     head = {"weights": about["name"], "world": world, "size": measured.size}
     found = plain({**head, **found}, "result", [])

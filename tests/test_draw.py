@@ -337,25 +337,18 @@ def test_a_picture_is_looked_at_and_drawn_again():
 # The recipe
 
 
-def test_training_lowers_the_bound_and_the_file_draws_the_same(tmp_path):
-    trained = train("draw", data="digits", profile="smoke", steps=120, lr=0.01, hidden=32,
-                    out=tmp_path, show=False)  # fmt: skip
-    nats = trained.fitted.history["nats"]
-    assert nats.iloc[-1] < nats.iloc[0] - 1.5
-    about = json.loads(trained.path.with_suffix(".json").read_text())
-    assert trained.path.name == "draw-digits-8.safetensors" and about["size"] == 8
-    found = about["measured"]
+def test_training_lowers_the_bound(tmp_path):
+    trained = train("draw", data="digits", profile="smoke", steps=200, lr=0.01, hidden=64,
+                    attention="off", out=tmp_path, show=False)  # fmt: skip
+    history = trained.fitted.history
+    assert history["nats"].iloc[:20].mean() - history["nats"].iloc[-20:].mean() > 1
+    assert history["kl"].iloc[-1] > 0.5  # z says something of the picture
+    assert trained.path.name == "draw_whole-digits-8.safetensors"
+    assert trained.fitted.strips[-1][1].shape == (16, 8, 8, 3)
+    found = json.loads(trained.path.with_suffix(".json").read_text())["measured"]
     assert 15 < found["nats_100"] < found["nats_1"] < 30 and found["pictures"] == 16
     assert found["kl"] == pytest.approx(sum(found[f"kl_{t:02d}"] for t in (1, 2, 3)), abs=1e-3)
-    system, again = trained.system, DrawSystem.load(tmp_path)
-    close = np.abs(again.draw(8).astype(int) - system.draw(8))
-    assert close.max() <= 2  # half floats
-    strip = trained.fitted.strips[-1][1]
-    assert strip.shape == (16, 8, 8, 3)
 
-    picture = tmp_path / "digits.png"
-    drawn = call("sample", "draw", "--weights", tmp_path, "-n", 3, "-o", picture)
-    assert drawn.exit_code == 0 and picture.exists(), drawn.output
     words = ("evaluate", "draw", "--weights", tmp_path, "--json", "-n", 16)
     assert "-p data=NAME" in call(*words).stderr
     done = call(*words, "-p", "data=digits")
@@ -365,15 +358,20 @@ def test_training_lowers_the_bound_and_the_file_draws_the_same(tmp_path):
     assert wrong.exit_code == 2 and "this DRAW looks at [1, 8, 8]" in wrong.stderr
 
 
-@pytest.mark.parametrize("attention", ["on", "off"])
-def test_a_world_is_learned_in_colour(attention, tmp_path, few_test_pictures):
-    trained = train("draw", world="birds", profile="smoke", steps=2, attention=attention,
-                    out=tmp_path, show=False)  # fmt: skip
+def test_a_world_is_learned_in_colour(tmp_path, few_test_pictures):
+    trained = train("draw", profile="smoke", steps=2, out=tmp_path, show=False)
     about = json.loads(trained.path.with_suffix(".json").read_text())
     assert trained.path.name == "draw-birds-32.safetensors" and about["arguments"]["colours"]
     bits = about["measured"]["nats_100"] / (3 * 32 * 32 * math.log(2))
     assert about["measured"]["bits_a_value"] == pytest.approx(bits, abs=1e-4) and 2 < bits < 9
-    assert (trained.system.film(2).writes is None) == (attention == "off")
+    drawn = trained.system.draw(8)
+    assert drawn.shape == (8, 32, 32, 3) and (drawn[..., 0] != drawn[..., 2]).any()
+    again = DrawSystem.load(tmp_path).film(8).canvases[-1].astype(int)
+    assert np.abs(again - drawn).max() <= 2  # half floats
+
+    picture = tmp_path / "birds.png"
+    done = call("sample", "draw", "--weights", tmp_path, "-n", 3, "-o", picture)
+    assert done.exit_code == 0 and picture.exists(), done.output
 
 
 def test_mnist_is_learned_in_its_own_size(tmp_path):
@@ -388,6 +386,14 @@ def test_mnist_is_learned_in_its_own_size(tmp_path):
         recipe.load(make(recipe.Options, "draw", given | {"size": 32}), "train")
     with pytest.raises(UsageError, match="--root FOLDER"):
         recipe.load(make(recipe.Options, "draw", {"data": "mnist"}), "train")
+
+
+def test_the_canvas_begins_as_the_mean_picture():
+    o = make(recipe.Options, "draw", {"data": "digits"})
+    built, pictures = recipe.build(o, None), recipe.load(o, "train")
+    canvas = built.trainer.draw.empty.sigmoid()[0].detach().numpy()
+    assert np.allclose(canvas, pictures.images[..., 0].mean(0) / 255, atol=1e-3)
+    assert 0 < canvas.min() < 1e-3  # where no digit has ink
 
 
 def test_options_that_contradict_are_refused():

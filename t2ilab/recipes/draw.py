@@ -19,7 +19,7 @@ from t2ilab.trainers.draw import DrawTrainer, values
 
 GREY = ("digits", "mnist")  # learned as zeros and ones; all else as bytes in three colours
 DRAWS = 100  # of z for each picture that the bound is measured on: L_100
-FEW = 25  # pictures that are measured at a time
+FEW = 10  # pictures that are measured at a time
 
 
 @dataclass(frozen=True)
@@ -128,21 +128,26 @@ def build(o: Options, prepare) -> Built:
         write=plan.write if attends else None,
         colours=channels == 3,
     )
-    mean = torch.from_numpy(pictures.images.mean(0)[..., :channels] / 255).permute(2, 0, 1)
-    network.empty.data.copy_(mean.clamp(0.01, 0.99).logit())
+    network.empty.data.copy_(mean_canvas(pictures, channels))
     return Built(
         DrawTrainer(network, lr=o.lr, seed=o.seed),
         PictureBatches(
             pictures, channels=channels, seed=o.seed, batch_size=min(plan.batch_size, len(pictures))
         ),
         finish=lambda: DrawSystem(network),
-        name=f"{o.system}-{o.of}-{side_of(o)}",
+        name=f"{o.system}{'' if attends else '_whole'}-{o.of}-{side_of(o)}",
         data=pictures.name,
         fingerprint=fingerprint(pictures),
         minutes=plan.minutes,
         precision="32-true",
         more={"attention": o.attention},
     )
+
+
+def mean_canvas(pictures: CaptionedImages, channels: int) -> Float[Tensor, "c h w"]:
+    """Logits of the mean picture, half a grey one counted in, since no pixel is black for ever."""
+    total = torch.from_numpy(pictures.images.sum(0, dtype="int64")[..., :channels] / 255)
+    return ((total + 0.5) / (len(pictures) + 1)).logit().permute(2, 0, 1)
 
 
 def measure(system: DrawSystem, o: Options, n: int | None = None) -> dict[str, float]:

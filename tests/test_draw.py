@@ -289,6 +289,8 @@ def test_a_film_ends_with_what_is_drawn():
     assert len(film) == 3 and film.canvases.shape == (4, 4, 6, 6, 3)
     assert film.canvases.dtype == np.uint8
     assert np.array_equal(film.canvases[-1], system.draw(4, seed=1))
+    many = system.film(70, seed=1).canvases[-1].astype(int)  # drawn in two parts
+    assert np.abs(many - system.draw(70, seed=1)).max() <= 1  # the same, up to rounding
     assert not np.array_equal(system.draw(4, seed=1), system.draw(4, seed=2))
     assert film.reads is None and film.kl is None
     assert film.writes.centres.shape == (3, 4, 2) and film.writes.strides.shape == (3, 4)

@@ -10,6 +10,7 @@ To draw without a picture, z comes from N(0, 1) and the encoder rests. Attention
 N x N places through Gaussian filters (eq. 19 to 29); pixels and filters are counted from 1.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -109,15 +110,23 @@ def write(
 class Attention(nn.Module):
     """A window that depends on h_dec. Reading and writing have one each.
 
+    It begins as N x N tiles of the picture, each filter with half a tile for its sigma. (The paper
+    does not say how it begins. With zeros two filters a side would see the corners, which are black
+    in all of MNIST, and of five each would be as thin as a pixel in seven.)
+
     Args:
         hidden: length of h_dec.
         side: N. `size`: of the pictures.
+        gamma: intensity at the beginning.
     """
 
-    def __init__(self, *, hidden: int, side: int, size: int):
+    def __init__(self, *, hidden: int, side: int, size: int, gamma: float = 1.0):
         super().__init__()
         self.side, self.size = side, size
         self.to_window = nn.Linear(hidden, 5)
+        tile, whole = size / side, (size - 1) / (side - 1)
+        begun = [0, 0, 2 * math.log(tile / 2), math.log(tile / whole), math.log(gamma)]
+        self.to_window.bias.data.copy_(torch.tensor(begun))
 
     def forward(self, h_dec: Float[Tensor, "b hidden"]) -> Window:
         return window(self.to_window(h_dec), side=self.side, size=self.size)
@@ -166,8 +175,13 @@ class DRAW(nn.Module):
         self.to_mu, self.to_log_sigma = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
         self.decoder = nn.LSTMCell(latent, hidden)
         self.to_patch = nn.Linear(hidden, drawn)
-        self.reading = Attention(hidden=hidden, side=read, size=size) if read else None
-        self.writing = Attention(hidden=hidden, side=write, size=size) if write else None
+        self.reading = self.writing = None
+        if read:
+            self.reading = Attention(hidden=hidden, side=read, size=size)
+        if write:  # 1 / gamma: as many pixels share a number of the patch, each getting its part
+            self.writing = Attention(
+                hidden=hidden, side=write, size=size, gamma=(write / size) ** 2
+            )
         self.empty = nn.Parameter(torch.zeros(channels, size, size))  # c_0, learned
         self.log_scale = nn.Parameter(torch.full((channels,), -2.0)) if colours else None
 

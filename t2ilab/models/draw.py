@@ -176,8 +176,10 @@ class DRAW(nn.Module):
         self.decoder = nn.LSTMCell(latent, hidden)
         self.to_patch = nn.Linear(hidden, drawn)
         self.reading = self.writing = None
-        if read:
+        if read:  # PyTorch's own weights, made for 2 seen + hidden inputs, would drown what is read
             self.reading = Attention(hidden=hidden, side=read, size=size)
+            bound = (2 * seen) ** -0.5
+            nn.init.uniform_(self.encoder.weight_ih.data[:, : 2 * seen], -bound, bound)
         if write:  # 1 / gamma: as many pixels share a number of the patch, each getting its part
             self.writing = Attention(
                 hidden=hidden, side=write, size=size, gamma=(write / size) ** 2

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from t2ilab.cli import main
-from t2ilab.errors import UsageError
+from t2ilab.errors import DataError, UsageError
 from t2ilab.losses.draw import (
     LEVELS,
     bernoulli,
@@ -384,6 +384,8 @@ def test_mnist_is_learned_in_its_own_size(tmp_path):
     given = {"data": "mnist", "root": str(tmp_path)}
     pictures = recipe.load(make(recipe.Options, "draw", given), "train")
     assert pictures.name == "mnist/train/28" and np.array_equal(pictures.images[..., 1], grey)
+    with pytest.raises(DataError, match="t10k-images"):  # missed now, not after training
+        train("draw", profile="smoke", steps=1, show=False, **given)
     with pytest.raises(UsageError, match="28 x 28 pixels, not 32"):
         recipe.load(make(recipe.Options, "draw", given | {"size": 32}), "train")
     with pytest.raises(UsageError, match="--root FOLDER"):

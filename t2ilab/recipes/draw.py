@@ -61,7 +61,9 @@ class Options(Pictures):
         "Side of the pictures; default 8 for digits, 28 for mnist, 32 for all else.",
         kind=int, least=8, most=128,
     )  # fmt: skip
-    glimpses: int | None = option(None, "T, how many strokes.", kind=int, least=1, most=256)
+    glimpses: int | None = option(
+        None, "T, strokes; default by profile.", kind=int, least=1, most=256
+    )
     hidden: int | None = option(None, "Length of both LSTMs' states.", kind=int, least=1, most=4096)
     latent: int | None = option(None, "Length of z at each glimpse.", kind=int, least=1, most=4096)
     attention: str = option("on", "on, or off: whole pictures.", choices=("on", "off"))
@@ -94,18 +96,20 @@ def side_of(o: Options) -> int:
 
 
 def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:
-    """The pictures; MNIST in its own 28 x 28.
+    """The first n pictures of a split, or all; MNIST in its own 28 x 28.
 
     Raises:
         UsageError: MNIST in another size.
     """
-    size, given = side_of(o), dict(world=o.world, data=o.data, root=o.root, split=split, n=n)
-    if o.data != "mnist":
-        return load_pictures(size=size, **given)
-    if size != 28:
-        raise UsageError(f"DRAW learns MNIST in its own 28 x 28 pixels, not {size}.")
-    framed = load_pictures(size=32, **given)
-    return replace(framed, name=f"mnist/{split}/28", images=framed.images[:, 2:-2, 2:-2])
+    given = dict(world=o.world, data=o.data, root=o.root, split=split, n=n)
+    if o.data == "mnist":
+        if side_of(o) != 28:
+            raise UsageError(f"DRAW learns MNIST in its own 28 x 28 pixels, not {side_of(o)}.")
+        framed = load_pictures(size=32, **given)
+        pictures = replace(framed, name=f"mnist/{split}/28", images=framed.images[:, 2:-2, 2:-2])
+    else:
+        pictures = load_pictures(size=side_of(o), **given)
+    return pictures.subset(slice(n))
 
 
 def build(o: Options, prepare) -> Built:
@@ -116,6 +120,8 @@ def build(o: Options, prepare) -> Built:
     """
     plan, channels = plan_of(o, side_of(o)), 1 if o.data in GREY else 3
     pictures = load(o, "train", plan.pictures)
+    if o.root is not None:
+        load(o, "test", 1)  # a file that measuring needs is missed now, not after training
     attends = o.attention == "on"
     torch.manual_seed(o.seed)
     network = DRAW(

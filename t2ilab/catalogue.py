@@ -31,6 +31,7 @@ CATALOGUE = {
     "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),
     "vae": Entry("variational autoencoder", "vae"),
     "iwae": Entry("importance-weighted autoencoder, a tighter bound", "vae"),
+    "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),
 }
 
 

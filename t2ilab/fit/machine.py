@@ -4,6 +4,7 @@ Lightning Fabric does the work; here its choices are made once for all trainers.
 are started from outside, by `fabric run` or `torchrun`; each finds its place in the environment.
 """
 
+import atexit
 import inspect
 import logging
 import os
@@ -118,7 +119,15 @@ def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
                 strategy=DDPStrategy(**{_sync_buffers(): False}),
             )
         fabric.launch()
+    if several:
+        atexit.register(_leave_group)
     return fabric
+
+
+def _leave_group() -> None:
+    """End the group of processes before Python ends: its threads, left running, may abort it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _sync_buffers() -> str:

@@ -119,7 +119,7 @@ def make_fabric(*, device: str = "auto", precision: str = "auto") -> "Fabric":
                 strategy=DDPStrategy(**{_sync_buffers(): False}),
             )
         fabric.launch()
-    if several:
+    if world_size > 1:
         atexit.register(_leave_group)
     return fabric
 

@@ -299,3 +299,16 @@ def test_the_bar_shows_steps_or_seconds(capsys):
     assert "5/5" in capsys.readouterr().err
     fit(Tiny(), TinyBatches(), minutes=0.005, device="cpu", precision="32-true")
     assert "step" in capsys.readouterr().err
+
+
+def test_a_loss_that_the_last_row_lacks_is_left_out_of_what_is_told_of_the_end():
+    """Phases may report different losses; NaN would keep the weights from being saved."""
+
+    class Phases(Tiny):
+        def step(self, batch):
+            losses = super().step(batch)
+            return losses if self.done < 3 else {"g": losses["g"]}
+
+    fitted = fit(Phases(), TinyBatches(), steps=4, **PLAIN)
+    assert np.isnan(fitted.history["d"].iloc[-1])  # the history says so, as a table does
+    assert list(fitted.last_losses) == ["g"] and np.isfinite(fitted.last_losses["g"])

@@ -100,9 +100,10 @@ class Fitted:
 
     @property
     def last_losses(self) -> dict[str, float]:
-        """The last row of the history, without step and seconds."""
+        """The last row of the history, without step, seconds and what that row does not have."""
         rows = self.history.drop(columns=["step", "seconds"], errors="ignore").to_dict("records")
-        return {name: round(float(value), 6) for name, value in rows[-1].items()} if rows else {}
+        last = rows[-1] if rows else {}
+        return {name: round(float(value), 6) for name, value in last.items() if value == value}
 
 
 def fit(

@@ -28,7 +28,8 @@ from t2ilab.metrics.robustness import robust_accuracy
 from t2ilab.models.dcgan import Generator
 from t2ilab.models.introspective import Classifier, Critic
 from t2ilab.paths import DATA
-from t2ilab.recipes.introspective import INTROSPECTIVE, PLANS, from_noise, load_pictures
+from t2ilab.recipes.data import load_data
+from t2ilab.recipes.introspective import INTROSPECTIVE, PLANS, from_noise
 from t2ilab.recipes.train import train as train_system
 from t2ilab.systems.single import load_reader
 from t2ilab.trainers.adversarial_training import AdversarialTraining
@@ -78,7 +79,7 @@ def train(system: str, seed: int, minutes: float, width: int) -> tuple[torch.Ten
         torch.manual_seed(seed)
         networks = [Generator(size=plan.size, width=width), Critic(size=plan.size, width=width)]
         gan = GAN(*networks, objective="wasserstein", seed=seed)
-        data = load_pictures(world=WORLD, size=plan.size)
+        data = load_data(world=WORLD, size=plan.size)
         fitted = fit(
             gan,
             PictureBatches(data, batch_size=plan.batch_size, seed=seed),
@@ -98,8 +99,7 @@ def classes(seeds: int, steps: int, folder: Path, mnist: str | None) -> None:
     csv = folder / "introspective_classes.csv"
     for data, root, size in [("digits", None, 16)] + ([("mnist", mnist, 32)] if mnist else []):
         train_set, test_set = (
-            load_pictures(data=data, root=root, size=size, split=split)
-            for split in ("train", "test")
+            load_data(data=data, root=root, size=size, split=split) for split in ("train", "test")
         )
         x = to_float(test_set.images[:1000])[:, :1]
         labels = torch.from_numpy(test_set.classes[:1000])

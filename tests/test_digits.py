@@ -7,10 +7,12 @@ import damage
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from t2ilab.data.batches import PictureBatches
-from t2ilab.data.digits import load_digits, load_mnist
+from t2ilab.data.digits import SHEET, load_digits, load_mnist, load_mnist_sheet
 from t2ilab.errors import DataError, UsageError
+from t2ilab.recipes.data import load_data
 
 
 def test_digits_come_with_the_library():
@@ -175,3 +177,36 @@ def test_mutations_are_refused_or_change_no_pair(mnist, name, capsys):
 
     counts = damage.survey(capsys, path, other_bytes, read, knowable)
     assert counts["refused"] > 100
+
+
+def test_a_sheet_of_mnist_ships(tmp_path, monkeypatch):
+    sheet = load_mnist_sheet()
+    assert sheet.images.shape == (200, 28, 28, 3) and sheet.name == "mnist/sheet/28"
+    assert (np.bincount(sheet.classes) == 20).all() and (np.diff(sheet.classes) >= 0).all()
+    ones, zeros = sheet.images[20:40, 10:18, 12:16], sheet.images[:20, 10:18, 12:16]
+    assert ones.mean() > 2 * zeros.mean()  # a stroke in the middle, and a hole
+    broken = tmp_path / "mnist.png"
+    monkeypatch.setattr("t2ilab.data.digits.SHEET", broken)
+    whole = SHEET.read_bytes()
+    for bad in (b"", whole[:9000], whole[:40], b"text"):
+        broken.write_bytes(bad)
+        with pytest.raises(DataError, match="mnist.png: cannot be read"):
+            load_mnist_sheet()
+    Image.new("L", (28, 28)).save(broken)
+    with pytest.raises(DataError, match=r"expected 280 x 560"):
+        load_mnist_sheet()
+    broken.unlink()
+    with pytest.raises(DataError, match="Get the course again"):
+        load_mnist_sheet()
+
+
+def test_mnist_in_its_own_size(mnist):
+    own, framed = load_mnist(mnist, border=0), load_mnist(mnist)
+    assert np.array_equal(own.images, framed.images[:, 2:-2, 2:-2]) and own.name == "mnist/train/28"
+    for size, expected in ((28, own), (32, framed)):
+        some = load_data(data="mnist", root=str(mnist), size=size, n=3)
+        assert np.array_equal(some.images, expected.images[:3])
+    with pytest.raises(UsageError, match="28 x 28 or 32 x 32 pixels here, not 16"):
+        load_data(data="mnist", root=str(mnist), size=16)
+    with pytest.raises(UsageError, match=r"mnist lies in a folder(?s:.)*t10k-images-idx3"):
+        load_data(data="mnist", size=28)

@@ -2,7 +2,8 @@
 
 scikit-learn installs 1,797 digits of 8 x 8 pixels (Alpaydin and Kaynak 1998), so they are on every
 machine that runs the course. MNIST (LeCun et al. 1998) has 70,000 of 28 x 28 and is fetched by
-torchvision where there is a network. Grey: the three channels of a picture are equal.
+torchvision where there is a network; 200 of its test digits ship as one picture
+(`data/digits/mnist.png`). Grey: the three channels of a picture are equal.
 """
 
 import gzip
@@ -19,13 +20,14 @@ from PIL import Image
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.sources import AGAIN, Source
 from t2ilab.errors import DataError, UsageError, choose
-from t2ilab.paths import user_path
+from t2ilab.paths import DATA, user_path
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 STEMS = {"train": "train", "test": "t10k"}  # how MNIST's files begin
 SPLITS = tuple(STEMS)
 TEST = 297  # scikit-learn's digits have no split: the last ones, by other writers, are the test
 LARGEST = 256  # pixels a side: eight enlarged to more show nothing new, and fill the memory
+SHEET = DATA / "digits" / "mnist.png"
 MOST = 70_000  # pictures of MNIST in one file; the larger has 60,000
 FOLDERS = ("MNIST/raw", "raw", "")
 NAMES = ("{}-images-idx3-ubyte", "{}-labels-idx1-ubyte")
@@ -66,15 +68,36 @@ def load_digits(split: str = "train", size: int = 16) -> CaptionedImages:
     return _captioned(f"digits/{split}/{size}", np.stack(images), found.target[part])
 
 
+def load_mnist_sheet() -> CaptionedImages:
+    """200 digits of MNIST's test set that ship: the first 20 of each class, 0 to 9, 28 x 28 pixels.
+
+    Raises:
+        DataError: the sheet is damaged or gone.
+    """
+    try:
+        with Image.open(SHEET) as sheet:
+            grey = np.asarray(sheet)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{SHEET}: cannot be read ({error}). Get the course again.") from error
+    if grey.shape != (280, 560):
+        raise DataError(
+            f"{SHEET}: a picture of shape {grey.shape}; expected 280 x 560 grey pixels. "
+            "Get the course again."
+        )
+    digits = grey.reshape(10, 28, 20, 28).swapaxes(1, 2).reshape(200, 28, 28)
+    return _captioned("mnist/sheet/28", digits, np.repeat(np.arange(10), 20))
+
+
 def load_mnist(
-    root: str | Path, split: str = "train", *, download: bool = False
+    root: str | Path, split: str = "train", *, border: int = 2, download: bool = False
 ) -> CaptionedImages:
-    """MNIST in 32 x 32 pixels: the 28 x 28 of the files, with a black border of 2.
+    """MNIST: the 28 x 28 pixels of the files, with a black border of 2 that makes them 32 x 32.
 
     Args:
         root: the folder of the files, or the one that holds `MNIST/raw/`, as torchvision lays it
             out; as they are or as .gz.
         split: "train" (60,000) or "test" (10,000).
+        border: black pixels on each side; 0 for the 28 x 28 alone.
         download: whether torchvision may fetch files that are not there.
 
     Raises:
@@ -98,7 +121,10 @@ def load_mnist(
     if numbers.max() > 9:
         i = int((numbers > 9).argmax())
         raise DataError(f"{labels}: label {i} is {numbers[i]}; expected a digit, 0 to 9. {AGAIN}")
-    return _captioned(f"mnist/{split}/32", np.pad(grey, ((0, 0), (2, 2), (2, 2))), numbers)
+    around = (border, border)
+    return _captioned(
+        f"mnist/{split}/{28 + 2 * border}", np.pad(grey, ((0, 0), around, around)), numbers
+    )
 
 
 def _find(root: Path, stem: str) -> list[Path] | None:

@@ -4,11 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data import paperworld, public
+from t2ilab.data import digits, paperworld, public
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 from t2ilab.text.encoders import CaptionEncoder
+
+DATASETS = (*public.DATASETS, "digits", "mnist")
 
 
 def load_data(
@@ -20,10 +22,15 @@ def load_data(
     split: str = "train",
     n: int | None = None,
 ) -> CaptionedImages:
-    """Captioned pictures of a world of PaperWorld or of a public data set under `root`.
+    """Captioned pictures of a world of PaperWorld or of a data set of `DATASETS` under `root`.
+
+    Args:
+        size: side in pixels; of MNIST 28, or 32 with a border.
+        n: at most so many, the first ones.
 
     Raises:
-        UsageError: both or neither of `world` and `data`, or a data set without its folder.
+        UsageError: both or neither of `world` and `data`, a data set without its folder, or
+            MNIST in another size.
     """
     if (world is None) == (data is None):
         raise UsageError(
@@ -32,13 +39,20 @@ def load_data(
         )
     if world is not None:
         return paperworld.world(world).load(split, size, n)
-    choose("data set", data, public.DATASETS)
+    choose("data set", data, DATASETS)
+    if data == "digits":
+        return digits.load_digits(split, size).subset(slice(n))
+    source = digits.MNIST if data == "mnist" else public.DATASETS[data].source
     if not root:
         raise UsageError(
             f"{data} lies in a folder of yours: say which with --root FOLDER. "
-            f"Its layout:\n{public.DATASETS[data].source.layout}"
+            f"Its layout:\n{source.layout}"
         )
-    return public.load(data, root, split, size, n=n)
+    if data != "mnist":
+        return public.load(data, root, split, size, n=n)
+    if size not in (28, 32):
+        raise UsageError(f"MNIST comes in 28 x 28 or 32 x 32 pixels here, not {size}.")
+    return digits.load_mnist(root, split, border=(size - 28) // 2).subset(slice(n))
 
 
 def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, "n k text"]:

@@ -11,7 +11,7 @@ from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import UsageError
 from t2ilab.losses.draw import importance_weighted, kl_to_prior, log_likelihood, log_ratio
 from t2ilab.models.draw import DRAW
-from t2ilab.recipes.introspective import DATASETS, load_pictures
+from t2ilab.recipes.data import DATASETS, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.draw import DrawSystem
@@ -101,15 +101,9 @@ def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:
     Raises:
         UsageError: MNIST in another size.
     """
-    given = dict(world=o.world, data=o.data, root=o.root, split=split, n=n)
-    if o.data == "mnist":
-        if side_of(o) != 28:
-            raise UsageError(f"DRAW learns MNIST in its own 28 x 28 pixels, not {side_of(o)}.")
-        framed = load_pictures(size=32, **given)
-        pictures = replace(framed, name=f"mnist/{split}/28", images=framed.images[:, 2:-2, 2:-2])
-    else:
-        pictures = load_pictures(size=side_of(o), **given)
-    return pictures.subset(slice(n))
+    if o.data == "mnist" and side_of(o) != 28:
+        raise UsageError(f"DRAW learns MNIST in its own 28 x 28 pixels, not {side_of(o)}.")
+    return load_data(world=o.world, data=o.data, root=o.root, split=split, size=side_of(o), n=n)
 
 
 def build(o: Options, prepare) -> Built:

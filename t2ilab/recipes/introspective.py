@@ -7,14 +7,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data import digits, paperworld, public
+from t2ilab.data import paperworld
 from t2ilab.data.batches import PictureBatches
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
 from t2ilab.inputs.synthesis import Sampler, synthesise
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.introspective import Critic
-from t2ilab.recipes.data import load_data
+from t2ilab.recipes.data import DATASETS, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.introspective import IntrospectiveSystem
@@ -61,9 +61,6 @@ PLANS = {
 }
 
 
-DATASETS = (*public.DATASETS, "digits", "mnist")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Options(Pictures):
     """Of INNg and WINN."""
@@ -91,27 +88,6 @@ System = IntrospectiveSystem
 HEADLINE = ("fid", "inception_score_share")
 
 
-def load_pictures(
-    *,
-    world: str | None = None,
-    data: str | None = None,
-    root: str | None = None,
-    size: int,
-    split: str = "train",
-    n: int | None = None,
-) -> CaptionedImages:
-    """As `load_data`, and besides "digits" (scikit-learn's) and "mnist" (under `root`)."""
-    if data == "digits":
-        return digits.load_digits(split, size)
-    if data == "mnist":
-        if not root:
-            raise UsageError("mnist lies in a folder of yours: say which with --root FOLDER.")
-        if size != 32:
-            raise UsageError(f"MNIST comes in 32 x 32 pixels here, not {size}.")
-        return digits.load_mnist(root, split)
-    return load_data(world=world, data=data, root=root, size=size, split=split, n=n)
-
-
 def build(o: Options, prepare) -> Built:
     """The critic, or the one that training goes on from, with its pool of pictures.
 
@@ -124,7 +100,7 @@ def build(o: Options, prepare) -> Built:
         begun = IntrospectiveSystem.load(o.start)
         recipe, own = going_on(recipe), begun.critic.arguments
     size = o.size or own.get("size") or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
-    pictures = load_pictures(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
+    pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
     channels = 1 if o.data in ("digits", "mnist") else 3
     sampler = _scaled(recipe.sampler, channels * size * size)
     recipe = replace(recipe, pool=min(recipe.pool, plan.pool), sampler=sampler)

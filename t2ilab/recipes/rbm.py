@@ -8,11 +8,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from t2ilab.data import digits
 from t2ilab.data.captioned import CaptionedImages
-from t2ilab.errors import UsageError
 from t2ilab.exact.partition import CHAINS, TEMPERATURES, base_rates, log_zs
 from t2ilab.models.rbm import RBM, bernoulli
+from t2ilab.recipes.data import load_data
 from t2ilab.recipes.options import Options as Common
 from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built, fingerprint
@@ -84,21 +83,14 @@ System = TrainedRBM
 HEADLINE = ("log_p", "log_p_ais", "log_p_reverse_ais")
 
 
-def load_pictures(data: str, root: str | None, split: str) -> CaptionedImages:
-    """The digits of scikit-learn in their own size, or MNIST (with its border of 2 pixels)."""
-    if data == "digits":
-        return digits.load_digits(split, SIDES[data])
-    if not root:
-        raise UsageError("mnist lies in a folder of yours: say which with --root FOLDER.")
-    return digits.load_mnist(root, split)
-
-
 def grey(pictures: CaptionedImages) -> UInt8[np.ndarray, "n D"]:
-    """Pixels in rows, 0 to 255, without the border."""
-    side = 8 if pictures.size == 8 else 28
-    cut = (pictures.size - side) // 2
-    inner = slice(cut, pictures.size - cut)
-    return np.ascontiguousarray(pictures.images[:, inner, inner, 0]).reshape(-1, side * side)
+    """Pixels in rows, 0 to 255."""
+    return np.ascontiguousarray(pictures.images[..., 0]).reshape(len(pictures), -1)
+
+
+def load(o: Binary, data: str, split: str) -> CaptionedImages:
+    """Digits of `data` in their own size."""
+    return load_data(data=data, root=o.root, size=SIDES[data], split=split)
 
 
 def built(o: Binary, make) -> Built:
@@ -107,7 +99,7 @@ def built(o: Binary, make) -> Built:
     Args:
         make: (base rates, mean of the data, chains [m, D]) -> trainer, machine -> system.
     """
-    pictures = load_pictures(o.data, o.root, "train")
+    pictures = load(o, o.data, "train")
     pixels = grey(pictures)
     share = pixels >= 128 if o.binarised == "threshold" else pixels / np.float32(255)
     mean = torch.from_numpy(share.mean(0, dtype=np.float64).astype(np.float32))
@@ -120,7 +112,7 @@ def built(o: Binary, make) -> Built:
         BinaryBatches(pixels, batch_size=o.batch_size, binarise=o.binarised, seed=o.seed),
         finish=finish,
         name=f"{o.system}-{o.data}-{SIDES[o.data]}",
-        data=f"{pictures.name}, {SIDES[o.data]} x {SIDES[o.data]}, binarised: {o.binarised}",
+        data=f"{pictures.name}, binarised: {o.binarised}",
         fingerprint=fingerprint(pictures),
         steps=STEPS[o.profile] if o.data == "digits" else None,
         minutes=MINUTES[o.profile] if o.data == "mnist" else None,
@@ -158,7 +150,7 @@ def cases(system: Boltzmann, o: Binary, split: str, n: int | None = None) -> Flo
     """
     data = next(name for name, side in SIDES.items() if side == system.size)
     binarise = system.about.get("more", {}).get("binarise", o.binarised)
-    pixels = grey(load_pictures(data, o.root, split))[:n]
+    pixels = grey(load(o, data, split))[:n]
     return binary(pixels, binarise, np.random.default_rng(0))
 
 

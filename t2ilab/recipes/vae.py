@@ -17,7 +17,7 @@ from t2ilab.errors import UsageError
 from t2ilab.metrics.bounds import bounds
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.vae import VAE
-from t2ilab.recipes.introspective import DATASETS, load_pictures
+from t2ilab.recipes.data import DATASETS, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.single import has_reader, load_reader
@@ -145,11 +145,7 @@ def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:
     size = o.size or plan.size
     if o.data in PLANS and size != plan.size:
         raise UsageError(f"{o.data} has {plan.size} x {plan.size} pixels here, not {size}.")
-    of = dict(world=o.world, data=o.data, root=o.root, split=split)
-    if o.data != "mnist":
-        return load_pictures(**of, size=size, n=n).subset(slice(n))
-    framed = load_pictures(**of, size=32).subset(slice(n))  # with a border of 2
-    return replace(framed, name=f"mnist/{split}/28", images=framed.images[:, 2:-2, 2:-2])
+    return load_data(world=o.world, data=o.data, root=o.root, split=split, size=size, n=n)
 
 
 def measure(system: VAESystem, o: Options, n: int | None = None) -> dict:

@@ -21,10 +21,15 @@ import pytest
 import torch
 from scipy.stats import betabinom, t
 
+from t2ilab import catalogue
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
+from t2ilab.data.digits import load_mnist_sheet
+from t2ilab.exact.partition import log_zs
+from t2ilab.losses.variational import terms
 from t2ilab.metrics.consistency import caption_consistency
 from t2ilab.metrics.style import transfer_success
+from t2ilab.recipes import draw
 from t2ilab.systems import weights
 from t2ilab.systems.introspective import IntrospectiveSystem
 from t2ilab.systems.single import load_reader, load_style
@@ -32,6 +37,7 @@ from t2ilab.systems.text_to_image import TextToImage
 
 HELD = 0.9999
 ELSEWHERE = {"reader": "test_reader.py", "encoder": "test_encoders_shipped.py"}
+LIKELIHOODS = {"rbm": "log_p_ais", "dbm": "log_p_bound_ais", "iwae": "elbo", "draw": "nats_1"}
 PICTURES = {"gan": 256, "style": 256, "winn": 32, "inng": 12}  # 0.2 s and 1 s for each
 
 
@@ -98,7 +104,7 @@ def may_be(stated, of, value, error, n):
 
 
 def test_every_shipped_file_is_measured_again():
-    here = {*shipped(*PICTURES)}
+    here = {*shipped(*PICTURES, *LIKELIHOODS)}
     others = {name for name in weights.bundled() if name not in here}
     assert {name.split("_")[0].split("-")[0] for name in others} == {*ELSEWHERE}
     assert len(here) >= 6
@@ -164,3 +170,48 @@ def test_a_style_encoder_finds_style_as_it_is_said_to(name):
     error = float(missed.std()) / of.n**0.5
     assert may_be(of.measured["loss"], 512, float(missed.mean()), error, of.n), missed.mean()
     assert not may_be(1.0, 512, float(missed.mean()), error, of.n)  # nothing found
+
+
+@torch.inference_mode()
+def nats(name, x):
+    """log p(x), or the bound that is said of the file, of each of the digits [n, 1, 28, 28]."""
+    kind, about = name.split("-")[0], weights.load(name).about
+    system = catalogue.recipe(kind).System.load(name)
+    rng = torch.Generator().manual_seed(3)
+    if kind == "iwae":
+        noise = system.vae.noise(20, len(x), rng)
+        return terms(x, system.vae(x, noise), system.vae.likelihood).log_weights().mean(0)
+    if kind == "draw":
+        return -draw.log_weights(system.network, x, 5, rng)[0].mean(0)
+    v, z = x.flatten(1), about["measured"]["log_z_ais"]
+    if kind == "rbm":
+        return -system.network.free_energy(v) - z
+    return system.network.bound(v, *system.network.mean_field(v, updates=200)) - z
+
+
+@pytest.mark.parametrize("name", shipped(*LIKELIHOODS))
+def test_digits_are_as_likely_as_they_are_said_to_be(name):
+    sheet = to_float(load_mnist_sheet().images)[:, :1]
+    grey = sheet.add(1).div(2)
+    x = (torch.rand(grey.shape, generator=torch.Generator().manual_seed(2)) < grey).float()
+    measured = weights.load(name).about["measured"]
+    stated, of = (
+        measured[LIKELIHOODS[name.split("-")[0]]],
+        measured.get("pictures", measured.get("tested")),
+    )
+    found, flipped = nats(name, x), nats(name, x.flip(-1))
+    error = float(found.std()) / len(x) ** 0.5
+    print(f"{name}: {found.mean():.1f} +- {error:.1f} nats; stated {stated:.1f}")
+    assert may_be(stated, of, float(found.mean()), error, len(x)), (stated, found.mean(), error)
+    assert not may_be(stated, of, float(flipped.mean()), error, len(x)), flipped.mean()
+
+
+@pytest.mark.parametrize("name", shipped("rbm", "dbm"))
+def test_a_short_annealing_finds_the_log_z_that_is_said(name):
+    system = catalogue.recipe(name.split("-")[0]).System.load(name)
+    stated = weights.load(name).about["measured"]
+    short = log_zs(*system.bipartite(), steps=2000)
+    for way, z in short.items():
+        assert abs(z - stated[f"log_z{way}"]) < 4, (way, z)
+    system.network.a.data += 0.02  # a little brighter: 784 pixels tell
+    assert abs(log_zs(*system.bipartite(), steps=2000)["_ais"] - stated["log_z_ais"]) > 0.5

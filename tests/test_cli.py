@@ -492,8 +492,17 @@ def test_an_evaluation_is_clean_json(measured, trained):
 def test_weights_of_a_public_data_set_have_no_world(measured, trained, tmp_path):
     loaded = weights.load(trained[1])
     about = {k: v for k, v in loaded.about.items() if k not in ("tensors", "versions")}
-    weights.save(tmp_path, loaded.tensors, about | {"world": ""}, name="gan_int_cls-coco-32")
-    assert "do not say of which world" in refused("evaluate", "gan_int_cls", "--weights", tmp_path)
+    options = about["more"]["options"]
+    del options["world"]
+    name = "gan_int_cls-coco-32"
+    weights.save(tmp_path / "none", loaded.tensors, about | {"world": ""}, name=name)
+    words = ("evaluate", "gan_int_cls", "--weights")
+    assert "do not say of which world" in refused(*words, tmp_path / "none")
+    options["data"] = "coco"
+    weights.save(tmp_path, loaded.tensors, about | {"world": ""}, name=name)
+    told = json.loads(call(*words, tmp_path, "--json").stdout)
+    assert "world" not in told and told["world_was"] is None  # the weights' data set, and no world
+    assert "expected a whole number" in refused(*words, tmp_path, "-p", "size=big")
     assert call("evaluate", "gan_int_cls", "--weights", tmp_path, "--world", "birds").exit_code == 0
 
 

@@ -206,7 +206,7 @@ def test_the_command_line_trains_and_draws(tmp_path):
         ("sample", "winn", "a bird", "--weights", out, "-o", picture): "reads no captions",
         ("sample", "gan_int_cls", "-o", picture): "draws a caption",
         ("sample", "inng", "--weights", out, "-o", picture): "are of winn, not of inng",
-        ("evaluate", "winn", "--weights", out): "do not say of which world",
+        ("evaluate", "winn", "--weights", out): "on digits nothing is measured",
         ("train", "winn", "--recipe", "paper"): "--recipe",
         ("train", "text_gan", "--data", "digits"): "digits",
         ("train", "winn", "--data", "mnist", "--out", tmp_path / "no"): "--root FOLDER",

@@ -367,8 +367,11 @@ def test_the_command_line_trains_draws_and_measures(name, layers, tmp_path):
     assert told["measured"]["log_p_at_least"] > -64 and told["measured"]["samples"] == 20
     done = call("sample", name, "--weights", out, "-n", 4, "-o", picture)
     assert done.exit_code == 0 and picture.exists(), done.output
-    done = call("evaluate", name, "--weights", out, "-p", "data=digits", "-n", 30, "--json")
-    assert done.exit_code == 0, done.output
+    done = call("evaluate", name, "--weights", out, "-n", 30, "--json")
+    assert done.exit_code == 0, done.output  # the weights say of which data they are
+    found = json.loads(done.stdout)
+    assert "world" not in found and found["samples"] == 20  # in the profile of their training
+    done = call("evaluate", name, "--weights", out, "-p", "profile=laptop", "-n", 30, "--json")
     found = json.loads(done.stdout)
     wrong = call("evaluate", name, "--weights", out, "-p", "data=mnist", "-p", "root=.")
     assert "for pixels of the kind 'threshold', and mnist has the kind 'drawn'" in wrong.stderr

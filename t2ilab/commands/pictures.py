@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from t2ilab.recipes.options import Options
     from t2ilab.systems.system import System
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -110,30 +111,26 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
     "needed",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An option of its training without which it cannot be measured: of style, generator=...",
+    help="An option of its training, in place of the one that the weights tell: root=FOLDER.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(system, weights, world, size, n, needed, as_json) -> None:
     """Measure a trained system as it is measured after training, on a world of PaperWorld."""
     from t2ilab.files import plain
-    from t2ilab.recipes.options import make
     from t2ilab.runs.parameters import assignments
 
     with results_apart():
         measured = _open(system, weights, world, size)
         about = measured.about
-        of_world = "world" in {f.name for f in fields(recipe(system).Options)}
-        world, given = world or about["world"], assignments(needed)
-        if of_world and not world and "data" not in given:
-            raise UsageError(
-                f"weights '{about['name']}' do not say of which world they are: give --world, as "
-                "t2ilab list names them, or the data set, by -p data=NAME -p root=FOLDER. (Some "
-                "systems need a world's reader to be measured.)"
-            )
-        given |= {"world": world} if of_world and world else {}
-        options = make(recipe(system).Options, system, given)
+        options = _options_of(system, about, world, assignments(needed))
         found = recipe(system).measure(measured, options, n)
-    head = {"weights": about["name"], "world": world, "size": measured.size}
+        if not found:
+            raise UsageError(
+                f"of {system} on {options.of} nothing is measured: that takes a reader of a world. "
+                "Give --world, if the weights are of one."
+            )
+    of = {"world": options.world} if getattr(options, "world", None) else {}
+    head = {"weights": about["name"], **of, "size": measured.size}
     found = plain({**head, **found}, "result", [])
     if as_json:
         click.echo(json.dumps(found, indent=1, allow_nan=False))
@@ -142,6 +139,32 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
     for key, value in found.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
         click.echo(f"{key:<{width}}  {shown}")
+
+
+def _options_of(system: str, about: dict, world: str | None, texts: dict[str, str]) -> "Options":
+    """The options to measure weights with: what they say of their training, and what is given now.
+
+    Raises:
+        UsageError: neither says of which world or data set they are; an unknown option or value.
+    """
+    from t2ilab.recipes.options import from_texts, make
+
+    options = recipe(system).Options
+    known = {f.name for f in fields(options)} - {"system"}
+    given = from_texts(options, texts)
+    of = {"world": world or about["world"] or None} if "world" in known else {}
+    recorded = {k: v for k, v in about["more"].get("options", {}).items() if k in known}
+    if world or "data" in given:  # says it anew
+        recorded = {k: v for k, v in recorded.items() if k not in ("world", "data")}
+        of = {} if "data" in given else of
+    merged = recorded | {k: v for k, v in of.items() if v and "data" not in recorded} | given
+    if "world" in known and not {"world", "data"} & merged.keys():
+        raise UsageError(
+            f"weights '{about['name']}' do not say of which world they are: give --world, as "
+            "t2ilab list names them, or the data set, by -p data=NAME -p root=FOLDER. (Some "
+            "systems need a world's reader to be measured.)"
+        )
+    return make(options, system, merged)
 
 
 def _open(system: str, weights: str | None, world: str | None, size: int | None) -> "System":
@@ -191,10 +214,13 @@ def _bundled(system: str, world: str, size: int | None) -> str:
     }
     if fitting:
         return max(fitting, key=lambda x: (fitting[x] == 64, fitting[x], -len(x)))
-    wanted = f"{system} on {world}" + (f" at {size} pixels" if size else "")
+    of_world = "world" in {f.name for f in fields(recipe(system).Options)}
+    wanted = system + (f" on {world}" if of_world else "")
+    wanted += f" at {size} pixels" if size else ""
+    words = f"t2ilab train {system}" + (f" --world {world}" if of_world else "")
     raise UsageError(
         f"no weights of {wanted} ship; of {system} there are: {', '.join(ours) or '(none)'}. "
-        f"Train them (t2ilab train {system} --world {world} --out DIR) and give --weights DIR."
+        f"Train them ({words} --out DIR) and give --weights DIR."
     )
 
 

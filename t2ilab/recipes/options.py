@@ -157,6 +157,23 @@ def make(options: type[Options], system: str, given: dict[str, Any]) -> Options:
     return options(system=system, **given)
 
 
+def from_texts(options: type[Options], texts: dict[str, str]) -> dict[str, Any]:
+    """Values of options as they stand on a command line, by the kind of each; of no option: as is.
+
+    Raises:
+        UsageError: a text that is no number, where one is expected.
+    """
+    kinds = {f.name: f.metadata["kind"] for f in shown(options)}
+    given = dict(texts)
+    for name, text in texts.items():
+        try:
+            given[name] = kinds.get(name, str)(text)
+        except ValueError:
+            words = "a whole number" if kinds[name] is int else "a number"
+            raise UsageError(f"{name}={text:.60}: expected {words}.") from None
+    return given
+
+
 def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 

@@ -21,7 +21,7 @@ from t2ilab.fit import Fitted, Record, Stopped, fit
 from t2ilab.fit.checkpoint import NAME as CHECKPOINT
 from t2ilab.fit.folder import PREPARED, Folder
 from t2ilab.paths import user_path
-from t2ilab.recipes.options import Options, make
+from t2ilab.recipes.options import Options, make, shown
 from t2ilab.systems.system import System
 
 
@@ -156,7 +156,7 @@ def run(
         trained_on=f"{fitted.device}, {fitted.precision}",
         measured=rounded(recipe.measure(system, options)),
         headline=list(recipe.HEADLINE),
-        more=built.more | {"losses": fitted.last_losses},
+        more=built.more | {"losses": fitted.last_losses, "options": kept(options)},
     )
     return Trained(system, fitted, path)
 
@@ -201,6 +201,12 @@ def fingerprint(data: CaptionedImages) -> dict[str, int | str]:
         digest.update(data.images[i : i + 4096].tobytes())
     digest.update("\n".join("\t".join(captions) for captions in data.captions).encode())
     return {"name": data.name, "pictures": len(data), "digest": digest.hexdigest()}
+
+
+def kept(options: Options) -> dict[str, Any]:
+    """What stays with weights, to measure them again: no paths, nor what a resume may change."""
+    own = {f.name for f in shown(options) if not f.metadata["free"] and not f.metadata["path"]}
+    return {name: value for name, value in options.plain().items() if name in own}
 
 
 def rounded(measured: dict[str, Any]) -> dict[str, Any]:

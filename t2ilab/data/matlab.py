@@ -13,7 +13,7 @@ from itertools import islice
 
 import numpy as np
 
-LARGEST = 2**24  # bytes that a packed element may unpack to
+LARGEST = 2**24  # bytes that a packed element may unpack to, unless more are asked for
 ORDERS = {b"IM": "<", b"MI": ">"}
 MATRIX, PACKED = 14, 15  # types of elements
 TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -21,8 +21,11 @@ NUMERIC = range(6, 16)  # classes of matrices: double, single, int8 to uint64
 COMPLEX = 0x800  # among the flags
 
 
-def matrix(data: bytes, name: str) -> np.ndarray:
+def matrix(data: bytes, name: str, *, largest: int = LARGEST) -> np.ndarray:
     """The matrix of real numbers that has this name in the file.
+
+    Args:
+        largest: bytes that a packed matrix may unpack to.
 
     Raises:
         ValueError: says why there is none: another kind of file or matrix, or a damaged one.
@@ -33,7 +36,7 @@ def matrix(data: bytes, name: str) -> np.ndarray:
     found = []
     for kind, body in _elements(data[128:], order):
         if kind == PACKED:
-            kind, body = next(_elements(_unpacked(body), order))
+            kind, body = next(_elements(_unpacked(body, largest), order))
         if kind != MATRIX:
             raise ValueError(f"an element of type {kind} stands where a matrix was expected")
         parts = list(islice(_elements(body, order), 4))
@@ -60,14 +63,14 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         yield kind, data[start:end]
 
 
-def _unpacked(body: bytes) -> bytes:
+def _unpacked(body: bytes, largest: int) -> bytes:
     packed = zlib.decompressobj()
     try:
-        data = packed.decompress(body, LARGEST)
+        data = packed.decompress(body, largest)
     except zlib.error as error:
         raise ValueError(f"its packed part is damaged: {error}") from error
     if not packed.eof or not data:
-        raise ValueError(f"its packed part is cut short, or has more than {LARGEST:,} bytes")
+        raise ValueError(f"its packed part is cut short, or has more than {largest:,} bytes")
     return data
 
 

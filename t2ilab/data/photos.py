@@ -1,6 +1,6 @@
 """A few real photographs: a folder of yours, or those that the installed libraries bring along.
 
-No data set and no captions, just pictures to try a network on (chapters 12 and 13). scikit-learn
+No captions, just pictures to try a network on (chapters 12 and 13) or to learn from. scikit-learn
 brings china.jpg and flower.jpg, matplotlib brings grace_hopper.jpg; nothing is fetched.
 """
 
@@ -12,14 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.data import pictures
-from t2ilab.data.captioned import to_float
-from t2ilab.errors import DataError
+from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.errors import DataError, choose
 from t2ilab.paths import user_path
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
 )
+TENTH = 10  # every tenth picture of a folder is kept for the test
 LIBRARIES = (
     ("sklearn", "datasets/images/china.jpg"),
     ("sklearn", "datasets/images/flower.jpg"),
@@ -49,6 +50,39 @@ def load(
     paths = _chosen(user_path(folder, "folder")) if str(folder) else installed()
     images = np.stack([pictures.read(path, side) for path in paths])
     return to_float(images), [path.stem for path in paths]
+
+
+def captioned(
+    folder: str | Path, split: str = "train", size: int = 64, *, n: int | None = None
+) -> CaptionedImages:
+    """A folder of pictures of any sizes (faces, say) as a data set: every tenth is for the test.
+
+    The middle square of each is taken; each picture is a class of its own, and says nothing else.
+
+    Args:
+        folder: of pictures, sorted by name.
+        split: "train" or "test".
+        size: side in pixels, 1 to 2048.
+        n: only the first n of the split.
+
+    Raises:
+        UsageError: an unknown split or size.
+        DataError: no such folder, fewer than ten pictures in it, or some that cannot be read.
+    """
+    choose("split", split, ("train", "test"))
+    folder = user_path(folder, "folder")
+    paths = _chosen(folder)
+    if len(paths) < TENTH:
+        raise DataError(f"{folder} holds {len(paths)} pictures; {TENTH} or more can be learned.")
+    test = paths[TENTH - 1 :: TENTH]
+    chosen = test if split == "test" else [path for path in paths if path not in set(test)]
+    chosen = chosen[:n]
+    images = pictures.read_many(chosen, size, label=folder.name).images
+    names = [path.stem for path in chosen]
+    return CaptionedImages(
+        f"{folder.name}/{split}/{size}", images, [["a picture"]] * len(names),
+        np.arange(len(names)), names,
+    )  # fmt: skip
 
 
 def installed() -> list[Path]:

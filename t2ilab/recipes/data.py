@@ -4,13 +4,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data import digits, paperworld, public
+from t2ilab.data import digits, paperworld, photos, public, svhn
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 from t2ilab.text.encoders import CaptionEncoder
 
-DATASETS = (*public.DATASETS, "digits", "mnist")
+DATASETS = (*public.DATASETS, "digits", "mnist", "svhn", "folder")  # folder: any pictures
+LAYOUTS = {name: one.source.layout for name, one in public.DATASETS.items()} | {
+    "mnist": digits.MNIST.layout,
+    "svhn": svhn.SOURCE.layout,
+    "folder": "  pictures of any names and sizes",
+}
 
 
 def load_data(
@@ -42,12 +47,15 @@ def load_data(
     choose("data set", data, DATASETS)
     if data == "digits":
         return digits.load_digits(split, size).subset(slice(n))
-    source = digits.MNIST if data == "mnist" else public.DATASETS[data].source
     if not root:
         raise UsageError(
             f"{data} lies in a folder of yours: say which with --root FOLDER. "
-            f"Its layout:\n{source.layout}"
+            f"Its layout:\n{LAYOUTS[data]}"
         )
+    if data == "svhn":
+        return svhn.load(root, split, size, n=n)
+    if data == "folder":
+        return photos.captioned(root, split, size, n=n)
     if data != "mnist":
         return public.load(data, root, split, size, n=n)
     if size not in (28, 32):

@@ -38,11 +38,17 @@ def main() -> None:
 
 
 def _rows(quick: bool):
-    from bench import drawing, inputs, start, text_gan
+    from bench import boltzmann, drawing, inputs, start, text_gan
     from bench.sizes import FULL, QUICK
 
     sizes = QUICK if quick else FULL
-    for part in (start, drawing, text_gan, inputs):  # the smallest process measures memory best
+    for part in (
+        start,
+        drawing,
+        text_gan,
+        inputs,
+        boltzmann,
+    ):  # the smallest process measures memory best
         yield from part.measure(sizes)
 
 

@@ -16,6 +16,7 @@ class Sizes:
         calls: rounds of drawing 64 pictures, which is short.
         pool, ascent_steps: pictures that are synthesised together, and their steps at most.
         visits: of the pictures of WINN, before one is measured.
+        rbm_hidden, rbm_steps: hidden units of an RBM on MNIST's 784 pixels, and updates a round.
         profile, profile_steps: the training whose memory is measured.
     """
 
@@ -32,6 +33,8 @@ class Sizes:
     pool: int = 128
     ascent_steps: int = 200
     visits: int = 10
+    rbm_hidden: int = 500
+    rbm_steps: int = 200
     profile: str = "laptop"
     profile_steps: int = 100
 
@@ -51,6 +54,8 @@ QUICK = Sizes(
     pool=4,
     ascent_steps=8,
     visits=1,
+    rbm_hidden=4,
+    rbm_steps=2,
     profile="smoke",
     profile_steps=2,
 )

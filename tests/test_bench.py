@@ -28,6 +28,7 @@ ASKED_FOR = (
     "lab.start",
     "peak memory",
     "synthesis 32x32",
+    "training an RBM",
 )
 
 

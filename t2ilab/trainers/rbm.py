@@ -41,7 +41,7 @@ class Units(NamedTuple):
 
     def statistics(self) -> Gradient:
         """<v h>, <v> and <h>: means, not sums, so that any number of rows is right."""
-        return Gradient(self.v.T @ self.h / len(self.v), self.v.mean(0), self.h.mean(0))
+        return Gradient((self.v / len(self.v)).T @ self.h, self.v.mean(0), self.h.mean(0))
 
 
 def likelihood_gradient(data: Units, model: Units) -> Gradient:
@@ -61,7 +61,7 @@ def centred(
     Args:
         decayed: of W's weight decay, taken off its gradient.
     """
-    W = g.W - v_mean[:, None] * g.b - g.a[:, None] * h_mean - decayed
+    W = g.W.addr(v_mean, g.b, alpha=-1).addr_(g.a, h_mean, alpha=-1).sub_(decayed)
     return Gradient(W, g.a - W @ h_mean, g.b - v_mean @ W)
 
 
@@ -100,24 +100,26 @@ class RBMTrainer:
         self.centred = choose("gradient", gradient, GRADIENTS) == "centred"
         self.rbm, self.k, self.lr, self.weight_decay, self.seed = rbm, k, lr, weight_decay, seed
         self.chains, self.v_mean, self.h_mean = chains, v_mean, torch.full((len(rbm.b),), 0.5)
-        self.optimizer = torch.optim.SGD(rbm.parameters(), lr=lr, momentum=momentum)
+        with torch.no_grad():
+            self.chains_h = rbm.hidden(chains)
+        self.optimizer = torch.optim.SGD(rbm.parameters(), lr=lr, momentum=momentum, maximize=True)
         self.progress = 0.0
 
     def setup(self, fabric) -> None:
         self.network, self.optimizer = fabric.setup(self.rbm, self.optimizer)
         self.fabric = fabric
         self.rng = torch.Generator(fabric.device).manual_seed(self.seed)
-        for name in ("chains", "v_mean", "h_mean"):
+        for name in ("chains", "chains_h", "v_mean", "h_mean"):
             setattr(self, name, getattr(self, name).to(fabric.device))
 
     @torch.no_grad()
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         v = batch["v"].to(self.chains.device)
         data = Units(v, self.rbm.hidden(v))
-        v = self.rbm.gibbs(self.chains if self.persistent else v, self.k, self.rng)
+        model = self._walk(Units(self.chains, self.chains_h) if self.persistent else data)
         if self.persistent:
-            self.chains = v
-        g = likelihood_gradient(data, Units(v, self.rbm.hidden(v)))
+            self.chains, self.chains_h = model
+        g = likelihood_gradient(data, model)
         offsets = self.v_mean, self.h_mean
         if not self.centred:
             offsets = tuple(map(torch.zeros_like, offsets))
@@ -125,11 +127,20 @@ class RBMTrainer:
         self.h_mean = self.h_mean.lerp(data.h.mean(0), OFFSET_RATE)
         return {"pixels_apart": g.a.abs().mean(), "weights": self.rbm.W.square().mean().sqrt()}
 
+    def _walk(self, units: Units) -> Units:
+        """k Gibbs steps from P(h | v). That of the chains is from before the last update, which
+        moved the machine less than the chains move in a step.
+        """
+        for _ in range(self.k):
+            v = bernoulli(self.rbm.visible(bernoulli(units.h, self.rng)), self.rng)
+            units = Units(v, self.rbm.hidden(v))
+        return units
+
     def _ascend(self, g: Gradient) -> None:
         """One step along g; several processes share its mean, as autograd is not asked."""
         set_rate(self.lr * linear_end(self.progress, 1.0), self.optimizer)
         for name, one in g._asdict().items():
-            getattr(self.rbm, name).grad = -self.fabric.all_reduce(one)
+            getattr(self.rbm, name).grad = self.fabric.all_reduce(one)
         self.optimizer.step()
 
     def strip(self) -> UInt8[Tensor, "n side side 3"]:
@@ -140,11 +151,12 @@ class RBMTrainer:
         return as_pictures(self.rbm.visible(bernoulli(self.rbm.hidden(v), rng)))
 
     def state_dict(self) -> dict:
-        return states(self, "network", "optimizer") | {"chains": self.chains, "h_mean": self.h_mean}
+        own = ("chains", "chains_h", "h_mean")
+        return states(self, "network", "optimizer") | {name: getattr(self, name) for name in own}
 
     def load_state_dict(self, state: dict) -> None:
-        self.chains, self.h_mean = (
-            state[name].to(self.chains.device) for name in ("chains", "h_mean")
+        self.chains, self.chains_h, self.h_mean = (
+            state[name].to(self.chains.device) for name in ("chains", "chains_h", "h_mean")
         )
         load_states(self, {name: state[name] for name in ("network", "optimizer")})
 

@@ -32,7 +32,7 @@ def added(p: Float[Tensor, " n"], q: Float[Tensor, " n"]) -> Float[Tensor, " n"]
 
 
 def divergence_renderer(
-    space: Space, p: Float[Tensor, " n"], seen: Float[Tensor, " n"]
+    space: Space, p: Float[Tensor, " n"], seen: Float[Tensor, " shares"]
 ) -> Callable[..., Image.Image]:
     """`render(mu, sigma) -> PIL.Image`.
 
@@ -71,7 +71,7 @@ def divergence_renderer(
 
 
 def _densities(draw: Any, w: int, h: int, fine: int, p: Tensor, q: Tensor) -> None:
-    top = 1.6 * float(p.max())
+    top = max(1.6 * float(p.max()), 1.05 * float(q.max()))
     draw.polygon([(0, h), *path(p.numpy(), 0, top, w, h), (w, h)], (222, 222, 226))
     draw.line(path(q.numpy(), 0, top, w, h), BLUE, 3 * fine, joint="curve")
     draw.line([(0, h - fine), (w, h - fine)], GREY, fine)
@@ -108,7 +108,7 @@ class DivergenceExplorer(Explorer):
             divergence_renderer(space, p, seen),
             {
                 "mu": widgets.FloatSlider(0.4, min=-0.95, max=0.95, step=0.01),
-                "sigma": widgets.FloatSlider(0.3, min=0.03, max=1.0, step=0.01),
+                "sigma": widgets.FloatSlider(0.3, min=0.06, max=1.0, step=0.01),
             },
             buttons={
                 label: lambda _, at=at: {"mu": at[0], "sigma": at[1]} for label, at in best.items()

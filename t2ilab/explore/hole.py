@@ -32,9 +32,7 @@ def known_outside(top: int, left: int, height: int, width: int) -> Bool[Tensor, 
     return known.flatten()
 
 
-def painted(
-    ink: Float[Tensor, "n 64"], unknown: Bool[Tensor, " 64"] | None = None
-) -> np.ndarray:
+def painted(ink: Float[Tensor, "n 64"], unknown: Bool[Tensor, " 64"] | None = None) -> np.ndarray:
     """Pictures [n, 8, 8, 3], black ink on white; where `unknown`, the colour of the hole."""
     grey = ((1 - ink) * 255).round().to(torch.uint8).numpy().reshape(-1, SIDE, SIDE, 1)
     pictures = grey.repeat(3, axis=-1)
@@ -61,9 +59,7 @@ def hole_renderer(model: Mixture, x: Float[Tensor, "n 64"]) -> Callable[..., Ima
         UsageError: when it draws: a digit that is not there.
     """
 
-    def render(
-        digit: int, top: int, left: int, height: int, width: int, seed: int
-    ) -> Image.Image:
+    def render(digit: int, top: int, left: int, height: int, width: int, seed: int) -> Image.Image:
         if digit not in range(len(x)):
             raise UsageError(f"digit {digit}: there are {len(x)}, the first is 0.")
         known, one = known_outside(top, left, height, width), x[digit : digit + 1]

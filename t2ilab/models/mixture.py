@@ -1,12 +1,12 @@
 """Mixtures of independent black and white pixels, a few components for each class: p(x, y) in full.
 
-Each component m has a class y_m, a weight w_m, and for each pixel i the probability theta_mi of ink:
+Each component m has a class y_m, a weight w_m, and for each pixel i a probability of ink, theta_mi:
 
     p(x, y) = sum over the m with y_m = y of  w_m prod_i theta_mi^x_i (1 - theta_mi)^(1 - x_i)
 
-With one component a class this is naive Bayes. Whatever one may ask of p(x, y) is a finite sum: p(x),
-p(y|x), and p(hole | rest), for a pixel that is not known is left out of the product. Fitted by
-expectation and maximisation (Dempster, Laird and Rubin 1977).
+With one component a class this is naive Bayes. Whatever one may ask of p(x, y) is a finite sum:
+p(x), p(y|x), and p(hole | rest), where a pixel that is not known is left out of the product. Fitted
+by expectation and maximisation (Dempster, Laird and Rubin 1977).
 """
 
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ class Mixture:
 
 def fit(
     x: Float[Tensor, "n d"],
-    y: Int[Tensor, " n"],
+    y: Int[Tensor, " labels"],
     *,
     components: int = 1,
     steps: int = 30,

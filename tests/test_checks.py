@@ -414,3 +414,15 @@ def test_a_notebook_must_hold_the_stub_letter_for_letter(tmp_path):
     assert len(notebook_problems(other, exercises)) == 2
     unchecked = write_notebook(tmp_path / "d.ipynb", STUB)
     assert "q1.check() is not called" in notebook_problems(unchecked, exercises)[0]
+
+
+def test_what_follows_an_exercise_uses_the_answer_where_it_is_right(capsys):
+    from t2ilab.checks.n01_probability_and_learning import q2
+
+    ours = object()
+    good = lambda p, q: (p[p > 0] * (p[p > 0] / q[p > 0]).log()).sum()  # noqa: E731
+    assert q2.use(good, otherwise=ours) is good
+    assert q2.use(lambda p, q: (p * (p / q).log()).sum(), otherwise=ours) is ours
+    assert q2.use(lambda p, q: ____, otherwise=ours) is ours
+    said = capsys.readouterr().out.split("\n")
+    assert [line.split()[-2] for line in said[:3]] == ["your", "our", "our"]

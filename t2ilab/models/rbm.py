@@ -64,9 +64,18 @@ class RBM(nn.Module):
     def gibbs(self, v: Float[Tensor, "n D"], k: int, generator: torch.Generator) -> Tensor:
         """v after k times h ~ P(h | v), v ~ P(v | h): samples, never probabilities."""
         for _ in range(k):
-            h = bernoulli(self.hidden(v), generator)
-            v = bernoulli(self.visible(h), generator)
+            v = self.draw_visible(bernoulli(self.hidden(v), generator), generator)
         return v
+
+    def draw_visible(
+        self, h: Float[Tensor, "n K"], generator: torch.Generator
+    ) -> Float[Tensor, "n D"]:
+        """v ~ P(v | h)."""
+        return bernoulli(self.visible(h), generator)
+
+    def seen(self, h: Float[Tensor, "n K"]) -> Float[Tensor, "n D"]:
+        """The mean of v given h as grey values, 0 black to 1 white."""
+        return self.visible(h)
 
 
 def bernoulli(p: Float[Tensor, "*n"], generator: torch.Generator) -> Float[Tensor, "*n"]:

@@ -132,7 +132,7 @@ class RBMTrainer:
         moved the machine less than the chains move in a step.
         """
         for _ in range(self.k):
-            v = bernoulli(self.rbm.visible(bernoulli(units.h, self.rng)), self.rng)
+            v = self.rbm.draw_visible(bernoulli(units.h, self.rng), self.rng)
             units = Units(v, self.rbm.hidden(v))
         return units
 
@@ -146,9 +146,8 @@ class RBMTrainer:
     def strip(self) -> UInt8[Tensor, "n side side 3"]:
         n, steps = STRIP
         rng = torch.Generator(self.chains.device).manual_seed(0)
-        v = bernoulli(self.v_mean.expand(n, -1), rng)
-        v = self.rbm.gibbs(v, steps, rng)
-        return as_pictures(self.rbm.visible(bernoulli(self.rbm.hidden(v), rng)))
+        v = self.rbm.gibbs(bernoulli(self.v_mean.expand(n, -1), rng), steps, rng)
+        return as_pictures(self.rbm.seen(bernoulli(self.rbm.hidden(v), rng)))
 
     def state_dict(self) -> dict:
         own = ("chains", "chains_h", "h_mean")

@@ -417,12 +417,12 @@ def test_a_notebook_must_hold_the_stub_letter_for_letter(tmp_path):
 
 
 def test_what_follows_an_exercise_uses_the_answer_where_it_is_right(capsys):
-    from t2ilab.checks.n01_probability_and_learning import q2
+    from t2ilab.checks.n02_networks_and_gradients import q1
 
     ours = object()
-    good = lambda p, q: (p[p > 0] * (p[p > 0] / q[p > 0]).log()).sum()  # noqa: E731
-    assert q2.use(good, otherwise=ours) is good
-    assert q2.use(lambda p, q: (p * (p / q).log()).sum(), otherwise=ours) is ours
-    assert q2.use(lambda p, q: ____, otherwise=ours) is ours
-    said = capsys.readouterr().out.split("\n")
-    assert [line.split()[-2] for line in said[:3]] == ["your", "our", "our"]
+    right = lambda d2, W2, z: (d2 @ W2.T) * (1 - z.tanh() ** 2)  # noqa: E731
+    assert q1.use(right, otherwise=ours) is right
+    assert q1.use(lambda d2, W2, z: d2 @ W2.T, otherwise=ours) is ours
+    assert q1.use(lambda d2, W2, z: ____, otherwise=ours) is ours
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[-2] for line in said] == ["your", "our", "our"]

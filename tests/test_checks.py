@@ -414,3 +414,15 @@ def test_a_notebook_must_hold_the_stub_letter_for_letter(tmp_path):
     assert len(notebook_problems(other, exercises)) == 2
     unchecked = write_notebook(tmp_path / "d.ipynb", STUB)
     assert "q1.check() is not called" in notebook_problems(unchecked, exercises)[0]
+
+
+def test_what_follows_an_exercise_uses_the_answer_where_it_is_right(capsys):
+    from t2ilab.checks.n02_networks_and_gradients import q1
+
+    ours = object()
+    right = lambda d2, W2, z: (d2 @ W2.T) * (1 - z.tanh() ** 2)  # noqa: E731
+    assert q1.use(right, otherwise=ours) is right
+    assert q1.use(lambda d2, W2, z: d2 @ W2.T, otherwise=ours) is ours
+    assert q1.use(lambda d2, W2, z: ____, otherwise=ours) is ours
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[-2] for line in said] == ["your", "our", "our"]

@@ -93,6 +93,15 @@ class Exercise:
             answers = tuple(names[name] for name in self.reads)
         print(f"{self.name}: {self.verdict(*answers).message}")
 
+    def use(self, answer: Any, *, otherwise: Any) -> Any:
+        """The learner's answer for the cells that follow, where it is right; else ours.
+
+        Prints which of the two it is.
+        """
+        right = self.verdict(answer).status == "correct"
+        print(f"{self.name}: what follows uses {'your' if right else 'our'} {self.reads[0]}")
+        return answer if right else otherwise
+
     def verdict(self, *answers: Any) -> Verdict:
         """Judge values for the names in `reads`; the random numbers of the notebook stay.
 

@@ -19,6 +19,7 @@ from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import Order
 from t2ilab.errors import UsageError, choose
 
+LIGHTS = 8  # of the toys: four, 90 degrees apart, are too few to tell what a light does
 KINDS = ("choice", "angle", "number")
 
 
@@ -197,12 +198,12 @@ def of_toys(split: str, size: int = toys.SIZE, *, views: int = 36) -> Told:
         UsageError: an unknown split, or such a size or number of views.
     """
     choose("split", split, ("train", "test"))
-    every = toys.every(size, views=views)
+    every = toys.every(size, views=views, lights=LIGHTS)
     toy, view, light = (every.attributes[name] for name in ("toy", "view", "light"))
-    held = (light == toy % toys.LIGHTS) & (view < views // 2)
-    mirrored = (light == toy % toys.LIGHTS) & (view >= views // 2)  # of the same toys and lights
+    held = (light == toy) & (view < views // 2)
+    mirrored = (light == toy) & (view >= views // 2)  # of the same toys and lights
     chosen = ~held if split == "train" else held | mirrored
-    angles = {"view": 2 * np.pi * view / views, "light": 2 * np.pi * light / toys.LIGHTS}
+    angles = {"view": 2 * np.pi * view / views, "light": 2 * np.pi * light / LIGHTS}
     masks = np.stack([toys.mask(every.class_names[k], a, size) for k, a in
                       zip(toy[chosen], angles["view"][chosen], strict=True)])  # fmt: skip
     return Told(

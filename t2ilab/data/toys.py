@@ -106,7 +106,7 @@ def _see_fit(toy: str, azimuth: float, size: int) -> None:
         raise UsageError(f"azimuth {azimuth}: give a finite angle, in radians.")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)  # all views of all toys: 10 MB at 24 pixels
 def _surface(
     toy: str, azimuth: float, size: int
 ) -> tuple[Bool[np.ndarray, "s s"], Float[np.ndarray, "s s 3"]]:
@@ -137,21 +137,24 @@ def mask(toy: str, azimuth: float, size: int = SIZE) -> UInt8[np.ndarray, "size 
     return (255 * hit.reshape(size, 2, size, 2).mean((1, 3))).round().astype(np.uint8)
 
 
-def every(size: int = SIZE, *, views: int = 36) -> CaptionedImages:
-    """All toys from `views` sides under 4 lights.
+def every(size: int = SIZE, *, views: int = 36, lights: int = LIGHTS) -> CaptionedImages:
+    """All toys from all sides under all lights.
 
     Args:
         size: side in pixels.
         views: azimuths around each toy, a multiple of 6.
+        lights: places of the light around the toy, at least 1.
 
     Raises:
-        UsageError: such a size, or such a number of views.
+        UsageError: such a size, or such a number of views or lights.
     """
     if views < TEST or views % TEST:
         raise UsageError(f"{views} views: give a multiple of {TEST}.")
-    rows = np.indices((len(TOYS), views, LIGHTS)).reshape(3, -1)
+    if lights < 1:
+        raise UsageError(f"{lights} lights: give at least 1.")
+    rows = np.indices((len(TOYS), views, lights)).reshape(3, -1)
     toy, view, light = rows.astype(np.int64)
-    angles = 2 * np.pi * view / views, 2 * np.pi * light / LIGHTS
+    angles = 2 * np.pi * view / views, 2 * np.pi * light / lights
     names = list(TOYS)
     grey = np.stack([render(names[k], a, b, size) for k, a, b in zip(toy, *angles, strict=True)])
     return CaptionedImages(

@@ -42,6 +42,7 @@ def nearest_right(
     Distance: Euclidean over pixels. Where two true pictures are alike (a ring from both sides),
     either is right.
     """
-    d = torch.cdist(drawn.flatten(1), every.flatten(1))
+    exact = "donot_use_mm_for_euclid_dist"  # the fast way errs by more than toys differ
+    d = torch.cdist(drawn.flatten(1), every.flatten(1), compute_mode=exact)
     own = (drawn - true).flatten(1).norm(dim=1)
     return float((own <= d.min(1).values + 1e-4).float().mean())

@@ -7,7 +7,7 @@ import torch
 
 from t2ilab.data import toys
 from t2ilab.data.captioned import to_float
-from t2ilab.data.factors import Told, ToldBatches, of_toys, of_world
+from t2ilab.data.factors import LIGHTS, Told, ToldBatches, of_toys, of_world
 from t2ilab.errors import UsageError
 from t2ilab.metrics.factors import nearest_right, psnr, read_right
 from t2ilab.models.factors import FactorNetwork
@@ -129,7 +129,7 @@ def _measured(system: FactorSystem, o: Options, part: Told) -> dict[str, float]:
     ])  # fmt: skip
     found = {"psnr": psnr(drawn, to_float(part.pictures.images))}
     if o.data:
-        every = to_float(toys.every(system.size).images)
+        every = to_float(toys.every(system.size, lights=LIGHTS).images)
         own = (drawn, to_float(part.pictures.images), every)
         return {"read": nearest_right(*own)} | found
     told = [name for name in system.factors.all if name in part.pictures.attributes]

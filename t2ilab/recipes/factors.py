@@ -132,6 +132,5 @@ def _measured(system: FactorSystem, o: Options, part: Told) -> dict[str, float]:
         every = to_float(toys.every(system.size, lights=LIGHTS).images)
         own = (drawn, to_float(part.pictures.images), every)
         return {"read": nearest_right(*own)} | found
-    told = [name for name in system.factors.all if name in part.pictures.attributes]
-    right = read_right(load_reader(o.world), drawn, part.pictures, told)
+    right = read_right(load_reader(o.world), drawn, part.pictures, system.choices)
     return {"read": right.pop("all")} | found | right

@@ -42,6 +42,11 @@ class FactorSystem(System):
     def size(self) -> int:
         return self.network.size
 
+    @property
+    def choices(self) -> list[str]:
+        """The names of the factors that are choices: what a reader can read back."""
+        return [name for name, f in self.factors.all.items() if f.kind == "choice"]
+
     def arguments(self) -> dict[str, Any]:
         return {"factors": self.factors.plain()} | self.network.arguments
 

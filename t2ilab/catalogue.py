@@ -27,6 +27,7 @@ CATALOGUE = {
     "style": Entry("the noise behind a picture, for one generator", "style"),
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),
+    "factors": Entry("deconvolutional network that is told everything", "factors"),
     "rbm": Entry("restricted Boltzmann machine: digits by Gibbs sampling", "rbm"),
     "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),
     "vae": Entry("variational autoencoder", "vae"),

@@ -25,12 +25,15 @@ from t2ilab import catalogue
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
 from t2ilab.data.digits import load_mnist_sheet
+from t2ilab.data.factors import of_world
 from t2ilab.exact.partition import log_zs
 from t2ilab.losses.variational import terms
 from t2ilab.metrics.consistency import caption_consistency
+from t2ilab.metrics.factors import read_right
 from t2ilab.metrics.style import transfer_success
 from t2ilab.recipes import draw
 from t2ilab.systems import weights
+from t2ilab.systems.factors import FactorSystem
 from t2ilab.systems.introspective import IntrospectiveSystem
 from t2ilab.systems.single import load_reader, load_style
 from t2ilab.systems.text_to_image import TextToImage
@@ -104,7 +107,7 @@ def may_be(stated, of, value, error, n):
 
 
 def test_every_shipped_file_is_measured_again():
-    here = {*shipped(*PICTURES, *LIKELIHOODS)}
+    here = {*shipped(*PICTURES, *LIKELIHOODS, "factors")}
     others = {name for name in weights.bundled() if name not in here}
     assert {name.split("_")[0].split("-")[0] for name in others} == {*ELSEWHERE}
     assert len(here) >= 6
@@ -204,6 +207,23 @@ def test_digits_are_as_likely_as_they_are_said_to_be(name):
     print(f"{name}: {found.mean():.1f} +- {error:.1f} nats; stated {stated:.1f}")
     assert may_be(stated, of, float(found.mean()), error, len(x)), (stated, found.mean(), error)
     assert not may_be(stated, of, float(flipped.mean()), error, len(x)), flipped.mean()
+
+
+@pytest.mark.parametrize("name", shipped("factors"))
+def test_facts_are_drawn_as_they_are_told(name):
+    system, world = FactorSystem.load(name), name.split("-")[1]
+    measured, reader = system.about["measured"], load_reader(world)
+    told = of_world(world, "test", system.size, 256)
+    for kind, which in (("held", told.held), ("seen", ~told.held)):
+        some = told.subset(which)
+        stated, of = measured[f"read_{kind}"], measured["pictures"] // 2
+        found = [
+            read_right(reader, to_float(system.render(codes)), some.pictures, system.choices)["all"]
+            for codes in (some.codes(), some.codes().roll(1, 0))
+        ]
+        print(f"{name}, {kind}: {found[0]:.3f}, stated {stated:.3f}")
+        assert holds(stated, of, found[0], len(some))
+        assert not holds(stated, of, found[1], len(some))  # the facts of other pictures
 
 
 @pytest.mark.parametrize("name", shipped("rbm", "dbm"))

@@ -37,7 +37,7 @@ def test_a_data_set_of_toys():
         toys.render("box", 0, 0, 7)
     with pytest.raises(UsageError, match="did you mean 'cone'"):
         toys.render("cones", 0, 0)
-    with pytest.raises(UsageError, match="finite angles"):
+    with pytest.raises(UsageError, match="finite angle"):
         toys.render("cone", float("nan"), 0)
 
 

@@ -7,6 +7,7 @@ Lambert's shading.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -87,11 +88,9 @@ def render(
     Raises:
         UsageError: an unknown toy, an angle that is not finite, or such a size.
     """
-    choose("toy", toy, TOYS)
-    if not isinstance(size, int | np.integer) or not 8 <= size <= 256:
-        raise UsageError(f"size {size!r}: give 8 to 256 pixels.")
-    if not np.isfinite([azimuth, light]).all():
-        raise UsageError(f"azimuth {azimuth}, light {light}: give finite angles, in radians.")
+    _see_fit(toy, azimuth, size)
+    if not np.isfinite(light):
+        raise UsageError(f"light {light}: give a finite angle, in radians.")
     hit, normal = _surface(toy, float(azimuth), int(size))
     lamp = _frame(azimuth + light, LAMP)[2]
     grey = np.where(hit, DARK + (1 - DARK) * np.maximum(normal @ lamp, 0), GROUND)
@@ -99,7 +98,15 @@ def render(
     return (255 * mean).round().astype(np.uint8)
 
 
-@lru_cache(maxsize=8)
+def _see_fit(toy: str, azimuth: float, size: int) -> None:
+    choose("toy", toy, TOYS)
+    if not isinstance(size, int | np.integer) or not 8 <= size <= 256:
+        raise UsageError(f"size {size!r}: give 8 to 256 pixels.")
+    if not np.isfinite(azimuth):
+        raise UsageError(f"azimuth {azimuth}: give a finite angle, in radians.")
+
+
+@lru_cache(maxsize=256)  # all views of all toys: 10 MB at 24 pixels
 def _surface(
     toy: str, azimuth: float, size: int
 ) -> tuple[Bool[np.ndarray, "s s"], Float[np.ndarray, "s s 3"]]:
@@ -123,36 +130,50 @@ def _frame(azimuth: float, elevation: float) -> tuple[np.ndarray, np.ndarray, np
     return np.array([-s, c, 0]), np.array([-c * se, -s * se, ce]), np.array([c * ce, s * ce, se])
 
 
-def load(split: str = "train", size: int = SIZE, *, views: int = 36) -> CaptionedImages:
-    """All toys from `views` sides under 4 lights; every sixth view is for the test.
+def mask(toy: str, azimuth: float, size: int = SIZE) -> UInt8[np.ndarray, "size size"]:
+    """Where the toy is, 255, and where the ground is, 0; raises as `render` does."""
+    _see_fit(toy, azimuth, size)
+    hit, _ = _surface(toy, float(azimuth), int(size))
+    return (255 * hit.reshape(size, 2, size, 2).mean((1, 3))).round().astype(np.uint8)
+
+
+def every(size: int = SIZE, *, views: int = 36, lights: int = LIGHTS) -> CaptionedImages:
+    """All toys from all sides under all lights.
 
     Args:
-        split: "train" or "test".
         size: side in pixels.
         views: azimuths around each toy, a multiple of 6.
+        lights: places of the light around the toy, at least 1.
 
     Raises:
-        UsageError: an unknown split, such a size, or such a number of views.
+        UsageError: such a size, or such a number of views or lights.
     """
-    choose("split", split, ("train", "test"))
     if views < TEST or views % TEST:
         raise UsageError(f"{views} views: give a multiple of {TEST}.")
-    rows = [
-        (k, v, j)
-        for k in range(len(TOYS))
-        for v in range(views)
-        for j in range(LIGHTS)
-        if (v % TEST == TEST - 1) == (split == "test")
-    ]
-    toy, view, light = np.array(rows, dtype=np.int64).T
-    angles = 2 * np.pi * view / views, 2 * np.pi * light / LIGHTS
+    if lights < 1:
+        raise UsageError(f"{lights} lights: give at least 1.")
+    rows = np.indices((len(TOYS), views, lights)).reshape(3, -1)
+    toy, view, light = rows.astype(np.int64)
+    angles = 2 * np.pi * view / views, 2 * np.pi * light / lights
     names = list(TOYS)
     grey = np.stack([render(names[k], a, b, size) for k, a, b in zip(toy, *angles, strict=True)])
     return CaptionedImages(
-        f"toys/{split}/{size}",
+        f"toys/{size}",
         np.repeat(grey[..., None], 3, axis=-1),
         [[f"a {names[k]}"] for k in toy],
         toy,
         names,
         {"toy": toy, "view": view, "light": light},
     )
+
+
+def load(split: str = "train", size: int = SIZE, *, views: int = 36) -> CaptionedImages:
+    """Those of `every` of a split, "train" or "test": every sixth view is for the test.
+
+    Raises:
+        UsageError: an unknown split, or as `every`.
+    """
+    choose("split", split, ("train", "test"))
+    found = every(size, views=views)
+    test = found.attributes["view"] % TEST == TEST - 1
+    return replace(found.subset(test == (split == "test")), name=f"toys/{split}/{size}")

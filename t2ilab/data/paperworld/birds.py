@@ -3,6 +3,8 @@
 A bird is drawn facing right around the origin, its body about one unit long, y down.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, curve
@@ -46,28 +48,35 @@ DRAWS = {  # attribute -> the values that can be drawn, or the palette that they
     "side": ("left", "right"),
     "tone": "tone",
 }
+PLACE = ("scale", "turn", "x", "y")  # what else moves: numbers in [-1, 1]
 WITH: dict[str, tuple[str, ...]] = {}  # attribute -> the subjects that have it; of others "none"
 
 
-def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
+def draw(
+    facts: dict[str, str],
+    colours: dict,
+    size: int,
+    rng: np.random.Generator,
+    place: Sequence[float],
+) -> np.ndarray:
     """Draw one bird.
 
     Args:
         facts: content (size, breast, crown, wing, tail, beak) and style (setting, side, tone).
         colours: colour name -> (r, g, b).
         size: side of the picture in pixels.
-        rng: the rest of the style: place, turn, exact scale, clouds, leaves, grain.
+        rng: what is left to chance: clouds, leaves, grain.
+        place: a number in [-1, 1] for each name of `PLACE`.
 
     Returns:
         uint8 [size, size, 3]
     """
     setting, mirror = facts["setting"], facts["side"] == "left"
-    jitter = rng.uniform(-1, 1, 4)
-    scale = SCALES[facts["size"]] * (1 + 0.05 * jitter[0])
+    scale = SCALES[facts["size"]] * (1 + 0.05 * place[0])
     flying = setting == "sky"
-    turn = 0.14 * jitter[1] - (0.12 if flying else 0.0)
-    x = 0.5 + 0.05 * jitter[2]
-    y = (0.58 if flying else 0.52) + 0.05 * jitter[3]
+    turn = 0.14 * place[1] - (0.12 if flying else 0.0)
+    x = 0.5 + 0.05 * place[2]
+    y = (0.58 if flying else 0.52) + 0.05 * place[3]
 
     page = Page(size, colours["tone"][facts["tone"]])
     feet = y + 0.52 * scale

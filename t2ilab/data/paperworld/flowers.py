@@ -4,6 +4,7 @@ Petals are drawn around the origin, the first pointing right, one unit long, y d
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -36,6 +37,7 @@ DRAWS = {  # attribute -> the values that can be drawn, or the palette that they
     "side": ("left", "right"),
     "tone": "tone",
 }
+PLACE = ("x", "lean", "y", "ground", "turn", "scale")  # what else moves: numbers in [-1, 1]
 WITH: dict[str, tuple[str, ...]] = {}  # attribute -> the subjects that have it; of others "none"
 STEM, LEAF_COLOUR = (84, 120, 66), (104, 152, 78)
 LEAF = np.concatenate(
@@ -88,24 +90,30 @@ def leaves() -> Cutout:
     return cutout
 
 
-def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
+def draw(
+    facts: dict[str, str],
+    colours: dict,
+    size: int,
+    rng: np.random.Generator,
+    place: Sequence[float],
+) -> np.ndarray:
     """Draw one flower.
 
     Args:
         facts: content (petal, count, shape, centre, leaves) and style (setting, side, tone).
         colours: colour name -> (r, g, b).
         size: side of the picture in pixels.
-        rng: the rest of the style: place, exact scale, turn of the petals, clouds, grain.
+        rng: what is left to chance: clouds, grain.
+        place: a number in [-1, 1] for each name of `PLACE`.
 
     Returns:
         uint8 [size, size, 3]
     """
-    jitter = rng.uniform(-1, 1, 6)
     lean = -1 if facts["side"] == "left" else 1
     page = Page(size, colours["tone"][facts["tone"]])
-    x = 0.5 + 0.03 * jitter[0]
-    foot, head = x - 0.14 * lean, x + 0.09 * lean + 0.02 * jitter[1]
-    y, top = 0.37 + 0.03 * jitter[2], 0.80 + 0.02 * jitter[3]
+    x = 0.5 + 0.03 * place[0]
+    foot, head = x - 0.14 * lean, x + 0.09 * lean + 0.02 * place[1]
+    y, top = 0.37 + 0.03 * place[2], 0.80 + 0.02 * place[3]
     if facts["setting"] == "pot":
         top -= 0.10
         settings.pot(page, foot, top, rng)
@@ -113,8 +121,8 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
         SETTINGS[facts["setting"]](page, top, rng)
     sheet = Sheet(size)
     _cut_stem(sheet, (foot, top + 0.03), (head, y), leafy=facts["leaves"] == "leafy")
-    turn = -math.pi / 2 + 0.2 * jitter[4]
-    pose = Pose(head, y, 0.295 * (1 + 0.05 * jitter[5]), turn=turn)
+    turn = -math.pi / 2 + 0.2 * place[4]
+    pose = Pose(head, y, 0.295 * (1 + 0.05 * place[5]), turn=turn)
     petal, centre = (colours["paint"][facts[part]] for part in ("petal", "centre"))
     blossom(facts["shape"], facts["count"]).cut(sheet, pose, {"petal": petal, "edge": _edge(petal)})
     page.lay(sheet, height=0.032)

@@ -3,6 +3,7 @@
 A person stands facing right over the origin, one unit high, y down; a dog is about one unit long.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -111,26 +112,33 @@ DRAWS = {  # attribute -> the values that can be drawn, or the palette that they
     "side": ("left", "right"),
     "tone": "tone",
 }
+PLACE = ("x", "y", "scale")  # what else moves: numbers in [-1, 1]
 WITH = {"top": HEIGHTS, "bottom": HEIGHTS, "fur": ("dog",)}  # whose it is; of others "none"
 
 
-def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
+def draw(
+    facts: dict[str, str],
+    colours: dict,
+    size: int,
+    rng: np.random.Generator,
+    place: Sequence[float],
+) -> np.ndarray:
     """Draw one person or dog.
 
     Args:
         facts: content (subject, pose, top, bottom, fur) and style (setting, side, tone).
         colours: colour name -> (r, g, b).
         size: side of the picture in pixels.
-        rng: the rest of the style: place, exact scale, skin, hair, the setting's details, grain.
+        rng: what is left to chance: skin, hair, the setting's details, grain.
+        place: a number in [-1, 1] for each name of `PLACE`.
 
     Returns:
         uint8 [size, size, 3]
     """
     subject, stance, mirror = facts["subject"], facts["pose"], facts["side"] == "left"
-    jitter = rng.uniform(-1, 1, 3)
     skin, hair = SKINS[int(rng.integers(len(SKINS)))], HAIRS[int(rng.integers(len(HAIRS)))]
     page = Page(size, colours["tone"][facts["tone"]])
-    x, feet = 0.5 + 0.04 * jitter[0], 0.90 + 0.02 * jitter[1]
+    x, feet = 0.5 + 0.04 * place[0], 0.90 + 0.02 * place[1]
     SETTINGS[facts["setting"]](page, feet - 0.13, rng)
     if subject == "dog":
         fur = colours["fur"][facts["fur"]]
@@ -145,7 +153,7 @@ def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generat
         }
         layers, height = person(subject, stance), HEIGHTS[subject]
         height *= 0.92 if stance == "jumping" else 1.0  # room above for the hands
-    pose = Pose(x, feet, height * (1 + 0.04 * jitter[2]), mirror=mirror)
+    pose = Pose(x, feet, height * (1 + 0.04 * place[2]), mirror=mirror)
     for layer in layers:
         sheet = Sheet(size)
         layer.cut(sheet, pose, paints)

@@ -3,6 +3,7 @@
 A thing faces right over the origin, about one unit long, y down, and stands at y = 0.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -50,33 +51,40 @@ DRAWS = {  # attribute -> the values that can be drawn, or the palette that they
     "side": ("left", "right"),
     "tone": "tone",
 }
+PLACE = ("y", "x", "scale")  # what else moves: numbers in [-1, 1]
 WITH = {"colour": ("school bus", "airplane", "boat", "train")}  # whose it is; of others "none"
 
 
-def draw(facts: dict[str, str], colours: dict, size: int, rng: np.random.Generator) -> np.ndarray:
+def draw(
+    facts: dict[str, str],
+    colours: dict,
+    size: int,
+    rng: np.random.Generator,
+    place: Sequence[float],
+) -> np.ndarray:
     """Draw one scene.
 
     Args:
         facts: content (subject, setting, colour) and style (side, tone).
         colours: colour name -> (r, g, b).
         size: side of the picture in pixels.
-        rng: the rest of the style: place, exact scale, number, the setting's details, grain.
+        rng: what is left to chance: number, the setting's details, grain.
+        place: a number in [-1, 1] for each name of `PLACE`.
 
     Returns:
         uint8 [size, size, 3]
     """
     subject, setting = facts["subject"], facts["setting"]
     mirror = facts["side"] == "left"
-    jitter = rng.uniform(-1, 1, 3)
     page = Page(size, colours["tone"][facts["tone"]])
-    feet = (0.79 if setting == "sky" else 0.84) + 0.02 * jitter[0]
+    feet = (0.79 if setting == "sky" else 0.84) + 0.02 * place[0]
     SETTINGS[setting](page, feet, rng)
     paints = PAINT | {"body": colours["paint"].get(facts["colour"], (0, 0, 0))}
-    x = 0.5 + 0.03 * jitter[1]
+    x = 0.5 + 0.03 * place[1]
     if subject == "stop sign":
         x += -0.16 if mirror else 0.16
         mirror = False  # its word stays readable
-    scale = SCALES[subject] * (1 + 0.04 * jitter[2])
+    scale = SCALES[subject] * (1 + 0.04 * place[2])
     _lay(page, subject, (x, feet, scale, mirror), paints, rng)
     if setting in settings.FRONT:
         settings.FRONT[setting](page, feet, rng)

@@ -4,6 +4,7 @@ Picture i of a split is a function of (world, split, i, resolution) alone, and s
 its captions, which do not depend on the resolution.
 """
 
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from itertools import product
 from zlib import crc32
@@ -46,6 +47,7 @@ class World:
         name: "birds", ...
         content: attribute -> its values; what captions may state.
         style: attribute -> its values; what captions never state.
+        moving: the names of what else is told of a picture by numbers: place, turn, exact scale.
         classes: the combinations of content values that count as one class.
         unseen: bool [classes]; True where a class is kept out of training (test split only).
     """
@@ -53,6 +55,7 @@ class World:
     def __init__(self, name: str):
         found = definition.read(FOLDER, DRAWINGS)[name]
         self.name, self.optional = name, DRAWINGS[name].WITH
+        self.moving = DRAWINGS[name].PLACE
         self.colours, self.content, self.style = found.colours, found.content, found.style
         self.definition = to_dict(found.definition)
         self.templates = [
@@ -179,10 +182,31 @@ class World:
     def picture(self, split: str, i: int, size: int) -> np.ndarray:
         """Picture i, uint8 [size, size, 3]."""
         facts, rng = self.facts(split, i), self._rng(split, i, 2)
-        return DRAWINGS[self.name].draw(facts, self.colours, size, rng)
+        place = rng.uniform(-1, 1, len(self.moving))
+        return DRAWINGS[self.name].draw(facts, self.colours, size, rng, place)
 
-    def draw(self, facts: dict[str, str], size: int, seed: int = 0) -> np.ndarray:
-        """A picture of exactly these facts (content and style), uint8 [size, size, 3]."""
+    def place(self, split: str, i: int) -> dict[str, float]:
+        """Where picture i has its subject: each of `moving`, a number in [-1, 1]."""
+        rng = self._rng(choose("split", split, SPLITS), i, 2)
+        return dict(zip(self.moving, rng.uniform(-1, 1, len(self.moving)).tolist(), strict=True))
+
+    def draw(
+        self,
+        facts: dict[str, str],
+        size: int,
+        seed: int = 0,
+        place: Mapping[str, float] | None = None,
+    ) -> np.ndarray:
+        """A picture of exactly these facts (content and style), uint8 [size, size, 3].
+
+        Args:
+            seed: of what is left to chance.
+            place: for names of `moving`, a number in [-1, 1]; those that are missing are chance.
+
+        Raises:
+            UsageError: a fact is missing or unknown, or they do not go together; a name that does
+                not move, or a number out of range.
+        """
         missing = sorted(set(self.attributes) - set(facts))
         if missing:
             raise UsageError(
@@ -198,7 +222,13 @@ class World:
                 + "."
             )
         rng = np.random.default_rng(seed)
-        return DRAWINGS[self.name].draw(facts, self.colours, size, rng)
+        at = dict(zip(self.moving, rng.uniform(-1, 1, len(self.moving)), strict=True))
+        for name, value in (place or {}).items():
+            choose("part of the place", name, self.moving)
+            if not -1 <= value <= 1:
+                raise UsageError(f"place {name} = {value}: give a number from -1 to 1.")
+            at[name] = value
+        return DRAWINGS[self.name].draw(facts, self.colours, size, rng, list(at.values()))
 
     def load(self, split: str, size: int, n: int | None = None) -> CaptionedImages:
         """The first n pictures of a split with captions and attributes, drawn once and kept.

@@ -121,8 +121,8 @@ def fit(
 
     Raises:
         UsageError: fewer than one component or step, or a negative smoothing.
-        DataError: pixels that are not 0 or 1; other numbers of pictures and labels; a class
-            without a picture.
+        DataError: pixels that are not 0 or 1; other numbers of pictures and labels; a label
+            below 0; a class without a picture.
     """
     if components < 1 or steps < 1 or smoothing < 0:
         raise UsageError(
@@ -133,6 +133,8 @@ def fit(
         raise DataError("a pixel is neither 0 nor 1: make the pictures black and white first.")
     if len(x) != len(y) or not len(x):
         raise DataError(f"{len(x)} pictures and {len(y)} labels: expected one label a picture.")
+    if int(y.min()) < 0:
+        raise DataError(f"label {int(y.min())}: number the classes from 0.")
     generator = torch.Generator().manual_seed(seed)
     parts, classes = [], int(y.max()) + 1
     for label in range(classes):

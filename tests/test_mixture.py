@@ -152,3 +152,11 @@ def test_a_gaussian_on_a_line():
     assert gaussian(line, 0.3, 1e-200).max() == 1  # as narrow as it likes, it sums to 1
     with pytest.raises(UsageError, match="lives on a line"):
         gaussian(spaces.plane(4), 0.0, 0.1)
+
+
+def test_pictures_of_another_size_are_refused():
+    model = fit(torch.eye(4).double(), torch.arange(4) % 2)
+    with pytest.raises(DataError, match="5 pixels for a mixture of 4"):
+        model.log_p(torch.zeros(2, 5))
+    with pytest.raises(DataError, match="3 pixels for a mixture of 4"):
+        model.posterior(torch.zeros(2, 3), torch.ones(3).bool())

@@ -194,5 +194,5 @@ q3 = Exercise(
         ("(n - 1) * stride - 2 * padding", "as wide as the kernel"),
         ("n * stride", "it should be"),
     ],
-    praise="4, 2, 1 (kernel, stride, padding) doubles exactly: DCGAN's choice, in chapter 09.",
+    praise="4, 2, 1 (kernel, stride, padding) doubles exactly: the choice of DCGAN.",
 )

@@ -42,7 +42,14 @@ class Mixture:
     def log_parts(
         self, x: Float[Tensor, "n d"], known: Bool[Tensor, " d"] | None = None
     ) -> Float[Tensor, "n m"]:
-        """log p(x, component), in nats; of the known pixels alone where `known` is given."""
+        """log p(x, component), in nats; of the known pixels alone where `known` is given.
+
+        Raises:
+            DataError: pictures, or a hole, of another number of pixels.
+        """
+        for given in (x,) if known is None else (x, known):
+            if given.shape[-1] != self.theta.shape[1]:
+                raise DataError(f"{given.shape[-1]} pixels for a mixture of {self.theta.shape[1]}.")
         known = torch.ones(x.shape[1]) if known is None else known
         ink, white = self.theta.log() * known, (-self.theta).log1p() * known
         return self.log_w + x.double() @ ink.T + (1 - x.double()) @ white.T

@@ -23,7 +23,7 @@ from t2ilab.exact.partition import (
     temperatures,
 )
 from t2ilab.fit import fit
-from t2ilab.models.rbm import RBM, as_pictures
+from t2ilab.models.rbm import RBM, as_pictures, negative_phase
 from t2ilab.recipes import rbm as recipe
 from t2ilab.recipes.train import train
 from t2ilab.systems.boltzmann import TrainedRBM
@@ -107,6 +107,16 @@ def test_contrastive_divergence_comes_near_the_gradient_as_k_grows():
 
 
 @torch.no_grad()
+def test_cd_begins_at_the_data_and_pcd_where_its_chains_are():
+    v, chains = torch.zeros(2, 3), torch.ones(4, 3)
+    samples, kept = negative_phase(v, chains, "cd", 3, lambda x: x + 1)
+    assert torch.equal(samples, v + 3) and kept is chains
+    samples, kept = negative_phase(v, chains, "pcd", 3, lambda x: x + 1)
+    assert torch.equal(samples, chains + 3) and kept is samples
+    with pytest.raises(UsageError, match="pcd"):
+        negative_phase(v, chains, "pdc", 1, lambda x: x)
+
+
 def test_gibbs_sampling_draws_from_the_machine():
     rbm, n = machine(), 20_000
     drawn = rbm.gibbs(torch.zeros(n, 4, dtype=torch.float64), 60, rng())

@@ -7,6 +7,7 @@ is drawn in one go. Mansimov's slides (2016) exchange a and b between the energy
 here a belongs to v, and b to h, throughout.
 """
 
+from collections.abc import Callable
 from math import isqrt
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
+
+from t2ilab.errors import choose
 
 
 class RBM(nn.Module):
@@ -76,6 +79,27 @@ class RBM(nn.Module):
     def seen(self, h: Float[Tensor, "n K"]) -> Float[Tensor, "n D"]:
         """The mean of v given h as grey values, 0 black to 1 white."""
         return self.visible(h)
+
+
+def negative_phase(
+    v_data: Float[Tensor, "n D"],
+    chains: Float[Tensor, "m D"],
+    method: str,
+    k: int,
+    step: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, Float[Tensor, "m D"]]:
+    """Samples for the gradient's second mean, and the chains for the next update.
+
+    Args:
+        v_data: where CD begins.
+        chains: where PCD goes on.
+        method, k: "cd" or "pcd", and Gibbs steps.
+        step: v after one Gibbs step.
+    """
+    v = v_data if choose("method", method, ("cd", "pcd")) == "cd" else chains
+    for _ in range(k):
+        v = step(v)
+    return v, (chains if method == "cd" else v)
 
 
 def bernoulli(p: Float[Tensor, "*n"], generator: torch.Generator) -> Float[Tensor, "*n"]:

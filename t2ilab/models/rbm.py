@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from t2ilab.errors import choose
+from t2ilab.errors import UsageError, choose
 
 
 class RBM(nn.Module):
@@ -95,7 +95,12 @@ def negative_phase(
         chains: where PCD goes on.
         method, k: "cd" or "pcd", and Gibbs steps.
         step: v after one Gibbs step.
+
+    Raises:
+        UsageError: an unknown method, or fewer than one step.
     """
+    if k < 1:
+        raise UsageError(f"k = {k} Gibbs steps: at least 1 is needed.")
     v = v_data if choose("method", method, ("cd", "pcd")) == "cd" else chains
     for _ in range(k):
         v = step(v)
@@ -108,7 +113,13 @@ def bernoulli(p: Float[Tensor, "*n"], generator: torch.Generator) -> Float[Tenso
 
 
 def as_pictures(p: Float[Tensor, "n D"]) -> UInt8[Tensor, "n side side 3"]:
-    """Rows of a square picture's pixels in [0, 1] -> grey pictures, 1 white."""
+    """Rows of a square picture's pixels in [0, 1] -> grey pictures, 1 white.
+
+    Raises:
+        UsageError: so many pixels make no square.
+    """
     side = isqrt(p.shape[1])
+    if side**2 != p.shape[1]:
+        raise UsageError(f"{p.shape[1]} pixels make no square picture.")
     grey = p.detach().cpu().mul(255).round().to(torch.uint8)
     return grey.view(-1, side, side, 1).expand(-1, -1, -1, 3).contiguous()

@@ -113,6 +113,16 @@ def test_other_sequences_are_refused(shape):
         scan(GRU(3, 4), torch.zeros(shape))
 
 
+def test_nothing_at_all_is_refused(model):
+    for sizes in ((0, 3), (3, 0)):
+        with pytest.raises(UsageError, match="at least 1 of each"):
+            GRU(*sizes)
+    with pytest.raises(UsageError, match="no matrices"):
+        chain_norms([])
+    with pytest.raises(UsageError, match="no captions"):
+        model.perplexity([])
+
+
 def test_an_unknown_cell_is_told():
     with pytest.raises(UsageError, match="did you mean 'gru'"):
         Sequencer("gruu", 2, 1)

@@ -1,4 +1,8 @@
-"""Two tasks that ask a network to remember (Hochreiter and Schmidhuber 1997), and next words."""
+"""Two tasks that ask a network to remember, and next words.
+
+Adding and copying are after Hochreiter and Schmidhuber (1997), in the form of Arjovsky, Shah and
+Bengio (2016).
+"""
 
 from collections.abc import Sequence
 

@@ -180,6 +180,7 @@ def test_what_is_seen_and_what_is_said():
     assert [words[k] for k in x[:, 0]] == ["<pad>", "a", "red", "bird", "<pad>"]
     assert [words[k] for k in y[:, 2]] == ["the", "red", "fish", "swims", "<pad>"]
     assert there.sum(0).tolist() == [4, 4, 5]
+    assert torch.equal(next_words(SENTENCES[0], vocabulary)[0], x[:4, :1])
     with pytest.raises(UsageError, match="at least one"):
         next_words([], vocabulary)
 

@@ -64,12 +64,14 @@ def next_words(
     """What a model of sentences sees, what it is to say, and where there is a word to say.
 
     A sentence begins after a 0 and ends by one: of "a bird" it sees 0, a, bird and says a, bird, 0.
+    A single caption may come without a list.
 
     Raises:
         UsageError: no captions.
     """
     if not len(captions):
         raise UsageError("no captions: give at least one.")
+    captions = [captions] if isinstance(captions, str) else captions
     words = vocabulary.numbers(captions)  # [n, longest], padded with 0
     lengths = (words > 0).sum(1)
     end = torch.zeros(len(words), 1, dtype=torch.long)

@@ -73,6 +73,7 @@ class LanguageModel(nn.Module):
         """
         if not len(captions):
             raise UsageError("no captions: give at least one.")
+        captions = [captions] if isinstance(captions, str) else captions
         parts = [self.nats(captions[i : i + 500]) for i in range(0, len(captions), 500)]
         return float((sum(a.sum() for a, _ in parts) / sum(b.sum() for _, b in parts)).exp())
 

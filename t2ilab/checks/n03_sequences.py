@@ -24,6 +24,8 @@ def _test_memory(memory) -> None:
                 (1 - i) * c + i * g,
             ),
             "g is a candidate, tanh(...) already: no second tanh.": f * c + i * g.tanh(),
+            "That only forgets: what is let in, i * g, is to be added.": f * c,
+            "i and f lie in [0, 1] already: no second sigmoid.": f.sigmoid() * c + i.sigmoid() * g,
             "Two parts are to be added: what is kept, and what is let in.": f * c * i * g,
             "tanh comes later, when the cell is read (eq. 11).": (f * c + i * g).tanh(),
         },
@@ -57,6 +59,8 @@ q1 = Exercise(
         ("f * c + (1 - f) * g", "An LSTM has two"),
         ("(1 - i) * c + i * g", "An LSTM has two"),
         ("f * c + i * torch.tanh(g)", "no second tanh"),
+        ("f * c", "only forgets"),
+        ("torch.sigmoid(f) * c + torch.sigmoid(i) * g", "no second sigmoid"),
         ("f * c * i * g", "are to be added"),
         ("torch.tanh(f * c + i * g)", "tanh comes later"),
         ("f * (c + i * g)", "small example"),
@@ -81,6 +85,7 @@ def _test_step_back(step_back) -> None:
         slips={
             "The slope belongs to the *new* unit, which is a row: slope[:, None] * W.": W * slope,
             "The slope of tanh is missing.": W,
+            "h(1 - h) is a sigmoid's slope; that of tanh is 1 - h².": (h * (1 - h))[:, None] * W,
             "h' is the value behind tanh already: the slope there is 1 - h'².": (
                 1 - h.tanh() ** 2
             )[:, None] * W,
@@ -114,6 +119,7 @@ q2 = Exercise(
     mistakes=[
         ("W * (1 - h**2)", "belongs to the *new* unit"),
         ("W", "slope of tanh is missing"),
+        ("(h * (1 - h))[:, None] * W", "a sigmoid's slope"),
         ("(1 - h.tanh() ** 2)[:, None] * W", "behind tanh already"),
         ("((1 - h**2)[:, None] * W).T", "exchanged"),
         ("(1 - h**2)[:, None] * W.T", "exchanged"),
@@ -137,6 +143,12 @@ def _test_perplexity(perplexity) -> None:
         "For a small example it should be {right}; yours is {found}.",
         slips={
             "That is the cross-entropy in nats; the perplexity is e to its power.": mean,
+            "Logits are no log p yet: F.cross_entropy makes them so, F.nll_loss does not.": (
+                F.nll_loss(logits[there], said[there]).exp()
+            ),
+            "Take the mean of log p, and not the log of the mean of p.": (
+                1 / (-nats[there]).exp().mean()
+            ),
             "2 to its power: cross-entropy is in nats here, so the base is e.": 2**mean,
             "exp of *minus* it: cross-entropy is -log p, and has its sign already.": (-mean).exp(),
             "The padding counts too: only where `there` is true is a word.": nats.mean().exp(),
@@ -154,7 +166,7 @@ def perplexity(logits, said, there):
     """exp of the mean cross-entropy of a word, in nats.
 
     logits: [N, words]. said: [N], the words that came. there: bool [N], false where a sentence is
-    over. Returns a number.
+    over. Returns a tensor of one number.
     """
     return ____'''
 
@@ -171,6 +183,11 @@ q3 = Exercise(
     ),
     mistakes=[
         ("F.cross_entropy(logits[there], said[there])", "cross-entropy in nats"),
+        ("F.nll_loss(logits[there], said[there]).exp()", "no log p yet"),
+        (
+            "1 / logits[there].softmax(1)[torch.arange(4), said[there]].mean()",
+            "not the log of the mean",
+        ),
         ("2 ** F.cross_entropy(logits[there], said[there])", "base is e"),
         ("torch.exp(-F.cross_entropy(logits[there], said[there]))", "its sign already"),
         ("F.cross_entropy(logits, said).exp()", "padding counts too"),

@@ -113,6 +113,16 @@ def test_other_sequences_are_refused(shape):
         scan(GRU(3, 4), torch.zeros(shape))
 
 
+def test_nothing_at_all_is_refused(model):
+    for sizes in ((0, 3), (3, 0)):
+        with pytest.raises(UsageError, match="at least 1 of each"):
+            GRU(*sizes)
+    with pytest.raises(UsageError, match="no matrices"):
+        chain_norms([])
+    with pytest.raises(UsageError, match="no captions"):
+        model.perplexity([])
+
+
 def test_an_unknown_cell_is_told():
     with pytest.raises(UsageError, match="did you mean 'gru'"):
         Sequencer("gruu", 2, 1)
@@ -170,6 +180,7 @@ def test_what_is_seen_and_what_is_said():
     assert [words[k] for k in x[:, 0]] == ["<pad>", "a", "red", "bird", "<pad>"]
     assert [words[k] for k in y[:, 2]] == ["the", "red", "fish", "swims", "<pad>"]
     assert there.sum(0).tolist() == [4, 4, 5]
+    assert torch.equal(next_words(SENTENCES[0], vocabulary)[0], x[:4, :1])
     with pytest.raises(UsageError, match="at least one"):
         next_words([], vocabulary)
 

@@ -44,6 +44,7 @@ def test_a_picture_depends_on_its_state_and_comes_at_once(model):
     assert all((a != b).any() for a, b in zip(pictures, pictures[1:], strict=False))
     beyond = np.asarray(explorer.picture(step=30))
     assert (beyond == pictures[6]).all()  # the caption has six words
+    assert (np.asarray(explorer.picture(step=-2)) == pictures[0]).all()
     other = np.asarray(explorer.picture(caption=SENTENCES[2], step=2))
     assert other.shape != pictures[2].shape or (other != pictures[2]).any()
 

@@ -1,4 +1,8 @@
-"""Two tasks that ask a network to remember (Hochreiter and Schmidhuber 1997), and next words."""
+"""Two tasks that ask a network to remember, and next words.
+
+Adding and copying are after Hochreiter and Schmidhuber (1997), in the form of Arjovsky, Shah and
+Bengio (2016).
+"""
 
 from collections.abc import Sequence
 
@@ -60,12 +64,14 @@ def next_words(
     """What a model of sentences sees, what it is to say, and where there is a word to say.
 
     A sentence begins after a 0 and ends by one: of "a bird" it sees 0, a, bird and says a, bird, 0.
+    A single caption may come without a list.
 
     Raises:
         UsageError: no captions.
     """
     if not len(captions):
         raise UsageError("no captions: give at least one.")
+    captions = [captions] if isinstance(captions, str) else captions
     words = vocabulary.numbers(captions)  # [n, longest], padded with 0
     lengths = (words > 0).sum(1)
     end = torch.zeros(len(words), 1, dtype=torch.long)

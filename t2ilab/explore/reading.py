@@ -61,7 +61,7 @@ class ReadingExplorer(Explorer):
 
     def _reading(self, caption: str, step: int) -> Image.Image:
         trace = self._trace(caption)
-        step = min(step, len(trace.words))
+        step = max(0, min(int(step), len(trace.words)))
         return arranged(
             [words_read(trace, step), known_after(trace, step, self.model, self.probes)],
             columns=2,

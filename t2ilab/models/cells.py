@@ -26,6 +26,9 @@ class Cell(nn.Module):
     Attributes:
         parts: how many gates and candidates there are.
         x, h: the linear layers, inputs -> parts * hidden and hidden -> parts * hidden.
+
+    Raises:
+        UsageError: inputs or hidden below 1.
     """
 
     parts = 1
@@ -33,6 +36,8 @@ class Cell(nn.Module):
 
     def __init__(self, inputs: int, hidden: int):
         super().__init__()
+        if inputs < 1 or hidden < 1:
+            raise UsageError(f"{inputs} inputs, a state of {hidden}: give at least 1 of each.")
         self.inputs, self.hidden = inputs, hidden
         self.x = nn.Linear(inputs, self.parts * hidden)
         self.h = nn.Linear(hidden, self.parts * hidden)
@@ -69,6 +74,8 @@ class RNN(Cell):
 
 class LSTM(Cell):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; Graves 2013, eq. 7 to 11).
+
+    The forget gate and the peepholes are Gers and Schmidhuber's (2000).
 
         i = sigmoid(W_xi x + W_hi h + w_ci * c + b_i)                                        (7)
         f = sigmoid(W_xf x + W_hf h + w_cf * c + b_f)                                        (8)
@@ -202,7 +209,13 @@ def step_jacobian(cell: RNN, h: Float[Tensor, " hidden"]) -> Float[Tensor, "hidd
 
 
 def chain_norms(jacobians: Sequence[Float[Tensor, "n n"]]) -> Float[Tensor, " T"]:
-    """Largest singular value of J_T ... J_{T-k}, for k = 0 ... T-1: how a gradient fares back."""
+    """Largest singular value of J_T ... J_{T-k}, for k = 0 ... T-1: how a gradient fares back.
+
+    Raises:
+        UsageError: no matrices.
+    """
+    if not len(jacobians):
+        raise UsageError("no matrices: give that of at least one step.")
     product, found = torch.eye(len(jacobians[0]), dtype=jacobians[0].dtype), []
     for jacobian in reversed(jacobians):
         product = product @ jacobian

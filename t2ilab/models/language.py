@@ -66,7 +66,14 @@ class LanguageModel(nn.Module):
 
     @torch.inference_mode()
     def perplexity(self, captions: Sequence[str]) -> float:
-        """exp of the mean -log p of a word: among how many words it hesitates."""
+        """exp of the mean -log p of a word: among how many words it hesitates.
+
+        Raises:
+            UsageError: no captions.
+        """
+        if not len(captions):
+            raise UsageError("no captions: give at least one.")
+        captions = [captions] if isinstance(captions, str) else captions
         parts = [self.nats(captions[i : i + 500]) for i in range(0, len(captions), 500)]
         return float((sum(a.sum() for a, _ in parts) / sum(b.sum() for _, b in parts)).exp())
 

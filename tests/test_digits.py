@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from t2ilab.data.batches import PictureBatches
-from t2ilab.data.digits import SHEET, load_digits, load_mnist, load_mnist_sheet
+from t2ilab.data.digits import SHEET, load_digits, load_mnist, load_mnist_sheet, load_two_digits
 from t2ilab.errors import DataError, UsageError
 from t2ilab.recipes.data import load_data
 
@@ -210,3 +210,38 @@ def test_mnist_in_its_own_size(mnist):
         load_data(data="mnist", root=str(mnist), size=16)
     with pytest.raises(UsageError, match=r"mnist lies in a folder(?s:.)*t10k-images-idx3"):
         load_data(data="mnist", size=28)
+
+
+def test_two_digits_never_touch_and_stand_where_they_are_said_to():
+    data = load_two_digits("test")
+    assert len(data) == 1000 and data.images.shape == (1000, 40, 40, 3)
+    ones = load_digits("test", 16)
+    places = np.stack([[data.attributes[f"{s}_{a}"] for a in "xy"] for s in ("left", "right")])
+    apart = np.abs(places[0] - places[1]).max(0)
+    assert apart.min() >= 16 and (places[0, 0] <= places[1, 0]).all()
+    assert (places >= 0).all() and places.max() == 24  # anywhere
+    for i in range(20):
+        rest = data.images[i, ..., 0].copy()
+        for side, (x, y) in zip(("left", "right"), places[:, :, i], strict=True):
+            window = rest[y : y + 16, x : x + 16].copy()
+            rest[y : y + 16, x : x + 16] = 0
+            same = (ones.images[..., 0] == window).all((1, 2))
+            assert data.attributes[side][i] in ones.classes[same]
+        assert not rest.any()
+    assert data.class_names[data.classes[0]] == " ".join(
+        str(data.attributes[side][0]) for side in ("left", "right")
+    )
+    again = load_two_digits("test", n=3)
+    assert (again.images == data.images[:3]).all() and again.captions == data.captions[:3]
+    assert (load_data(data="two_digits", size=40, split="test", n=3).images == again.images).all()
+    train = {one.tobytes() for one in load_two_digits("train", n=500).images}
+    assert not train & {one.tobytes() for one in data.images}
+
+
+def test_what_two_digits_refuse():
+    with pytest.raises(UsageError, match="36 to 256 pixels"):
+        load_two_digits(size=32)
+    with pytest.raises(UsageError, match="1 to 1000 pictures"):
+        load_two_digits("test", n=1001)
+    with pytest.raises(UsageError, match="'test'"):
+        load_two_digits("tst")

@@ -26,6 +26,7 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 STEMS = {"train": "train", "test": "t10k"}  # how MNIST's files begin
 SPLITS = tuple(STEMS)
 TEST = 297  # scikit-learn's digits have no split: the last ones, by other writers, are the test
+SIDE = 16  # pixels of one of two digits
 LARGEST = 256  # pixels a side: eight enlarged to more show nothing new, and fill the memory
 SHEET = DATA / "digits" / "mnist.png"
 MOST = 70_000  # pictures of MNIST in one file; the larger has 60,000
@@ -66,6 +67,53 @@ def load_digits(split: str = "train", size: int = 16) -> CaptionedImages:
     grey = (found.images[part] * (255 / 16)).round().astype(np.uint8)
     images = [Image.fromarray(one).resize((size, size), Image.Resampling.BICUBIC) for one in grey]
     return _captioned(f"digits/{split}/{size}", np.stack(images), found.target[part])
+
+
+def load_two_digits(split: str = "train", size: int = 40, n: int | None = None) -> CaptionedImages:
+    """Two of scikit-learn's digits, 16 pixels a side, anywhere on a canvas, never on each other.
+
+    The stand-in of Gregor et al. 2015's two digits of MNIST. Its class is the two digits from left
+    to right, such as "3 7"; `attributes` say which they are and where: "left", "right", and the
+    corners "left_x", "left_y", "right_x" and "right_y" in pixels.
+
+    Args:
+        split: "train" (6,000 pictures) or "test" (1,000), made of digits of that split.
+        size: side of the canvas in pixels, 36 to 256.
+        n: the first n.
+
+    Raises:
+        UsageError: an unknown split, or such a size or n.
+    """
+    if not isinstance(size, int | np.integer) or not 2 * SIDE + 4 <= size <= LARGEST:
+        raise UsageError(f"size {size!r}: two digits need {2 * SIDE + 4} to {LARGEST} pixels.")
+    of = load_digits(split, SIDE)
+    most = {"train": 6000, "test": 1000}[split]
+    if n is not None and not 1 <= n <= most:
+        raise UsageError(f"n = {n}: of {split} there are 1 to {most} pictures of two digits.")
+    rng = np.random.default_rng((len(of), size))
+    which = rng.integers(len(of), size=(most, 2))
+    corners = rng.integers(size - SIDE + 1, size=(most, 2, 2))  # x and y of both
+    while (on := (np.abs(corners[:, 0] - corners[:, 1]) < SIDE).all(1)).any():
+        corners[on] = rng.integers(size - SIDE + 1, size=(on.sum(), 2, 2))
+    order = corners[:, :, 0].argsort(1)
+    which = np.take_along_axis(which, order, 1)
+    corners = np.take_along_axis(corners, order[..., None], 1)
+    grey = np.zeros((most, size, size), np.uint8)
+    for i in range(most):
+        for one, (x, y) in zip(which[i], corners[i], strict=True):
+            grey[i, y : y + SIDE, x : x + SIDE] = of.images[one, ..., 0]
+    left, right = of.classes[which].T
+    names = [f"{a} {b}" for a in range(10) for b in range(10)]
+    places = {f"{side}_{axis}": corners[:, k, j] for k, side in enumerate(("left", "right"))
+              for j, axis in enumerate("xy")}  # fmt: skip
+    return CaptionedImages(
+        f"two_digits/{split}/{size}",
+        np.repeat(grey[..., None], 3, axis=-1),
+        [[f"a {a} and a {b}"] for a, b in zip(left, right, strict=True)],
+        10 * left + right,
+        names,
+        {"left": left, "right": right, **places},
+    ).subset(slice(n))
 
 
 def load_mnist_sheet() -> CaptionedImages:

@@ -10,7 +10,8 @@ from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 from t2ilab.text.encoders import CaptionEncoder
 
-DATASETS = (*public.DATASETS, "digits", "mnist", "svhn", "folder")  # folder: any pictures
+OWN = ("digits", "two_digits")  # need no folder
+DATASETS = (*public.DATASETS, *OWN, "mnist", "svhn", "folder")  # folder: any pictures
 LAYOUTS = {name: one.source.layout for name, one in public.DATASETS.items()} | {
     "mnist": digits.MNIST.layout,
     "svhn": svhn.SOURCE.layout,
@@ -47,6 +48,8 @@ def load_data(
     choose("data set", data, DATASETS)
     if data == "digits":
         return digits.load_digits(split, size).subset(slice(n))
+    if data == "two_digits":
+        return digits.load_two_digits(split, size, n)
     if not root:
         raise UsageError(
             f"{data} lies in a folder of yours: say which with --root FOLDER. "

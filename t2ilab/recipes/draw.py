@@ -17,7 +17,11 @@ from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.draw import DrawSystem
 from t2ilab.trainers.draw import DrawTrainer, values
 
-GREY = ("digits", "mnist")  # learned as zeros and ones; all else as bytes in three colours
+GREY = (
+    "digits",
+    "two_digits",
+    "mnist",
+)  # learned as zeros and ones; all else as bytes in three colours
 DRAWS = 100  # of z for each picture that the bound is measured on: L_100
 FEW = 10  # pictures that are measured at a time
 
@@ -52,13 +56,13 @@ class Options(Pictures):
 
     data: str | None = option(
         None,
-        f"A data set: {', '.join(DATASETS)}; digits needs no --root.",
+        f"A data set: {', '.join(DATASETS)}; digits and two_digits need no --root.",
         choices=DATASETS,
         called="data set",
     )
     size: int | None = option(
         None,
-        "Side of the pictures; default 8 for digits, 28 for mnist, 32 for all else.",
+        "Side of the pictures; default 8 for digits, 40 for two_digits, 28 for mnist, else 32.",
         kind=int, least=8, most=128,
     )  # fmt: skip
     glimpses: int | None = option(
@@ -92,7 +96,7 @@ def plan_of(o: Options, size: int) -> Plan:
 
 def side_of(o: Options) -> int:
     """Pixels a side."""
-    return o.size or {"digits": 8, "mnist": 28}.get(o.data, 32)
+    return o.size or {"digits": 8, "two_digits": 40, "mnist": 28}.get(o.data, 32)
 
 
 def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:

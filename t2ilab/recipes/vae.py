@@ -46,6 +46,7 @@ class Plan:
 
 PLANS = {
     "digits": Plan("threshold", 8, 20, 200, 50, samples=1000, minutes=1),
+    "two_digits": Plan("drawn", 40, 40, 400, 100),
     "mnist": Plan("drawn", 28, 50, 200, 100, samples=5000),
 }
 TIMES = {"smoke": 0.01, "laptop": 1, "gpu": 24}  # the minutes of a plan
@@ -58,7 +59,7 @@ class Options(Pictures):
 
     data: str | None = option(
         None,
-        f"A data set: {', '.join(DATASETS)}; digits needs no --root.",
+        f"A data set: {', '.join(DATASETS)}; digits and two_digits need no --root.",
         choices=DATASETS,
         called="data set",
     )

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: do generated pictures look real, and are all kinds there?
+"""Precision, recall, density and coverage: do the pictures look real, and are all kinds there?
 
 A set of pictures is stood for by balls around its features, each as large as the distance to the
 k-th nearest neighbour in the same set. A Frechet distance mixes what these tell apart.

@@ -82,3 +82,21 @@ def test_sizes_that_do_not_fit_are_refused():
         matrix(torch.ones(5, 5), 3)
     with pytest.raises(UsageError, match="stride 0"):
         out_size(5, 3, 0, 0)
+
+
+@pytest.mark.parametrize("sizes", [(0, 3, 1, 0), (3, 0, 1, 0), (3, 3, 0, 0), (3, 3, 1, -1)])
+def test_sizes_that_are_none_are_refused_on_the_way_back_too(sizes):
+    with pytest.raises(UsageError, match="give 1 or more"):
+        transposed_size(*sizes)
+
+
+def test_a_padding_that_leaves_nothing_is_refused():
+    with pytest.raises(UsageError, match="leaves something"):
+        transposed_size(1, 2, 2, 1)
+    with pytest.raises(UsageError, match="stride 0"):
+        overlaps(3, 3, 0)
+
+
+def test_the_step_is_that_of_the_perceptron():
+    """Le 2018, eq. 2.1: 0 where w.x + b <= 0."""
+    assert ACTIVATIONS["step"].f(torch.tensor([-1.0, 0.0, 1.0])).tolist() == [0, 0, 1]

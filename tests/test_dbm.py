@@ -266,5 +266,7 @@ def test_what_is_refused():
         train("dbm", method="centered", show=False)
     with pytest.raises(UsageError, match="did you mean 'plain'"):
         trainer(method="plane")
+    with pytest.raises(UsageError, match="both are at least 1"):
+        trainer(k=0)
     with pytest.raises(UsageError, match="--root FOLDER"):
         train("dbm", data="mnist", show=False)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from t2ilab.errors import UsageError
+from t2ilab.explore import footprint
 from t2ilab.explore.footprint import FootprintExplorer
 from t2ilab.explore.race import BEGIN, RaceExplorer, descent, ravine, slope
 from t2ilab.trainers.updates import RULES
@@ -39,3 +41,19 @@ def test_footprints_are_called_chequered_where_they_are():
     for kernel in range(1, 8):
         for stride in range(1, 5):
             explorer.picture(kernel=kernel, stride=stride, pixel=35)
+
+
+def test_the_words_say_chequered_just_where_the_stride_does_not_divide_the_kernel(monkeypatch):
+    said = []
+    monkeypatch.setattr(footprint, "titled", lambda panels, gap: said.extend(panels))
+    for kernel in range(1, 8):
+        for stride in range(1, 5):
+            said.clear()
+            footprint.drawn(kernel, stride, 14)
+            assert said[1].endswith("even") == (kernel % stride == 0), (kernel, stride, said)
+
+
+@pytest.mark.parametrize(("rule", "rate"), [("sgd", 0.1), ("SGD", -0.1), ("SGD", float("nan"))])
+def test_a_rule_or_a_rate_that_is_none_is_refused(rule, rate):
+    with pytest.raises(UsageError, match="rule|learning rate"):
+        descent(rule, rate, 3)

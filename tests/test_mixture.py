@@ -115,6 +115,7 @@ def test_digits_are_read_and_are_likelier_than_noise():
         ({"x": torch.full((60, 6), 0.5)}, DataError, "neither 0 nor 1"),
         ({"y": torch.zeros(59).long()}, DataError, "60 pictures and 59 labels"),
         ({"y": torch.full((60,), 2)}, DataError, "class 0 has no picture"),
+        ({"y": torch.arange(60) % 2 - 1}, DataError, "label -1"),
         ({"x": torch.zeros(0, 6), "y": torch.zeros(0).long()}, DataError, "0 pictures"),
     ],
 )
@@ -146,5 +147,16 @@ def test_a_gaussian_on_a_line():
     assert float(kl(narrow, wide)) == pytest.approx(float(closed), abs=1e-6)
     with pytest.raises(UsageError, match="not positive"):
         gaussian(line, 0.0, 0.0)
+    with pytest.raises(UsageError, match="not finite"):
+        gaussian(line, float("nan"), 0.1)
+    assert gaussian(line, 0.3, 1e-200).max() == 1  # as narrow as it likes, it sums to 1
     with pytest.raises(UsageError, match="lives on a line"):
         gaussian(spaces.plane(4), 0.0, 0.1)
+
+
+def test_pictures_of_another_size_are_refused():
+    model = fit(torch.eye(4).double(), torch.arange(4) % 2)
+    with pytest.raises(DataError, match="5 pixels for a mixture of 4"):
+        model.log_p(torch.zeros(2, 5))
+    with pytest.raises(DataError, match="3 pixels for a mixture of 4"):
+        model.posterior(torch.zeros(2, 3), torch.ones(3).bool())

@@ -23,7 +23,7 @@ from t2ilab.exact.partition import (
     temperatures,
 )
 from t2ilab.fit import fit
-from t2ilab.models.rbm import RBM, as_pictures
+from t2ilab.models.rbm import RBM, as_pictures, negative_phase
 from t2ilab.recipes import rbm as recipe
 from t2ilab.recipes.train import train
 from t2ilab.systems.boltzmann import TrainedRBM
@@ -104,6 +104,18 @@ def test_contrastive_divergence_comes_near_the_gradient_as_k_grows():
 
     errors = [error(k) for k in (1, 4, 16, 64)]
     assert errors[0] > 2 * errors[1] > 4 * errors[2] and errors[3] < 0.01, errors
+
+
+def test_cd_begins_at_the_data_and_pcd_where_its_chains_are():
+    v, chains = torch.zeros(2, 3), torch.ones(4, 3)
+    samples, kept = negative_phase(v, chains, "cd", 3, lambda x: x + 1)
+    assert torch.equal(samples, v + 3) and kept is chains
+    samples, kept = negative_phase(v, chains, "pcd", 3, lambda x: x + 1)
+    assert torch.equal(samples, chains + 3) and kept is samples
+    with pytest.raises(UsageError, match="at least 1"):
+        negative_phase(v, chains, "cd", 0, lambda x: x)
+    with pytest.raises(UsageError, match="pcd"):
+        negative_phase(v, chains, "pdc", 1, lambda x: x)
 
 
 @torch.no_grad()
@@ -304,6 +316,24 @@ def test_what_is_refused():
         trainer(gradient="centered")
     with pytest.raises(UsageError, match="--lr 0"):
         train("rbm", lr=0.0, show=False)
+    with pytest.raises(UsageError, match="k = 0"):
+        trainer(k=0)
+    with pytest.raises(UsageError, match="60 pixels make no square"):
+        as_pictures(torch.zeros(1, 60))
+
+
+@pytest.mark.parametrize(
+    ("grey", "changed", "said"),
+    [
+        (np.full((5, 4), 0.3), {}, "uint8"),
+        (np.zeros((0, 4), np.uint8), {}, r"pictures \[0, 4\]"),
+        (np.zeros((5, 4), np.uint8), {"batch_size": 0}, "at least 1 picture"),
+        (np.zeros((5, 4), np.uint8), {"binarise": "treshold"}, "did you mean 'threshold'"),
+    ],
+)
+def test_pictures_that_are_not_from_0_to_255_are_refused(grey, changed, said):
+    with pytest.raises(UsageError, match=said):
+        BinaryBatches(grey, **{"batch_size": 2, "binarise": "threshold"} | changed)
 
 
 def test_mnist_is_read_without_its_border(tmp_path):

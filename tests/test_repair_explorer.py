@@ -56,6 +56,17 @@ def test_no_step_is_refused(rbm):
         repaired(rbm, torch.zeros(1, 4), torch.ones(4, dtype=torch.bool), 0, torch.Generator())
 
 
+@pytest.mark.parametrize("pixels", [5, 9])
+def test_digits_that_the_machine_does_not_fit_are_refused(rbm, pixels):
+    with pytest.raises(UsageError, match=f"digits of {pixels} pixels for a machine of 4"):
+        repair_renderer(rbm, torch.zeros(2, pixels))
+
+
+def test_a_digit_that_is_not_there_is_refused(rbm):
+    with pytest.raises(UsageError, match="give 0 to 1"):
+        repair_renderer(rbm, torch.zeros(2, 4))(2, 1, "top", 3, 0)
+
+
 def test_a_picture_depends_on_its_state_alone_and_comes_at_once(rbm):
     digits = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]])
     render = repair_renderer(rbm, digits)

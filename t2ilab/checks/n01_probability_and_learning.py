@@ -38,6 +38,10 @@ def _test_most_likely(most_likely) -> None:
                 (x.sum(0) + 0.5) / 4,
             ),
             "The added pictures with ink are missing above the line.": x.sum(0) / 5,
+            "That adds to the share. The imagined pictures are added to the *counts*.": (
+                (x.mean(0) + 0.5) / 2,
+                x.mean(0) + 0.5,
+            ),
         },
     )
 
@@ -73,6 +77,7 @@ q1 = Exercise(
         ("(x.sum(0) + smoothing) / (len(x) + smoothing)", "either"),
         ("(x.sum(0) + smoothing) / len(x)", "either"),
         ("x.sum(0) / (len(x) + 2 * smoothing)", "above the line"),
+        ("(x.mean(0) + smoothing) / (1 + 2 * smoothing)", "adds to the share"),
         ("(x.sum() + smoothing) / (len(x) + 2 * smoothing)", "shape [3]"),
         ("(x.sum(1) + smoothing) / (len(x) + 2 * smoothing)", "shape [3]"),
         ("(x.sum(0) + 2 * smoothing) / (len(x) + 4 * smoothing)", "half a picture"),
@@ -174,7 +179,10 @@ def _test_posterior(posterior) -> None:
             "do.": joint / joint.sum(0),
             "That divides by a sum over pictures and classes; p(x) is of one picture.": joint
             / joint.sum(),
-            "Those are logarithms; what is asked for are probabilities.": right.log(),
+            "Those are logarithms; what is asked for are probabilities.": (
+                right.log(),
+                joint.log(),
+            ),
             "Softmax takes logarithms: the prior is none yet.": (log_likelihood + prior).softmax(1),
             "The prior is divided by; Bayes' rule multiplies by it.": (
                 log_likelihood - prior.log()
@@ -217,6 +225,7 @@ q3 = Exercise(
         ("(log_likelihood + prior).softmax(1)", "prior is none yet"),
         ("(log_likelihood - prior.log()).softmax(1)", "divided by"),
         ("(log_likelihood + prior.log()).log_softmax(1)", "those are logarithms"),
+        ("log_likelihood + prior.log()", "those are logarithms"),
         (
             "log_likelihood.exp() * prior / (log_likelihood.exp() * prior).sum(1, keepdim=True)",
             "0 / 0",

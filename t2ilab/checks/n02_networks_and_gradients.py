@@ -28,6 +28,10 @@ def _test_hidden_delta(hidden_delta) -> None:
             "The slope of tanh at z is 1 - tanh(z)², not 1 - z².": (d2 @ W2.T) * (1 - z**2),
             "That multiplies by tanh itself; the chain rule asks for its slope.": (d2 @ W2.T) * h,
             "The sign: W2 carries the error back as it is.": -right,
+            "d2 already holds the 1/n of the mean: do not divide again.": right / 4,
+            "That is the slope of the sigmoid; the activation here is tanh.": (d2 @ W2.T)
+            * z.sigmoid()
+            * (1 - z.sigmoid()),
         },
     )
 
@@ -57,6 +61,8 @@ q1 = Exercise(
         ("(d2 @ W2.T) * (1 - z ** 2)", "not 1 - z²"),
         ("(d2 @ W2.T) * z.tanh()", "chain rule asks for its slope"),
         ("-(d2 @ W2.T) * (1 - z.tanh() ** 2)", "The sign"),
+        ("(d2 @ W2.T) * (1 - z.tanh() ** 2) / len(z)", "already holds the 1/n"),
+        ("(d2 @ W2.T) * z.sigmoid() * (1 - z.sigmoid())", "slope of the sigmoid"),
         ("(d2 @ W2.T).sum(0) * (1 - z.tanh().mean(0) ** 2)", "shape [4, 3]"),
         ("(d2 @ W2.T) * (1 - z.tanh())", "small example"),
     ],
@@ -84,6 +90,17 @@ def _test_adam_step(adam_step) -> None:
             "s holds squares: take the root.": -lr * g / (g**2 + eps),
             "Only m is corrected; s lacks a factor too.": -lr * g / (s.sqrt() + eps),
             "Only s is corrected; m lacks a factor too.": -lr * m / (g.abs() + eps),
+            "eps stands outside the root: sqrt(s_hat) + eps.": -lr * g / (g**2 + eps).sqrt(),
+            "Right but for eps: that is the quicker form from the end of the paper's section 2, "
+            "where eps is another number. Here it is added to sqrt(s_hat).": -lr
+            * (1 - betas[1]) ** 0.5
+            / (1 - betas[0])
+            * m
+            / (s.sqrt() + eps),
+            "Too little is corrected by *dividing*: 1 - beta^t is below 1.": -lr
+            * m
+            * (1 - betas[0])
+            / ((s * (1 - betas[1])).sqrt() + eps),
         },
     )
     later = call(adam_step, m, s, 3, lr, *betas, eps, shape=(3,))
@@ -120,6 +137,9 @@ q2 = Exercise(
         ("-lr * m / (1 - beta1 ** t) / (s / (1 - beta2 ** t) + eps)", "take the root"),
         ("-lr * m / (1 - beta1 ** t) / (s.sqrt() + eps)", "Only m is corrected"),
         ("-lr * m / ((s / (1 - beta2 ** t)).sqrt() + eps)", "Only s is corrected"),
+        ("-lr * m / (1 - beta1 ** t) / (s / (1 - beta2 ** t) + eps).sqrt()", "outside the root"),
+        ("-lr * (1 - beta2 ** t) ** 0.5 / (1 - beta1 ** t) * m / (s.sqrt() + eps)", "quicker form"),
+        ("-lr * m * (1 - beta1 ** t) / ((s * (1 - beta2 ** t)).sqrt() + eps)", "by *dividing*"),
         ("-lr * m / (1 - beta1) / ((s / (1 - beta2)).sqrt() + eps)", "fades with t"),
     ],
     praise="The first step is lr for every parameter, however large its gradient is.",
@@ -174,5 +194,5 @@ q3 = Exercise(
         ("(n - 1) * stride - 2 * padding", "as wide as the kernel"),
         ("n * stride", "it should be"),
     ],
-    praise="4, 2, 1 (kernel, stride, padding) doubles exactly: DCGAN's choice, in chapter 09.",
+    praise="4, 2, 1 (kernel, stride, padding) doubles exactly: the choice of DCGAN.",
 )

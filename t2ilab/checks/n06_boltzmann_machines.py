@@ -1,10 +1,10 @@
-"""Exercises of notebook 06: the free energy, and the gradient as a difference of two means."""
+"""Exercises of notebook 06: the free energy, the gradient, and where its second mean comes from."""
 
 import torch
 import torch.nn.functional as F
 
-from t2ilab.checks.exercise import Exercise
-from t2ilab.checks.kit import call, compare, compare_terms
+from t2ilab.checks.exercise import Exercise, Wrong
+from t2ilab.checks.kit import call, compare, compare_terms, same
 
 
 def _double(values) -> torch.Tensor:
@@ -162,4 +162,91 @@ q2 = Exercise(
         ("v_data.T @ h_data - v_model.T @ h_model / len(v_model)", "it should be"),
     ],
     praise="`likelihood_gradient` in `t2ilab/trainers/rbm.py` does the same for W, a and b.",
+)
+
+
+def _turned(v: torch.Tensor) -> torch.Tensor:
+    """In the place of a Gibbs step: pixels move on by one, so that steps can be counted."""
+    return v.roll(1, dims=1)
+
+
+def _test_negative_phase(negative_phase) -> None:
+    v, chains = torch.eye(8)[:2].double(), 1 - torch.eye(8)[:3].double()
+    asked = {"kind": tuple, "reason": "the samples, and the chains"}
+    found = {}
+    for method in ("pcd", "cd"):
+        both = call(negative_phase, v, chains, method, 3, _turned, **asked)
+        if len(both) != 2 or not all(isinstance(one, torch.Tensor) for one in both):
+            raise Wrong("Return two tensors: the samples, and the chains for the next update.")
+        found[method] = both
+    _judge_samples("PCD", found["pcd"][0], chains, {"the data": v})
+    if same(found["pcd"][1], chains):
+        raise Wrong(
+            "PCD's chains are to go on from where this update leaves them; yours are handed back "
+            "as they came. The next update would begin at the same place again."
+        )
+    if not same(found["pcd"][1], found["pcd"][0]):
+        raise Wrong("With PCD the chains of the next update are the samples of this one.")
+    _judge_samples("CD", found["cd"][0], v, {"the chains": chains})
+    if not same(found["cd"][1], chains):
+        raise Wrong("CD does not use the chains: hand them back as they came.")
+
+
+def _judge_samples(name: str, samples, start, others) -> None:
+    """Whether these are three steps away from where they should begin."""
+    if same(samples, start.roll(3, 1)):
+        return
+    for what, other in others.items():
+        if any(same(samples, other.roll(n, 1)) for n in range(8)):
+            right = "the data" if name == "CD" else "its chains"
+            raise Wrong(f"{name} begins at {right}; yours began at {what}.")
+    for n in (0, 1, 2, 4, 5, 6, 7):
+        if same(samples, start.roll(n, 1)):
+            raise Wrong(f"With k = 3 there are three Gibbs steps; {name} took {n} here.")
+    raise Wrong(f"{name}'s samples are not the {len(start)} rows it begins with, k steps later.")
+
+
+_NEGATIVE_PHASE = '''\
+def negative_phase(v_data, chains, method, k, step):
+    """Samples for the second mean, and the chains as the next update will find them.
+
+    v_data: [n, D]; chains: [m, D], as the last update left them; method: "cd" or "pcd";
+    step(v): v after one Gibbs step. CD leaves the chains alone. Returns (samples, chains).
+    """
+    v = ____
+    for _ in range(k):
+        v = ____
+    return v, ____'''
+
+
+_BEGIN, _KEPT = 'v_data if method == "cd" else chains', 'chains if method == "cd" else v'
+
+q3 = Exercise(
+    name="q3",
+    question=(
+        "**Exercise 3.** Now the samples. CD begins at the data, in every update; PCD has chains "
+        "of its own that go on from update to update. Both take $k$ Gibbs steps."
+    ),
+    stub=_NEGATIVE_PHASE,
+    answer=(_BEGIN, "step(v)", _KEPT),
+    test=_test_negative_phase,
+    hints=(
+        "Only two things differ between CD and PCD: where v begins, and what is kept for the next "
+        "update.",
+        '`a if method == "cd" else b` says both. CD begins at v_data and keeps the chains as '
+        "they are; PCD begins at the chains and keeps v.",
+    ),
+    mistakes=[
+        (("v_data", "step(v)", _KEPT), "PCD begins at its chains"),
+        (("chains", "step(v)", _KEPT), "CD begins at the data"),
+        (('chains if method == "cd" else v_data', "step(v)", _KEPT), "begins at its chains"),
+        ((_BEGIN, "v", _KEPT), "three Gibbs steps"),
+        ((_BEGIN, "step(v_data)", _KEPT), "yours began at the data"),
+        ((_BEGIN, 'step(chains) if method == "pcd" else step(v)', _KEPT), "three Gibbs steps"),
+        ((_BEGIN, "step(v)", "chains"), "as they came"),
+        ((_BEGIN, "step(v)", 'v_data if method == "pcd" else chains'), "samples of this one"),
+        ((_BEGIN, "step(v)", "v"), "CD does not use the chains"),
+        ((_BEGIN, "step(step(v))", _KEPT), "took 6 here"),
+    ],
+    praise="That is all that contrastive and persistent contrastive divergence differ in.",
 )

@@ -26,8 +26,18 @@ def out_size(n: int, kernel: int, stride: int, padding: int) -> int:
 
 
 def transposed_size(n: int, kernel: int, stride: int, padding: int) -> int:
-    """Pixels a side after a transposed convolution: (n - 1) stride - 2 padding + kernel."""
-    return (n - 1) * stride - 2 * padding + kernel
+    """Pixels a side after a transposed convolution: (n - 1) stride - 2 padding + kernel.
+
+    Raises:
+        UsageError: a padding that cuts everything off, or sizes below their least.
+    """
+    size = (n - 1) * stride - 2 * padding + kernel
+    if min(n, kernel, stride) < 1 or padding < 0 or size < 1:
+        raise UsageError(
+            f"{n} pixels, a kernel of {kernel}, stride {stride}, padding {padding}: give 1 or more "
+            "of the first three, and a padding from 0 that leaves something."
+        )
+    return size
 
 
 def matrix(
@@ -49,6 +59,10 @@ def overlaps(n: int, kernel: int, stride: int) -> Float[Tensor, "m m"]:
     """How many numbers of the n x n small picture reach each pixel of the large one.
 
     Unless the stride divides the kernel this is uneven: the chequered pattern (Odena et al. 2016).
+
+    Raises:
+        UsageError: sizes below 1.
     """
+    transposed_size(n, kernel, stride, 0)
     ones = torch.ones(1, 1, n, n), torch.ones(1, 1, kernel, kernel)
     return F.conv_transpose2d(*ones, stride=stride)[0, 0]

@@ -1,4 +1,4 @@
-"""Explorer: drag a Gaussian over three hills, and watch both divergences and the likelihood.
+"""Explorer: drag a Gaussian over the data's hills, and watch both divergences and the likelihood.
 
 Above, the data's density p and the model's q; below, what each state adds to D[p || q] and to
 D[q || p] (red: it costs, blue: it gives back); the sums stand in the titles. Everything is summed
@@ -113,6 +113,6 @@ class DivergenceExplorer(Explorer):
             buttons={
                 label: lambda _, at=at: {"mu": at[0], "sigma": at[1]} for label, at in best.items()
             },
-            title="a Gaussian over three hills, and both divergences",
+            title="a Gaussian over the data's hills, and both divergences",
             lab=lab,
         )

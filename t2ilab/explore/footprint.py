@@ -43,11 +43,10 @@ def drawn(kernel: int, stride: int, pixel: int) -> Image.Image:
         two[top : top + kernel, left + stride : left + stride + kernel] += 1
     shown = painted(two / 2, PAPER, PAPER, RED)
     many = painted(count / count.max(), PAPER, PAPER, BLUE)
-    # Of the middle, which no edge disturbs.
-    cut = slice(kernel, len(count) - kernel) if len(count) > 2 * kernel + stride else slice(None)
-    middle = count[cut, cut]
+    # The middle of a picture so large that no edge disturbs it.
+    middle = overlaps(3 * kernel, kernel, stride)[kernel:-kernel, kernel:-kernel]
     even = "even" if middle.min() == middle.max() else "chequered"
-    counts = f"in the middle {middle.min():.0f} to {middle.max():.0f}: {even}"
+    counts = f"far from the edges {middle.min():.0f} to {middle.max():.0f}: {even}"
     return titled(
         {
             f"a pixel and its neighbour, {len(count)} x {len(count)}": tile(shown, PANEL),

@@ -68,11 +68,22 @@ def repair_renderer(rbm: RBM, digits: Float[Tensor, "n D"]) -> Callable[..., Ima
     """`render(digit, rows, where, steps, seed) -> PIL.Image`.
 
     Four panels: the digit; what is left of it; a repair; the mean of 200 repairs.
+
+    Raises:
+        UsageError: the digits are not square, or not of as many pixels as the machine has; or, when
+            it is drawn, a digit that is not there.
     """
     side = round(digits.shape[1] ** 0.5)
+    if side**2 != digits.shape[1] or digits.shape[1] != len(rbm.a):
+        raise UsageError(
+            f"digits of {digits.shape[1]} pixels for a machine of {len(rbm.a)}: both need the same "
+            "number, that of a square picture."
+        )
 
     def render(digit: int, rows: int, where: str, steps: int, seed: int) -> Image.Image:
         gone = erased(side, rows, where)
+        if not 0 <= digit < len(digits):
+            raise UsageError(f"digit {digit}: give 0 to {len(digits) - 1}.")
         generator = torch.Generator().manual_seed(int(seed))
         v, p = repaired(rbm, digits[digit].expand(CHAINS, -1), gone, steps, generator)
         left = torch.where(gone, torch.full_like(digits[digit], 0.45), digits[digit])

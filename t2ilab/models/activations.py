@@ -2,7 +2,7 @@
 
 Le 2018, figure 2.2, and the theoretical background, figure 1. Where a slope jumps (at 0, or where
 Maxout changes its line) f' is that of the right-hand side, but for ReLU and leaky ReLU, where it is
-that of PyTorch: the left one.
+that of PyTorch: the left one (figure 2.2 has the right one). The step is that of eq. 2.1: 0 at 0.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def maxout_slope(x: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "step": Activation(lambda x: (x >= 0).to(x), torch.zeros_like),
+    "step": Activation(lambda x: (x > 0).to(x), torch.zeros_like),
     "sigmoid": Activation(sigmoid, lambda x: sigmoid(x) * (1 - sigmoid(x))),
     "tanh": Activation(torch.tanh, lambda x: 1 - torch.tanh(x) ** 2),
     "arctan": Activation(torch.atan, lambda x: 1 / (x**2 + 1)),

@@ -42,7 +42,14 @@ class Mixture:
     def log_parts(
         self, x: Float[Tensor, "n d"], known: Bool[Tensor, " d"] | None = None
     ) -> Float[Tensor, "n m"]:
-        """log p(x, component), in nats; of the known pixels alone where `known` is given."""
+        """log p(x, component), in nats; of the known pixels alone where `known` is given.
+
+        Raises:
+            DataError: pictures, or a hole, of another number of pixels.
+        """
+        for given in (x,) if known is None else (x, known):
+            if given.shape[-1] != self.theta.shape[1]:
+                raise DataError(f"{given.shape[-1]} pixels for a mixture of {self.theta.shape[1]}.")
         known = torch.ones(x.shape[1]) if known is None else known
         ink, white = self.theta.log() * known, (-self.theta).log1p() * known
         return self.log_w + x.double() @ ink.T + (1 - x.double()) @ white.T
@@ -121,8 +128,8 @@ def fit(
 
     Raises:
         UsageError: fewer than one component or step, or a negative smoothing.
-        DataError: pixels that are not 0 or 1; other numbers of pictures and labels; a class
-            without a picture.
+        DataError: pixels that are not 0 or 1; other numbers of pictures and labels; a label
+            below 0; a class without a picture.
     """
     if components < 1 or steps < 1 or smoothing < 0:
         raise UsageError(
@@ -133,6 +140,8 @@ def fit(
         raise DataError("a pixel is neither 0 nor 1: make the pictures black and white first.")
     if len(x) != len(y) or not len(x):
         raise DataError(f"{len(x)} pictures and {len(y)} labels: expected one label a picture.")
+    if int(y.min()) < 0:
+        raise DataError(f"label {int(y.min())}: number the classes from 0.")
     generator = torch.Generator().manual_seed(seed)
     parts, classes = [], int(y.max()) + 1
     for label in range(classes):

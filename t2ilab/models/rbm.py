@@ -7,6 +7,7 @@ is drawn in one go. Mansimov's slides (2016) exchange a and b between the energy
 here a belongs to v, and b to h, throughout.
 """
 
+from collections.abc import Callable
 from math import isqrt
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
+
+from t2ilab.errors import UsageError, choose
 
 
 class RBM(nn.Module):
@@ -78,13 +81,45 @@ class RBM(nn.Module):
         return self.visible(h)
 
 
+def negative_phase(
+    v_data: Float[Tensor, "n D"],
+    chains: Float[Tensor, "m D"],
+    method: str,
+    k: int,
+    step: Callable[[Tensor], Tensor],
+) -> tuple[Tensor, Float[Tensor, "m D"]]:
+    """Samples for the gradient's second mean, and the chains for the next update.
+
+    Args:
+        v_data: where CD begins.
+        chains: where PCD goes on.
+        method, k: "cd" or "pcd", and Gibbs steps.
+        step: v after one Gibbs step.
+
+    Raises:
+        UsageError: an unknown method, or fewer than one step.
+    """
+    if k < 1:
+        raise UsageError(f"k = {k} Gibbs steps: at least 1 is needed.")
+    v = v_data if choose("method", method, ("cd", "pcd")) == "cd" else chains
+    for _ in range(k):
+        v = step(v)
+    return v, (chains if method == "cd" else v)
+
+
 def bernoulli(p: Float[Tensor, "*n"], generator: torch.Generator) -> Float[Tensor, "*n"]:
     """1 with probability p, else 0."""
     return (torch.rand(p.shape, generator=generator, device=p.device, dtype=p.dtype) < p).to(p)
 
 
 def as_pictures(p: Float[Tensor, "n D"]) -> UInt8[Tensor, "n side side 3"]:
-    """Rows of a square picture's pixels in [0, 1] -> grey pictures, 1 white."""
+    """Rows of a square picture's pixels in [0, 1] -> grey pictures, 1 white.
+
+    Raises:
+        UsageError: so many pixels make no square.
+    """
     side = isqrt(p.shape[1])
+    if side**2 != p.shape[1]:
+        raise UsageError(f"{p.shape[1]} pixels make no square picture.")
     grey = p.detach().cpu().mul(255).round().to(torch.uint8)
     return grey.view(-1, side, side, 1).expand(-1, -1, -1, 3).contiguous()

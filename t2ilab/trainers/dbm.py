@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from t2ilab.errors import choose
+from t2ilab.errors import UsageError, choose
 from t2ilab.models.dbm import DBM
 from t2ilab.models.rbm import as_pictures, bernoulli
 from t2ilab.trainers.parts import linear_end, load_states, set_rate, states
@@ -86,7 +86,7 @@ class DBMTrainer:
         seed: of the chains.
 
     Raises:
-        UsageError: an unknown method.
+        UsageError: an unknown method, or fewer than one Gibbs step or update of mean field.
     """
 
     def __init__(
@@ -104,6 +104,8 @@ class DBMTrainer:
         seed: int = 0,
     ):
         self.method = choose("method", method, METHODS)
+        if k < 1 or updates < 1:
+            raise UsageError(f"k = {k}, updates = {updates}: both are at least 1.")
         self.dbm, self.k, self.updates, self.lr = dbm, k, updates, lr
         self.weight_decay, self.seed, self.progress = weight_decay, seed, 0.0
         self.v, self.h2 = chains, torch.full((len(chains), len(dbm.c)), 0.5).round()

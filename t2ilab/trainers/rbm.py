@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from t2ilab.errors import choose
+from t2ilab.errors import UsageError, choose
 from t2ilab.models.rbm import RBM, as_pictures, bernoulli
 from t2ilab.trainers.parts import linear_end, load_states, set_rate, states
 
@@ -79,7 +79,7 @@ class RBMTrainer:
         seed: of the chains.
 
     Raises:
-        UsageError: an unknown method or gradient.
+        UsageError: an unknown method or gradient, or fewer than one Gibbs step.
     """
 
     def __init__(
@@ -98,6 +98,8 @@ class RBMTrainer:
     ):
         self.persistent = choose("method", method, METHODS) == "pcd"
         self.centred = choose("gradient", gradient, GRADIENTS) == "centred"
+        if k < 1:
+            raise UsageError(f"k = {k} Gibbs steps: at least 1 is needed.")
         self.rbm, self.k, self.lr, self.weight_decay, self.seed = rbm, k, lr, weight_decay, seed
         self.chains, self.v_mean, self.h_mean = chains, v_mean, torch.full((len(rbm.b),), 0.5)
         with torch.no_grad():
@@ -166,15 +168,24 @@ class BinaryBatches:
     A batch may reach over the end of an epoch, so all are full, whatever the number of pictures.
 
     Args:
-        grey: the pictures, from 0 to 255.
+        grey: the pictures, uint8 [n, D] from 0 to 255.
         batch_size: pictures a batch.
         binarise: see `binary`.
         seed: of the order, and of the pixels.
+
+    Raises:
+        UsageError: no pictures, pixels that are no whole numbers from 0 to 255, no picture a batch,
+            or an unknown way to binarise.
     """
 
-    def __init__(
-        self, grey: UInt8[np.ndarray, "n D"], *, batch_size: int, binarise: str, seed: int = 0
-    ):
+    def __init__(self, grey: np.ndarray, *, batch_size: int, binarise: str, seed: int = 0):
+        if grey.dtype != np.uint8 or grey.ndim != 2 or not len(grey):
+            raise UsageError(
+                f"pictures {list(grey.shape)} of {grey.dtype}: give uint8 [n, D] from 0 to 255."
+            )
+        if batch_size < 1:
+            raise UsageError(f"batches of {batch_size}: at least 1 picture is needed.")
+        choose("binarise", binarise, BINARISE)
         self.grey, self.batch_size, self.binarise, self.seed = grey, batch_size, binarise, seed
         self._epoch, self._permutation = -1, np.zeros(0, int)
 

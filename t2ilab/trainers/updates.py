@@ -10,6 +10,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from t2ilab.errors import UsageError, choose
+
 State = dict[str, Tensor | int]
 Rule = Callable[[Tensor, Tensor, State], Tensor]
 
@@ -49,5 +51,12 @@ RULES = {"SGD": sgd, "momentum": momentum, "RMSProp": rmsprop, "Adam": adam}
 
 
 def with_rate(name: str, lr: float) -> Rule:
-    """A rule of `RULES` with its learning rate."""
+    """A rule of `RULES` with its learning rate.
+
+    Raises:
+        UsageError: no such rule, or a rate that is negative or no number.
+    """
+    choose("rule", name, RULES)
+    if not lr >= 0:
+        raise UsageError(f"learning rate {lr}: give 0 or more.")
     return partial(RULES[name], lr=lr)

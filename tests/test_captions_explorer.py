@@ -93,7 +93,7 @@ def test_the_note_tells_what_is_stated_left_open_and_unknown(system):
     words = note(system, BIRDS, "a small scarlet bird with feathered wings")
     assert "states: size small, breast red." in words
     assert "Left open: crown, wing, tail, beak." in words
-    assert "“scarlet”, “feathered”" in words and "“small”" not in words
+    assert "'scarlet', 'feathered'" in words and "'small'" not in words
     assert note(system, BIRDS, "a bird").startswith("The caption states: nothing. Left open: size")
     assert note(system, None, "a red bird") == ""
 
@@ -162,7 +162,7 @@ def test_what_cannot_be_drawn_is_said_and_the_last_pictures_stay(system, caption
 def test_what_is_typed_is_shown_as_text_never_as_markup(system):
     explorer = CaptionExplorer(system, BIRDS, n=1)
     explorer.controls["caption"].value = "a bird with <b>bold</b> wings"
-    assert "<b>" not in explorer.said.value and "“bold”" in explorer.said.value
+    assert "<b>" not in explorer.said.value and "&#x27;bold&#x27;" in explorer.said.value
 
 
 def test_a_first_caption_that_cannot_be_drawn_is_the_notebooks_fault(system):

@@ -6,7 +6,7 @@ import torch
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
-from t2ilab.metrics.evaluate import evaluate, style_of
+from t2ilab.metrics.evaluate import DISTANCES, evaluate, floors, style_of
 from t2ilab.models.reed import Generator
 from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.single import load_reader
@@ -19,6 +19,10 @@ KEYS = {
     "extractor",
     "fid",
     "kid",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
     "inception_score",
     "inception_score_share",
     "pictures",
@@ -97,3 +101,11 @@ def test_style_is_all_that_captions_leave_open_but_the_tone_of_the_paper():
 def test_numbers_of_captions_out_of_range(untrained, reader, n):
     with pytest.raises(UsageError, match=f"n = {n}: expected 50 to 160 captions"):
         evaluate(untrained, WORLD, reader, n=n)
+
+
+def test_two_real_sets_are_the_floor(reader, found):
+    of_real = floors(WORLD, reader, 100, 32)
+    assert set(of_real) == {f"{name}_floor" for name in DISTANCES}
+    assert 0 < of_real["fid_floor"] < found["fid"] / 5
+    assert of_real["precision_floor"] > 0.9 and of_real["coverage_floor"] > 0.9
+    assert found["precision"] < 0.5

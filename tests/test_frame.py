@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from t2ilab.cli import main as command_line
 from t2ilab.paths import DATA, NOTEBOOKS, ROOT
+from t2ilab.runs.refresh import tell_time
 
 MB = 1_000_000
 WEIGHTS = DATA / "weights"
@@ -260,6 +261,16 @@ def test_notebooks_are_committed_executed_and_clean(path):
     assert faults(notebook) == []
     assert path.stat().st_size < LARGEST_MB * MB
     assert re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_header_says_what_the_run_took(path):
+    """As its last cell printed it, so that no header states a time that nobody measured."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    before = ["".join(one["source"]) for one in notebook["cells"]]
+    tell_time(notebook)
+    assert ["".join(one["source"]) for one in notebook["cells"]] == before
+    assert any("*Run on this page*: `laptop`" in text for text in before[:6])
 
 
 def cell(kind: str, source: str, *, number=None, outputs=(), **about) -> dict:

@@ -29,6 +29,7 @@ from t2ilab.runs import (
 )
 from t2ilab.runs import notebook as notebooks_module
 from t2ilab.runs.kept import seal
+from t2ilab.runs.refresh import tell_time
 from t2ilab.runs.run import plan
 from t2ilab.runs.sweep import combinations
 from t2ilab.runs.worker import ENDED
@@ -689,3 +690,23 @@ def test_runs_go_below_the_checkout_unless_told_otherwise(monkeypatch, tmp_path)
     monkeypatch.setenv("T2ILAB_RUNS", str(tmp_path))
     assert runs_dir() == tmp_path
     assert os.environ["T2ILAB_RUNS"] == str(tmp_path)
+
+
+def test_a_refreshed_notebook_tells_its_time_in_place_of_the_last_one():
+    def book(*words):
+        output = {"text": "t2ilab 0.1.0 · profile laptop · device cpu · 2 cores · torch\n"}
+        end = {"text": ["finished in 83 s · peak memory 1 MB · 2 figures\n"]}
+        code = [{"cell_type": "code", "source": "", "outputs": [one]} for one in (output, end)]
+        return {"cells": [{"cell_type": "markdown", "source": w} for w in words] + code}
+
+    line = "*Run on this page*: `laptop` 83 s on 2 CPU cores."
+    new = book("# Title", "At the end you can:", "more")
+    tell_time(new)
+    assert [c["source"] for c in new["cells"][:3]] == ["# Title", f"At the end you can:\n\n{line}",
+                                                      "more"]  # fmt: skip
+    old = book("# Title", "words", "*Run on this page*: `laptop` 9 s on 4 CPU cores.\nmore")
+    tell_time(old)
+    assert old["cells"][2]["source"] == f"{line}\nmore" and old["cells"][1]["source"] == "words"
+    silent = {"cells": new["cells"][:3]}
+    tell_time(silent)
+    assert silent["cells"] == new["cells"][:3]

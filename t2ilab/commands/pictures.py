@@ -86,10 +86,12 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
             raise UsageError(f"{system} reads no captions: leave '{caption:.100}' out.")
         said = {"caption": caption} if drawer.takes_captions else {}
         pictures = drawer.draw(n=n, seed=seed, **said)
-    unknown = drawer.unknown(caption) if drawer.takes_captions else []
-    if unknown:
-        listed = ", ".join(f"'{word}'" for word in unknown)
-        note(f'note: not known, and read as "something": {listed}')
+    if drawer.takes_captions:
+        if unknown := drawer.questions(caption):
+            note(f'note: not known, and read as "something": {", ".join(unknown)}')
+        if (of := drawer.about.get("world")) in paperworld.WORLDS:
+            if not_drawn := paperworld.world(of).left(caption):
+                note(f"note: not drawn: {'; '.join(not_drawn)}")
     _write(path, grid(pictures))
     click.echo(str(path))
 

@@ -108,10 +108,11 @@ def note(system: TextToImage, world: World | None, caption: str) -> str:
         parts.append(f"The caption states: {said}.")
         if left:
             parts.append(f"Left open: {', '.join(left)}.")
-    unknown = system.unknown(caption)
-    if unknown:
-        listed = ", ".join(f"“{word}”" for word in unknown)
-        parts.append(f"Not known to the encoder, and read as “something”: {listed}.")
+        if not_drawn := world.left(caption):
+            parts.append(f"Not drawn: {'; '.join(not_drawn)}.")
+    if unknown := system.questions(caption):
+        listed = ", ".join(unknown)
+        parts.append(f"Not known to the encoder, and read as 'something': {listed}.")
     return " ".join(parts)
 
 

@@ -8,9 +8,12 @@ from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.consistency import caption_consistency, diversity
+from t2ilab.metrics.manifold import manifold
 from t2ilab.metrics.scores import inception_score, scores
 from t2ilab.models.reader import AttributeReader
 from t2ilab.systems.text_to_image import TextToImage
+
+DISTANCES = ("fid", "kid", "precision", "recall", "density", "coverage")
 
 
 def style_of(world: paperworld.World) -> list[str]:
@@ -67,6 +70,19 @@ def evaluate(
     return found | picture_scores(world, reader, to_float(test.images), fake)
 
 
+def floors(world: paperworld.World, reader: AttributeReader, n: int, size: int) -> dict[str, float]:
+    """The scores between two real sets of n pictures each, which no generator can do better than.
+
+    Returns:
+        "fid_floor", "kid_floor", "precision_floor", ..., one for each distance of
+        `picture_scores`.
+    """
+    start = paperworld.SPLITS["test"]  # pictures behind these were never measured
+    both = to_float(world.load("test", size, start + n).images)
+    found = picture_scores(world, reader, both[:n], both[start:])
+    return {f"{name}_floor": found[name] for name in DISTANCES}
+
+
 def _diversity(system, world, reader, phi, noises, seed) -> float:
     """Of 16 captions, `noises` pictures each, against the whole real split."""
     z = system.noise(noises, seed + 1)
@@ -75,6 +91,7 @@ def _diversity(system, world, reader, phi, noises, seed) -> float:
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 
+@torch.inference_mode()
 def picture_scores(
     world: paperworld.World,
     reader: AttributeReader,
@@ -84,8 +101,9 @@ def picture_scores(
     """FID, KID and Inception score of pictures in [-1, 1], with the reader as extractor.
 
     Returns:
-        "extractor", "fid", "kid", "inception_score", "inception_score_share" (of the real
-        pictures'), and "pictures", the number of generated ones.
+        "extractor", "fid", "kid", "precision", "recall", "density", "coverage" (see `manifold`),
+        "inception_score", "inception_score_share" (of the real pictures'), and "pictures", the
+        number of generated ones. See `floors` for what real pictures score.
 
     Raises:
         UsageError: fewer than 50 pictures of a kind.
@@ -96,11 +114,13 @@ def picture_scores(
         for one in world.classes
     ]
     of_fake = scores(real, fake, reader, classes, world=world.name)
+    near = manifold(*(torch.cat([reader.features(p) for p in x.split(256)]) for x in (real, fake)))
     share = of_fake.inception_score / inception_score(real, reader, classes)
     return {
         "extractor": of_fake.extractor,
         "fid": of_fake.fid,
         "kid": of_fake.kid,
+        **near._asdict(),
         "inception_score": of_fake.inception_score,
         "inception_score_share": share,
         "pictures": len(fake),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from t2ilab.data.sequences import next_words
 from t2ilab.errors import UsageError
 from t2ilab.models.cells import Sequencer
-from t2ilab.text.tokens import MAX_WORDS, PAD, Vocabulary, tokenize
+from t2ilab.text.tokens import MAX_WORDS, PAD, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class LanguageModel(nn.Module):
         Raises:
             CaptionError: nothing can be made of it.
         """
-        words = tokenize(self.vocabulary.check(caption))
+        words = [word for word, _ in self.vocabulary.tokens(self.vocabulary.check(caption))]
         x, _, _ = next_words([caption], self.vocabulary)
         state, states, following = None, [], []
         for word in x:  # [1]

@@ -6,6 +6,7 @@ fails is left as it was.
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from t2ilab.files import write_atomically
 from t2ilab.runs.kernel import ThisPython
 from t2ilab.runs.notebook import find_notebook, notebooks, read_book, strip_widgets
 
+_TOLD = re.compile(r"\*Run on this page\*: .*")
 _OF_THE_MACHINE = ("papermill", "execution", "vscode", "collapsed", "scrolled")
 
 
@@ -43,6 +45,7 @@ def refresh(path: Path) -> None:
     except (CellExecutionError, DeadKernelError) as error:
         raise T2ILabError(f"{path.stem} was left as it was: {error}") from error
     clean(notebook)
+    tell_time(notebook)
     text = nbformat.writes(notebook, indent=1).rstrip("\n") + "\n"
     write_atomically(path, text.encode())
 
@@ -56,6 +59,32 @@ def clean(notebook: dict) -> None:
     for holder in (notebook, *notebook["cells"]):
         for name in _OF_THE_MACHINE:
             holder["metadata"].pop(name, None)
+
+
+def tell_time(notebook: dict) -> None:
+    """Write into the header what the run took, as the notebook's own cells print it, in place.
+
+    The line replaces the last such one, or stands at the end of the second cell of words. A
+    notebook that does not print it is left alone.
+    """
+    printed = "".join(
+        "".join(output.get("text", ""))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", ())
+    )
+    began = re.search(r"profile (\w+) · device (\w+) · (\d+) cores?", printed)
+    took = re.search(r"^finished in (\d+) s", printed, re.MULTILINE)
+    words = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    if not (began and took and len(words) > 1):
+        return
+    profile, device, cores = began.groups()
+    on = f"{cores} CPU cores" if device == "cpu" else f"one GPU ({device})"
+    line = f"*Run on this page*: `{profile}` {took[1]} s on {on}."
+    for cell in words[:4]:
+        if _TOLD.search(text := "".join(cell["source"])):
+            cell["source"] = _TOLD.sub(line, text)
+            return
+    words[1]["source"] = "".join(words[1]["source"]).rstrip() + f"\n\n{line}"
 
 
 def main(names: list[str]) -> int:

@@ -69,6 +69,10 @@ class TextToImage(System):
         """The words of a caption that the encoder does not know; they are read as "something"."""
         return self.encoder.vocabulary.unknown(caption)
 
+    def questions(self, caption: str) -> list[str]:
+        """The same in quotes, each with the known word that may be meant."""
+        return self.encoder.vocabulary.questions(caption)
+
     def arguments(self) -> dict[str, Any]:
         return {"encoder": describe_encoder(self.encoder), "generator": self.generator.arguments}
 

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from t2ilab.errors import CaptionError
-from t2ilab.text.tokens import Vocabulary, no_word, normalise, read_words
+from t2ilab.text.tokens import Vocabulary, no_word, normalise, questions, read_words, refuse_denials
 
 # 70 places, of which the authors' list gives '-' two: the second counts, the first stays unused.
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789-,;.!?:'\"/\\|_@#$%^&*~`+-=<>()[]{} "
@@ -60,12 +60,18 @@ class Alphabet:
         ]
         return list(dict.fromkeys([*strange.values(), *outside]))
 
+    def questions(self, caption: str) -> list[str]:
+        """Each of `unknown` in quotes, with the learned word that may be meant."""
+        return questions(self.unknown(caption), self.words)
+
     def check(self, caption: str) -> str:
         """Return the caption if something can be made of it.
 
         Raises:
-            CaptionError: it has no letter from a to z and no digit, or more than 201 characters.
+            CaptionError: it has no letter from a to z and no digit, or more than 201 characters;
+                or it says what is not there, by a word that is not among `words`.
         """
+        refuse_denials([token for token, _ in read_words(caption)], self.words)
         text = normalise(caption)
         if not any(c.isalnum() and c in self.index for c in text):
             raise no_word(caption)

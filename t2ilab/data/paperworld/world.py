@@ -159,7 +159,31 @@ class World:
 
     def read(self, text: str) -> dict[str, str]:
         """What a sentence states, by the lexicon: attribute -> value. Understands free text."""
-        return read(text, *self._reading)
+        return read(text, *self._reading).stated
+
+    def left(self, text: str) -> list[str]:
+        """What a sentence says that pictures of this world do not show, a line each.
+
+        "red beak" is one: a beak is short or long. So is a second subject.
+        """
+        found, (_, kinds, heads, _) = read(text, *self._reading), self._reading
+        lines = []
+        for value, noun in found.left:
+            if not noun:
+                lines.append(f"{value}: of what?")
+            elif not heads[noun]:
+                lines.append(f"{value}, said of {noun}")
+            elif {*heads[noun]} & {*kinds[value]}:
+                lines.append(f"{value}, said of {noun}, which is told otherwise already")
+            else:
+                can = sorted({v for a in heads[noun] for v in self.content[a]} - {NONE})
+                lines.append(f"{value}, said of {noun}, which can be {' or '.join(can[:4])}")
+        words = {*text.lower().replace(",", " ").replace(".", " ").split()}
+        for name, values in self.style.items():
+            for word in sorted(words & {*values}):
+                lines.append(f"{word}: the {name} is left to the noise")
+                words.discard(word)
+        return lines
 
     @cached_property
     def _reading(self) -> tuple:

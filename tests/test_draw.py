@@ -280,6 +280,15 @@ def test_a_window_that_does_not_fit_is_refused(wrong):
         network(**wrong)
 
 
+@pytest.mark.parametrize("name", ["size", "channels", "glimpses", "hidden", "latent"])
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_below_1_is_refused_by_its_name(name, number):
+    with pytest.raises(UsageError, match=f"{name} {number}: DRAW needs 1 or more"):
+        DRAW(**{name: number})
+    with pytest.raises(UsageError, match="k of 1 or more"):
+        importance_weighted(torch.zeros(0, 3))
+
+
 # The system
 
 

@@ -73,3 +73,6 @@ def test_what_cannot_be_is_refused_in_words():
         Coupling(1)
     with pytest.raises(UsageError, match="no inverse in closed form"):
         planar(2, 2).inverse(torch.zeros(1, 2))
+    for make in (planar, couplings):
+        with pytest.raises(UsageError, match="-1 layers"):
+            make(2, -1)

@@ -94,5 +94,5 @@ def test_the_walk_decodes_the_place_and_marks_it():
 def test_what_cannot_be_drawn_is_refused_in_words():
     with pytest.raises(UsageError, match="one label for each"):
         plane_renderer(decode, torch.zeros(3, 2), np.zeros(2, int))
-    with pytest.raises(UsageError, match="the grid holds"):
+    with pytest.raises(UsageError, match="sigma 0.001"):
         gap_image("fold", 0.0, 0.0, 0.001)

@@ -31,6 +31,21 @@ def test_the_gap_is_the_kl_to_the_posterior(shape):
         assert float(model.posterior(x).sum()) * STEP == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("mu", "sigma"), [(3.0, 2.0), (-3.0, 3.0), (6.0, 1.0)])
+def test_a_wide_q_far_from_the_middle_is_not_cut_off(mu, sigma):
+    """Against the moments of a Gaussian: E[z²] = mu² + sigma², and so on."""
+    x, noise = 1.0, 0.4
+    kl = 0.5 * (mu**2 + sigma**2 - 2 * log(sigma) - 1)
+    second, fourth = mu**2 + sigma**2, mu**4 + 6 * mu**2 * sigma**2 + 3 * sigma**4
+    errors = {
+        "line": x**2 - 2 * x * 1.5 * mu + 1.5**2 * second,
+        "fold": fourth - 2 * (1 + x) * second + (1 + x) ** 2,
+    }
+    for shape, error in errors.items():
+        right = -0.5 * error / noise**2 - log(noise) - 0.5 * log(2 * pi) - kl
+        assert OneLatent(shape, noise).elbo(x, mu, sigma) == pytest.approx(right, rel=1e-5)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_best_q_is_not_beaten_by_its_neighbours(shape):
     model = OneLatent(shape, 0.4)
@@ -54,5 +69,7 @@ def test_what_cannot_be_is_refused_in_words():
         OneLatent("fold", 0.0)
     with pytest.raises(UsageError, match="shape"):
         OneLatent("circle")
-    with pytest.raises(UsageError, match="the grid holds"):
-        OneLatent().elbo(0.0, 0.0, 0.001)
+    for wrong, words in (((0.0, 0.0, 0.001), "sigma 0.001"), ((0.0, 7.0, 1.0), "mu 7"),
+                         ((float("nan"), 0.0, 1.0), "x = nan")):  # fmt: skip
+        with pytest.raises(UsageError, match=words):
+            OneLatent().elbo(*wrong)

@@ -191,6 +191,22 @@ def test_samples_are_drawn_in_parts_without_a_change(monkeypatch):
         assert parts[name] == pytest.approx(whole[name], abs=0.03), name
     with pytest.raises(UsageError, match="2 or more"):
         bounds(vae, pictures[:1], k=2)
+    with pytest.raises(UsageError, match="this VAE is for 2 x 2"):
+        bounds(vae, torch.zeros(5, 1, 3, 3), k=2)
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, True])
+def test_a_bound_of_no_samples_is_refused(k):
+    with pytest.raises(UsageError, match=r"k = .*1 sample of z or more"):
+        bounds(tiny(2), torch.zeros(5, 1, 2, 2), k=k)
+    with pytest.raises(UsageError, match="k of 1 or more"):
+        importance_bound(torch.zeros(0, 5))
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"latents": [0]}, {"hidden": [-1]}])
+def test_sizes_below_1_are_refused(wrong):
+    with pytest.raises(UsageError, match="each is 1 or more"):
+        VAE(**{"size": 8, "pixels": "drawn", "latents": [3], "hidden": [5], **wrong})
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])

@@ -2,13 +2,14 @@
 
     z ~ N(0, 1),   x = f(z) + sigma_x epsilon
 
-The integrals over z are sums over a fine grid. With f a line everything is Gaussian and the gap can
+The integrals over z are sums over a fine grid; for a mean under q the grid lies around q and grows
+with it, so that none of q is cut off. With f a line everything is Gaussian and the gap can
 be 0; with a fold or a wave several z give the same x, and no single Gaussian fits.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
+from math import isfinite, log
 
 import torch
 from jaxtyping import Float
@@ -67,15 +68,24 @@ class OneLatent:
         return self.log_joint(x).softmax(0) / STEP
 
     def elbo(self, x: float, mu: float, sigma: float) -> float:
-        """E_q[log p(x|z)] - KL(q || p(z)) for q = N(mu, sigma²), in nats; sigma from 0.02 to 3.
+        """E_q[log p(x|z)] - KL(q || p(z)) for q = N(mu, sigma²), in nats.
+
+        Args:
+            x: what is seen.
+            mu, sigma: of q; mu from -6 to 6, sigma from 0.02 to 3.
 
         Raises:
-            UsageError: sigma is outside.
+            UsageError: x is no number, or mu or sigma is outside.
         """
+        if not isfinite(x):
+            raise UsageError(f"x = {x}: give a number.")
+        if not -6 <= mu <= 6:
+            raise UsageError(f"mu {mu}: give a q whose middle lies between -6 and 6.")
         if not 0.02 <= sigma <= 3:
-            raise UsageError(f"sigma {sigma}: the grid holds a q of sigma 0.02 to 3.")
-        q = _normal(NODES, mu, sigma).softmax(0)
-        log_px = _normal(torch.full_like(NODES, x), self.mean(NODES), self.noise)
+            raise UsageError(f"sigma {sigma}: give a q of sigma 0.02 to 3.")
+        epsilon = 1.5 * NODES  # 9 sigma to either side
+        z, q = mu + sigma * epsilon, _normal(epsilon, 0.0, 1.0).softmax(0)
+        log_px = _normal(torch.full_like(z, x), self.mean(z), self.noise)
         mean, logvar = torch.tensor([[mu], [2 * log(sigma)]], dtype=torch.float64)
         kl = gaussian_kl(mean, logvar).sum()
         return float((q * log_px).sum() - kl)

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from t2ilab.errors import UsageError
+
 LEVELS = 255  # from one value of a byte to the next it is 1 / 255
 
 
@@ -74,5 +76,11 @@ def log_likelihood(
 
 
 def importance_weighted(log_w: Float[Tensor, "k b"]) -> Float[Tensor, " b"]:
-    """L_k = log of the mean of k weights w = p(x, z) / q(z | x): Burda et al. 2016, eq. 8."""
+    """L_k = log of the mean of k weights w = p(x, z) / q(z | x): Burda et al. 2016, eq. 8.
+
+    Raises:
+        UsageError: k is 0.
+    """
+    if not len(log_w):
+        raise UsageError("no samples: L_k needs k of 1 or more.")
     return torch.logsumexp(log_w, 0) - math.log(len(log_w))

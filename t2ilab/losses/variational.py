@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from t2ilab.errors import UsageError
+
 
 def gaussian_log_density(
     z: Float[Tensor, "*a n"], mu: Float[Tensor, "*b n"], logvar: Float[Tensor, "*c n"]
@@ -88,7 +90,12 @@ def importance_bound(log_w: Float[Tensor, "k b"]) -> Float[Tensor, " b"]:
 
     Its gradient is sum_i v_i grad log w_i with v = softmax(log w), Burda et al. 2016, eq. 14: what
     autograd gives, and nothing is to be detached. k = 1: the ELBO.
+
+    Raises:
+        UsageError: k is 0.
     """
+    if not len(log_w):
+        raise UsageError("no samples: L_k needs k of 1 or more.")
     return log_w.logsumexp(0) - log(len(log_w))
 
 

@@ -34,10 +34,18 @@ def bounds(
         layers) whose posterior mean varies over the pictures by more than 0.01; "tested", n.
 
     Raises:
-        UsageError: fewer than two pictures.
+        UsageError: fewer than two pictures, of another size than the VAE's, or a k that is not a
+            whole number of 1 or more.
     """
     if len(pictures) < 2:
         raise UsageError(f"{len(pictures)} pictures tell nothing of a test set: give 2 or more.")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise UsageError(f"k = {k!r}: a bound needs 1 sample of z or more, a whole number.")
+    if pictures.shape[-2:] != (vae.size, vae.size):
+        raise UsageError(
+            f"pictures of {list(pictures.shape[-2:])} pixels: this VAE is for {vae.size} x "
+            f"{vae.size}."
+        )
     generator = torch.Generator().manual_seed(seed)
     each = vae.channels * vae.size**2
     at_once = max(1, min(k, VALUES // each))

@@ -144,7 +144,7 @@ class DRAW(nn.Module):
             zeros and ones.
 
     Raises:
-        UsageError: a window of less than 2 or more than `size` filters.
+        UsageError: a window of less than 2 or more than `size` filters, or a number below 1.
     """
 
     def __init__(
@@ -160,6 +160,10 @@ class DRAW(nn.Module):
         colours: bool = False,
     ):
         super().__init__()
+        for called, number in dict(size=size, channels=channels, glimpses=glimpses,
+                                   hidden=hidden, latent=latent).items():  # fmt: skip
+            if number < 1:
+                raise UsageError(f"{called} {number}: DRAW needs 1 or more.")
         for called, side in (("read", read), ("write", write)):
             if side is not None and not 2 <= side <= size:
                 raise UsageError(

@@ -126,11 +126,17 @@ class Flow(nn.Module):
         return z
 
 
+def _counted(layers: int) -> range:
+    if layers < 0:
+        raise UsageError(f"{layers} layers: give 0 (the identity) or more.")
+    return range(layers)
+
+
 def planar(n: int, layers: int) -> Flow:
-    """`layers` planar flows of n numbers."""
-    return Flow(*(Planar(n) for _ in range(layers)))
+    """`layers` planar flows of n numbers; UsageError if they are fewer than 0."""
+    return Flow(*(Planar(n) for _ in _counted(layers)))
 
 
 def couplings(n: int, layers: int, *, hidden: int = 32) -> Flow:
-    """`layers` couplings of n numbers, whose halves take turns."""
-    return Flow(*(Coupling(n, first=k % 2 == 0, hidden=hidden) for k in range(layers)))
+    """`layers` couplings of n numbers, whose halves take turns; UsageError if fewer than 0."""
+    return Flow(*(Coupling(n, first=k % 2 == 0, hidden=hidden) for k in _counted(layers)))

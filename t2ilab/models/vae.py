@@ -61,7 +61,8 @@ class VAE(nn.Module):
             colours, one number: channels of the first convolution, then doubled.
 
     Raises:
-        UsageError: another size or kind of pixels, or layers that do not go together.
+        UsageError: another size or kind of pixels, layers that do not go together, or a number
+            below 1.
     """
 
     def __init__(
@@ -77,6 +78,10 @@ class VAE(nn.Module):
         if not latents or len(latents) != len(hidden):
             raise UsageError(
                 f"latents {list(latents)} and hidden {list(hidden)}: one of each a layer."
+            )
+        if min(size, *latents, *hidden) < 1:
+            raise UsageError(
+                f"size {size}, latents {list(latents)}, hidden {list(hidden)}: each is 1 or more."
             )
         self.arguments = dict(size=size, pixels=pixels, latents=list(latents), hidden=list(hidden))
         self.size, self.pixels, self.latents = size, pixels, list(latents)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from t2ilab.checks.exercise import Exercise, Wrong
-from t2ilab.checks.kit import call, compare, compare_terms
+from t2ilab.checks.kit import call, compare, compare_terms, same
 
 SETUP = "import math\nimport numpy as np\nimport torch\nimport torch.nn.functional as F"
 
@@ -18,33 +18,54 @@ def _test_kl(kl) -> None:
         "reason": "One KL for each of the 2 pictures: sum over the numbers of z.",
     }
     found = call(kl, mu, logvar, **each)
-    squares, variance, rest = mu.square().sum(1), logvar.exp().sum(1), -(logvar + 1).sum(1)
+    squares, variance, logs = mu.square().sum(1), logvar.exp().sum(1), logvar.sum(1)
+    ones = torch.full((2,), 3.0)
+    twice = squares + variance - logs - ones
     compare_terms(
         found,
-        (0.5 * squares, {"mu² is missing: a q far from 0 costs something.": 0 * squares}),
+        (
+            0.5 * squares,
+            {
+                "mu² is missing: a q far from 0 costs something.": 0 * squares,
+                "mu counts squared.": 0.5 * mu.sum(1),
+            },
+        ),
         (
             0.5 * variance,
             {
                 "sigma² is exp(logvar); where is it?": 0 * variance,
                 "exp(logvar / 2) is sigma; the KL holds sigma².": 0.5 * (logvar / 2).exp().sum(1),
+                "exp(logvar) is sigma² already; yours is squared once more.": (
+                    0.5 * (2 * logvar).exp().sum(1)
+                ),
+                "exp(-logvar) is 1/sigma²; the KL holds sigma².": 0.5 * (-logvar).exp().sum(1),
             },
         ),
         (
-            0.5 * rest,
+            -0.5 * logs,
             {
-                "The -1 is missing: at mu = 0, sigma = 1 the KL should be 0.": -0.5 * logvar.sum(1),
-                "- log sigma² is missing: a narrow q costs something.": 0 * rest - 1.5,
-                "The sign of log sigma²: a narrow q costs more.": 0.5 * (logvar - 1).sum(1),
+                "- log sigma² is missing: a narrow q costs something.": 0 * logs,
+                "The sign of log sigma²: a narrow q costs more.": 0.5 * logs,
+                "logvar is log sigma² already; it counts once.": (-logs, -0.25 * logs),
+            },
+        ),
+        (
+            -0.5 * ones,
+            {
+                "The -1 is missing: at mu = 0, sigma = 1 the KL should be 0.": 0 * ones,
+                "The sign of the 1: at mu = 0, sigma = 1 the KL should be 0.": 0.5 * ones,
+                "The -1 belongs to each number of z, so it stands within the sum.": (
+                    -ones / 6,
+                    -ones / 3,
+                ),
             },
         ),
         slips={
-            "The factor 1/2 is missing.": squares + variance + rest,
-            "The sign: that is -KL, and a KL is never negative.": -0.5
-            * (squares + variance + rest),
+            "The factor 1/2 is missing.": twice,
+            "The sign: that is -KL, and a KL is never negative.": -0.5 * twice,
             "That is the mean over the numbers of z. They are independent, so their KLs add up.": (
-                squares + variance + rest
-            )
-            / 6,
+                twice / 6
+            ),
         },
         otherwise="For a small example it should be {right}; yours is {found}.",
     )
@@ -79,6 +100,14 @@ def kl_to_prior(mu, logvar):
         ("0.5 * (mu.square() + logvar.exp() - logvar).sum(1)", "The -1 is missing"),
         ("0.5 * (logvar.exp() - logvar - 1).sum(1)", "mu² is missing"),
         ("0.5 * (mu.square() + logvar.exp() + logvar - 1).sum(1)", "sign of log sigma²"),
+        ("0.5 * (mu + logvar.exp() - logvar - 1).sum(1)", "mu counts squared"),
+        ("0.5 * (mu.square() + logvar.exp() ** 2 - logvar - 1).sum(1)", "squared once more"),
+        ("0.5 * (mu.square() + (-logvar).exp() - logvar - 1).sum(1)", "is 1/sigma²"),
+        ("0.5 * (mu.square() + logvar.exp() - 2 * logvar - 1).sum(1)", "it counts once"),
+        ("0.5 * (mu.square() + logvar.exp() - logvar / 2 - 1).sum(1)", "it counts once"),
+        ("0.5 * (mu.square() + logvar.exp() - logvar + 1).sum(1)", "sign of the 1"),
+        ("0.5 * (mu.square() + logvar.exp() - logvar).sum(1) - 1", "within the sum"),
+        ("0.5 * ((mu.square() + logvar.exp() - logvar).sum(1) - 1)", "within the sum"),
         ("0.5 * (mu.square() + logvar.square() - logvar - 1).sum(1)", "small example"),
     ],
     setup=SETUP,
@@ -89,8 +118,17 @@ def kl_to_prior(mu, logvar):
 def _test_sample(sample) -> None:
     mu, logvar = torch.tensor([[1.0, -2.0]]), torch.tensor([[-2.0, 2.0]])
     epsilon = torch.tensor([[0.5, 1.0]])
-    each = {"shape": (1, 2), "reason": "One z for each epsilon."}
+    each = {
+        "shape": (1, 2),
+        "reason": "One z for each epsilon.",
+        "finite": "log sigma² may be negative, and has no root then: sigma is exp(logvar / 2).",
+    }
     found = call(sample, mu, logvar, epsilon, **each)
+    if not same(found, call(sample, mu, logvar, epsilon, **each)):
+        raise Wrong(
+            "Two calls with the same epsilon give two different z: you draw noise of your own. The "
+            "noise comes in as epsilon; nothing is drawn here."
+        )
     right = mu + (logvar / 2).exp() * epsilon
     compare(
         found,
@@ -107,6 +145,16 @@ def _test_sample(sample) -> None:
             "sigma is missing: every q would have the variance 1.": mu + epsilon,
             "epsilon is missing: that is no sample.": (mu + (logvar / 2).exp(), mu),
             "The sign of log sigma²: that divides by sigma.": mu + epsilon / (logvar / 2).exp(),
+            "Its distribution is right, for -epsilon is noise as well; but eq. 3 adds.": (
+                2 * mu - right
+            ),
+            "exp(logvar) / 2 is half of sigma²; the half belongs to logvar, before exp.": (
+                mu + logvar.exp() / 2 * epsilon
+            ),
+            "sigma stretches the noise, and nothing else: mu stays as it is.": (
+                epsilon + (logvar / 2).exp() * mu,
+                (mu + epsilon) * (logvar / 2).exp(),
+            ),
         },
     )
     a, b = mu.clone().requires_grad_(), logvar.clone().requires_grad_()
@@ -148,6 +196,11 @@ def reparameterised(mu, logvar, epsilon):
         (("(-0.5 * logvar).exp()", "mu + sigma * epsilon"), "divides by sigma"),
         (("(0.5 * logvar).exp().detach()", "mu + sigma * epsilon"), "no gradient reaches"),
         (("(0.5 * logvar).exp()", "(mu + sigma * epsilon).detach()"), "no gradient reaches"),
+        (("(0.5 * logvar).exp()", "mu + sigma * torch.randn_like(mu)"), "noise of your own"),
+        (("logvar.sqrt()", "mu + sigma * epsilon"), "has no root"),
+        (("(0.5 * logvar).exp()", "mu - sigma * epsilon"), "eq. 3 adds"),
+        (("0.5 * logvar.exp()", "mu + sigma * epsilon"), "before exp"),
+        (("(0.5 * logvar).exp()", "(mu + epsilon) * sigma"), "stretches the noise"),
         (("(2 * logvar).exp()", "mu + sigma * epsilon"), "small example"),
     ],
     setup=SETUP,
@@ -175,6 +228,29 @@ def _test_bound(bound) -> None:
             ),
             "Those are mean weights; the logarithm is missing.": log_w.exp().mean(0),
             "k, not log k, is taken off.": log_w.logsumexp(0) - 4,
+            "k is the number of samples, the first axis; yours is not.": (
+                log_w.logsumexp(0) - math.log(2),
+                log_w.logsumexp(0) - math.log(8),
+            ),
+            "The weights are divided by k, not their logarithms.": (
+                (log_w / 4).logsumexp(0),
+                (log_w - math.log(4)).sum(0),
+            ),
+            "That is the largest log w alone; the others count as well.": (
+                log_w.amax(0),
+                log_w.amax(0) - math.log(4),
+            ),
+        },
+    )
+    three = call(bound, log_w[:3], **each)
+    compare(
+        three,
+        log_w[:3].logsumexp(0) - math.log(3),
+        "For k = 4 it is right; for k = 3 it should be {right}; yours is {found}.",
+        slips={
+            "For k = 4 it is right, for k = 3 not: is a 4 written there? k is len(log_w).": (
+                log_w[:3].logsumexp(0) - math.log(4)
+            )
         },
     )
     small = (
@@ -213,6 +289,11 @@ def bound_of_k(log_w):
         ("log_w.logsumexp(0) / len(log_w)", "after the logarithm"),
         ("log_w.logsumexp(0) - len(log_w)", "k, not log k"),
         ("log_w.logsumexp(1) - math.log(log_w.shape[1])", "k is the first axis"),
+        ("log_w.logsumexp(0) - math.log(4)", "is a 4 written there"),
+        ("log_w.logsumexp(0) - math.log(log_w.shape[1])", "number of samples"),
+        ("log_w.logsumexp(0) - math.log(log_w.numel())", "number of samples"),
+        ("(log_w / len(log_w)).logsumexp(0)", "not their logarithms"),
+        ("log_w.amax(0)", "largest log w alone"),
         ("log_w.logsumexp(0) - math.log2(len(log_w))", "For k = 4"),
     ],
     setup=SETUP,

@@ -28,7 +28,14 @@ def _test_centres(centres) -> None:
             ),
             "The half has the wrong sign: i - N/2 - 1/2 is 0 on average, yours is 1.": right + d,
             "The filters run the wrong way: the first has the smallest centre.": right.flip(1),
+            "i counts from 0 there, and the half is missing: half a stride too low. In eq. 19 i is "
+            "1, 2, ..., N, and i - N/2 - 1/2 is 0 on average.": right - 0.5 * d,
             "The stride is missing: neighbours lie delta apart.": g[:, None] + steps,
+            "Neighbours lie delta apart, not 1/delta: multiply by the stride.": (
+                g[:, None] + steps / d
+            ),
+            "g is the middle of the window. In yours it stands at its beginning: N/2 and 1/2 go "
+            "off i.": (right + 1.5 * d, right + 2.5 * d),
             "The centre of the window, g, is missing.": (steps * d,),
         },
     )
@@ -75,6 +82,13 @@ q1 = Exercise(
             "wrong way",
         ),
         (("torch.arange(1, n + 1)", "g[:, None] + (i - n / 2 - 0.5)"), "stride is missing"),
+        (("torch.arange(n)", "g[:, None] + (i - n / 2) * delta[:, None]"), "half a stride"),
+        (("torch.arange(1, n + 1)", "g[:, None] + i * delta[:, None]"), "at its beginning"),
+        (("torch.arange(n)", "g[:, None] + i * delta[:, None]"), "at its beginning"),
+        (
+            ("torch.arange(1, n + 1)", "g[:, None] + (i - n / 2 - 0.5) / delta[:, None]"),
+            "not 1/delta",
+        ),
         (("torch.arange(1, n + 1)", "(i - n / 2 - 0.5) * delta[:, None]"), "g, is missing"),
         (("torch.arange(1, n + 1)", "g + (i - n / 2 - 0.5) * delta"), "your code stopped"),
         (("torch.arange(1, n + 1)", "g[:, None] + (i - n // 2 - 0.5) * delta"), "code stopped"),
@@ -108,10 +122,13 @@ def _test_written(written) -> None:
         shape=(2, 5, 6),
         reason="F_Y has a column for each row of the picture, F_X one for each of its columns.",
     )
+    off = float((found.detach() - right).abs().max())
     compare(
         found,
         right,
-        "For two small windows it should be {right}; yours is {found}.",
+        f"For two small windows your stroke is off by up to {off:.2g} (the right one goes up to "
+        f"{float(right.abs().max()):.2g}): `over_y` is turned and stands on the left, `over_x` on "
+        "the right, and gamma divides.",
         slips={
             "The intensity: what reading multiplies by gamma, writing divides by it.": (
                 right * by * by
@@ -119,6 +136,10 @@ def _test_written(written) -> None:
             "gamma is missing: the stroke is divided by the intensity.": right * by,
             "The patch is transposed: its rows belong to F_Y.": down @ patch.mT @ over_x / by,
             "Divide by gamma once: here it is divided twice.": right / by,
+            "Each window has a gamma of its own; yours takes their mean.": right
+            * by
+            / gamma.mean(),
+            "Divide by gamma; yours takes it off.": right * by - by,
         },
     )
 
@@ -156,6 +177,8 @@ q2 = Exercise(
         ("over_y @ patch @ over_x.mT / gamma[:, None, None]", "your code stopped"),
         ("over_y.mT @ patch @ over_x / gamma", "your code stopped"),
         ("(over_y.mT @ patch @ over_x / gamma[:, None, None]).sum(0)", "shape [2, 5, 6]"),
+        ("over_y.mT @ patch @ over_x / gamma.mean()", "gamma of its own"),
+        ("over_y.mT @ patch @ over_x - gamma[:, None, None]", "takes it off"),
         ("over_y.mT @ patch.tanh() @ over_x / gamma[:, None, None]", "two small windows"),
     ],
     praise="Each number of the patch paints a soft dot; a stroke is the sum of N x N of them.",
@@ -182,6 +205,13 @@ def _test_kl(kl_of_stroke) -> None:
             {
                 "sigma^2 is missing.": 0 * variance,
                 "sigma^2 is exp(2 log sigma); yours is sigma.": 0.5 * log_sigma.exp().sum(1),
+                "sigma^2 is exp(2 log sigma); yours is 2 sigma.": log_sigma.exp().sum(1),
+                "sigma^2 is exp(2 log sigma); yours is the root of sigma.": (
+                    0.5 * (log_sigma / 2).exp().sum(1)
+                ),
+                "sigma^2 is not (log sigma)^2: take the exponential.": (
+                    0.5 * log_sigma.square().sum(1)
+                ),
             },
         ),
         (
@@ -192,6 +222,10 @@ def _test_kl(kl_of_stroke) -> None:
                 ),
                 "log sigma^2 is 2 log sigma; yours counts it once.": -0.5 * log_sigma.sum(1),
                 "The logarithm of sigma is missing.": 0 * variance,
+                "log sigma^2 is 2 log sigma, not (log sigma)^2.": -0.5 * log_sigma.square().sum(1),
+                "log sigma^2 is 2 log sigma; the network gives log sigma, not sigma.": (
+                    -0.5 * log_sigma.square().log().sum(1)
+                ),
             },
         ),
         (
@@ -199,6 +233,7 @@ def _test_kl(kl_of_stroke) -> None:
             {
                 "The constant is -1/2 for *each latent*. Yours is -1/2 for the whole stroke, as in "
                 "the paper, whose formula is right for one latent.": half,
+                "The constant belongs to each latent: it stands within the sum.": 2 * half,
                 "The constant is missing: at mu = 0 and sigma = 1 nothing is told, and it costs "
                 "nothing.": 0 * half,
                 "The sign of the constant: at mu = 0 and sigma = 1 all must cancel.": -3 * half,
@@ -248,7 +283,24 @@ q3 = Exercise(
             "0.5 * (mu.square() + (2 * log_sigma).exp() - 2 * log_sigma + 1).sum(1)",
             "sign of the constant",
         ),
+        (
+            "0.5 * (mu.square() + (2 * log_sigma).exp() - 2 * log_sigma).sum(1) - 1",
+            "within the sum",
+        ),
         ("0.5 * (mu.square() + log_sigma.exp() - 2 * log_sigma - 1).sum(1)", "yours is sigma"),
+        (
+            "0.5 * (mu.square() + log_sigma.exp() ** 2 - log_sigma ** 2 - 1).sum(1)",
+            "not (log sigma)^2",
+        ),
+        ("0.5 * (mu.square() + log_sigma ** 2 - 2 * log_sigma - 1).sum(1)", "take the exponential"),
+        (
+            "0.5 * (mu.square() + 2 * log_sigma.exp() - 2 * log_sigma - 1).sum(1)",
+            "yours is 2 sigma",
+        ),
+        (
+            "0.5 * (mu.square() + log_sigma.exp() ** 2 - torch.log(log_sigma**2) - 1).sum(1)",
+            "gives log sigma, not",
+        ),
         ("0.5 * (mu.square() + (2 * log_sigma).exp() - log_sigma - 1).sum(1)", "counts it once"),
         ("0.5 * (mu.square() + (2 * log_sigma).exp() + 2 * log_sigma - 1).sum(1)", "narrow q"),
         ("0.5 * ((2 * log_sigma).exp() - 2 * log_sigma - 1).sum(1)", "mu^2 is missing"),

@@ -108,4 +108,5 @@ def test_two_real_sets_are_the_floor(reader, found):
     assert set(of_real) == {f"{name}_floor" for name in DISTANCES}
     assert 0 < of_real["fid_floor"] < found["fid"] / 5
     assert of_real["precision_floor"] > 0.9 and of_real["coverage_floor"] > 0.9
-    assert found["precision"] < 0.5
+    # Precision sees nothing here: an untrained generator draws one grey thing, near some.
+    assert found["recall"] < 0.2 and found["coverage"] < 0.5

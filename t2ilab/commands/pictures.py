@@ -87,6 +87,8 @@ def sample(system, caption, n, seed, weights, world, size, out) -> None:
         said = {"caption": caption} if drawer.takes_captions else {}
         pictures = drawer.draw(n=n, seed=seed, **said)
     if drawer.takes_captions:
+        from t2ilab.data import paperworld
+
         if unknown := drawer.questions(caption):
             note(f'note: not known, and read as "something": {", ".join(unknown)}')
         if (of := drawer.about.get("world")) in paperworld.WORLDS:

@@ -9,7 +9,7 @@ from t2ilab.data import paperworld, toys
 from t2ilab.data.captioned import to_float
 from t2ilab.data.factors import Factor, Factors, ToldBatches, of_toys, of_world
 from t2ilab.errors import UsageError
-from t2ilab.explore.factors import FactorExplorer, agreeing, pair
+from t2ilab.explore.factors import FactorExplorer, agreeing, agreeing_values, pair
 from t2ilab.losses.factors import loss, squared_errors
 from t2ilab.metrics.factors import nearest_right, psnr
 from t2ilab.models.factors import Drawn, FactorNetwork, laid, unfold
@@ -260,6 +260,21 @@ def test_a_world_refuses_facts_that_do_not_go_together():
     facts = agreeing(system, world, 0) | {"subject": "dog", "top": "red"}
     with pytest.raises(UsageError, match="do not go together"):
         pair(system, world, facts)
+    system.about["world"] = "phrases"
+    explorer = FactorExplorer(system)  # it opens with what can be drawn, and says what cannot
+    assert explorer.state["subject"] == agreeing(system, world)["subject"]
+    facts = agreeing(system, world)
+    whole = np.asarray(explorer.picture())
+    for name in world.attributes:
+        for value in agreeing_values(system, world, explorer.state, name):
+            pair(system, world, facts | {name: value})
+    bad = next(s for s in world.attributes["subject"] if s not in
+               {explorer.state["subject"],
+                *agreeing_values(system, world, explorer.state, "subject")})  # fmt: skip
+    explorer.controls["subject"].value = bad
+    assert not explorer.message.value
+    assert (np.asarray(explorer.picture()) != whole).any()
+    system.about.clear()
     with pytest.raises(UsageError, match="give a system that learned one"):
         FactorExplorer(system)
 

@@ -25,6 +25,18 @@ def _test_angle_code(angle_code) -> None:
             "That is cosine twice: 1 radian and -1 radian would look alike.": torch.stack(
                 [angles.cos(), angles.cos()], 1
             ),
+            "That goes round the wrong way: the sine of a small angle is positive.": torch.stack(
+                [angles.cos(), -angles.sin()], 1
+            ),
+            "With half the angle, 0 and 2 pi would lie opposite each other.": torch.stack(
+                [(angles / 2).cos(), (angles / 2).sin()], 1
+            ),
+            "The angles are in radians: a whole turn is 2 pi already.": torch.stack(
+                [(2 * torch.pi * angles).cos(), (2 * torch.pi * angles).sin()], 1
+            ),
+            "That is the number itself, twice: 2 pi stays far from 0.": torch.stack(
+                [angles, angles], 1
+            ),
         },
     )
 
@@ -52,6 +64,10 @@ q1 = Exercise(
         ("torch.stack([angles.sin(), angles.cos()], 1)", "cosine comes first"),
         ("torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], 1)", "radians already"),
         ("torch.stack([angles.cos(), angles.cos()], 1)", "cosine twice"),
+        ("torch.stack([angles.cos(), -angles.sin()], 1)", "wrong way"),
+        ("torch.stack([(angles / 2).cos(), (angles / 2).sin()], 1)", "half the angle"),
+        ("torch.stack([(6.2831853 * angles).cos(), (6.2831853 * angles).sin()], 1)", "whole turn"),
+        ("torch.stack([angles, angles], 1)", "itself, twice"),
         ("torch.cat([angles.cos(), angles.sin()])", "shape [10]"),
         ("torch.stack([angles.cos(), angles.sin()])", "shape [2, 5]"),
     ],
@@ -73,6 +89,7 @@ def _test_told_loss(told_loss) -> None:
         return weight * (laid - picture).square().mean() + other * (said - mask).square().mean()
 
     laid = mask * drawn + (1 - mask) * ground
+    picture_part, gap = with_(laid, other=0.0), said - mask
     compare(
         value,
         with_(laid),
@@ -88,7 +105,28 @@ def _test_told_loss(told_loss) -> None:
             "The picture is compared whole; what lies behind the object should not count.": with_(
                 drawn
             ),
-            "The error of the mask is missing.": with_(laid, other=0.0),
+            "The error of the mask is missing.": picture_part,
+            "Only the picture's error counts ten times, the mask's once.": with_(laid, other=10.0),
+            "Of the mask's squared error take the mean, as of the picture's, not the sum.": (
+                picture_part + gap.square().sum()
+            ),
+            "Square the mask's error.": picture_part + gap.abs().mean(),
+            "Square the mask's error: too much here must not pay for too little there.": (
+                picture_part + gap.mean()
+            ),
+            "Behind the object lies the ground. With the true picture there instead, the edges "
+            "are half right before anything is learned.": with_(
+                mask * drawn + (1 - mask) * picture
+            ),
+            "The ground shows through the object: it counts by (1 - mask).": with_(
+                mask * drawn + ground
+            ),
+            "The object is cut out twice: the true mask alone does it.": with_(
+                said * mask * drawn + (1 - mask) * ground
+            ),
+            "Cut it out by the true mask, and outside of it lies the ground, not nothing.": with_(
+                said * drawn
+            ),
             "Which of the two lies on top? Where the mask is 1, the object is seen.": with_(
                 (1 - mask) * drawn + mask * ground
             ),
@@ -130,7 +168,24 @@ q2 = Exercise(
             ("(1 - mask) * drawn + mask * ground", "(said - mask).square().mean()"),
             "Which of the two lies on top",
         ),
-        (("mask * drawn + (1 - mask) * ground", "(said - mask).mean()"), "small batch"),
+        (("mask * drawn + (1 - mask) * ground", "(said - mask).mean()"), "pay for too little"),
+        (("mask * drawn + (1 - mask) * ground", "(said - mask).abs().mean()"), "Square the mask"),
+        (
+            ("mask * drawn + (1 - mask) * ground", "10 * (said - mask).square().mean()"),
+            "the mask's once",
+        ),
+        (("mask * drawn + (1 - mask) * ground", "(said - mask).square().sum()"), "not the sum"),
+        (("mask * drawn + (1 - mask) * picture", "(said - mask).square().mean()"), "half right"),
+        (("mask * drawn + ground", "(said - mask).square().mean()"), "shows through"),
+        (
+            ("said * mask * drawn + (1 - mask) * ground", "(said - mask).square().mean()"),
+            "cut out twice",
+        ),
+        (("said * drawn", "(said - mask).square().mean()"), "the true mask, and outside"),
+        (
+            ("mask * drawn + (1 - mask) * ground", "(said - mask).square().mean() + 1"),
+            "small batch",
+        ),
     ],
     praise="The toys below are learned with it.",
 )
@@ -148,7 +203,7 @@ def _test_best_single(best_single) -> None:
         raise Wrong(
             "The median has the least *absolute* error; the squared one asks for another picture."
         )
-    if torch.allclose(value, pictures[0]):
+    if any(torch.allclose(value, one) for one in pictures):
         raise Wrong(
             f"One of the pictures: its squared error is {error:.3f}, and {least:.3f} is possible."
         )
@@ -156,7 +211,13 @@ def _test_best_single(best_single) -> None:
         value,
         pictures.mean(0),
         "Not the best: set the derivative of the sum of (g - x)² over the pictures to 0.",
-        slips={"That is the sum of the pictures; how many are there?": pictures.sum(0)},
+        slips={
+            "That is the sum of the pictures; how many are there?": pictures.sum(0),
+            "There need not be two pictures: divide by how many there are.": pictures.sum(0) / 2,
+            "Halfway between the extremes has the least *largest* error; the squared one asks for "
+            "another picture.": (pictures.amax(0) + pictures.amin(0)) / 2,
+            "Grey says nothing of these pictures; use them.": torch.zeros_like(pictures[0]),
+        },
     )
 
 
@@ -182,6 +243,10 @@ q3 = Exercise(
     mistakes=[
         ("pictures.median(0).values", "absolute"),
         ("pictures[0]", "is possible"),
+        ("pictures[-1]", "is possible"),
+        ("pictures.sum(0) / 2", "need not be two"),
+        ("(pictures.amax(0) + pictures.amin(0)) / 2", "least *largest* error"),
+        ("torch.zeros_like(pictures[0])", "says nothing"),
         ("pictures.sum(0)", "how many are there"),
         ("pictures.mean()", "shape []"),
         ("pictures.amax(0)", "derivative"),

@@ -15,6 +15,7 @@ from t2ilab.data import paperworld
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import Explorer, State
 from t2ilab.explore.sheet import tile, titled
+from t2ilab.plots import PAPER
 from t2ilab.systems.factors import FactorSystem
 
 PANEL = 288  # pixels a side on the screen
@@ -33,7 +34,7 @@ class FactorExplorer(Explorer):
 
     def __init__(self, system: FactorSystem, lab: Any = None):
         world = _world(system)
-        first = system.some(1, seed=0)[0]
+        first = agreeing(system, world)
         controls: dict[str, widgets.ValueWidget] = {}
         for name, factor in system.factors.all.items():
             label = "place: " + name if factor.kind == "number" else name
@@ -51,7 +52,7 @@ class FactorExplorer(Explorer):
             return agreeing(system, world, crc32(repr(state).encode()))
 
         super().__init__(
-            lambda chance, **facts: pair(system, world, facts, chance),
+            lambda chance, **facts: _beside(system, world, facts, chance),
             controls,
             buttons={"Another": other},
             title="a picture from its factors",
@@ -64,6 +65,19 @@ def agreeing(system: FactorSystem, world: paperworld.World, seed: int = 0) -> St
     facts = world.facts("reader", seed % 20_000)
     place = world.place("reader", seed % 20_000)
     return {name: (facts | place)[name] for name in system.factors.all}
+
+
+def agreeing_values(
+    system: FactorSystem, world: paperworld.World, facts: State, name: str
+) -> list[str]:
+    """The other values of a choice that the world can draw with the rest of these facts.
+
+    They begin with the next one after the present value. Empty: no other goes with them.
+    """
+    values = system.factors.all[name].values
+    at = values.index(facts[name]) + 1
+    said = {a: facts[a] for a in world.attributes}
+    return [v for v in values[at:] + values[: at - 1] if world._agree(said | {name: v})]
 
 
 def pair(
@@ -80,6 +94,18 @@ def pair(
     return titled(
         {"the network": tile(system.picture(facts), PANEL), "the truth": tile(true, PANEL)}, 14
     )
+
+
+def _beside(
+    system: FactorSystem, world: paperworld.World, facts: dict[str, Any], chance: int
+) -> Image.Image:
+    """As `pair`; where the world knows no such thing, the network's picture beside an empty one:
+    a move of one control may lead there (a dog with a shirt), and the network draws that too."""
+    if world._agree({name: facts[name] for name in world.attributes}):
+        return pair(system, world, facts, chance)
+    alone = tile(system.picture(facts), PANEL)
+    empty = Image.new("RGB", alone.size, PAPER)
+    return titled({"the network": alone, "the truth: there is no such thing": empty}, 14)
 
 
 def strip(pictures: np.ndarray, side: int = 96) -> Image.Image:

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.models.factors import Drawn
+from t2ilab.models.factors import Drawn, laid
 
 PICTURE = 10.0  # weight of the picture beside the mask's 1, as in the paper
 
@@ -26,8 +26,8 @@ def squared_errors(
     """
     if masks is None:
         return (drawn.images - images).square().mean(), None
-    laid = masks * drawn.images + (1 - masks) * ground
-    return (laid - images).square().mean(), (drawn.masks - masks).square().mean()
+    cut_out = laid(Drawn(drawn.images, masks), ground)
+    return (cut_out - images).square().mean(), (drawn.masks - masks).square().mean()
 
 
 def loss(picture: Float[Tensor, ""], mask: Float[Tensor, ""] | None) -> Float[Tensor, ""]:

@@ -47,16 +47,18 @@ def manifold(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> Manifold
     if not (real.isfinite().all() and fake.isfinite().all()):
         raise UsageError("features that are not finite: leave out the pictures that have them.")
     across = torch.cdist(fake, real)  # [m, n]
-    real_3, real_5 = _radii(real, 3), _radii(real, 5)
+    real_3, real_5 = _radii(real, 3, 5)
+    (fake_3,) = _radii(fake, 3)
     inside = across <= real_5
     return Manifold(
         precision=float((across <= real_3).any(1).float().mean()),
-        recall=float((across.T <= _radii(fake, 3)).any(1).float().mean()),
+        recall=float((across.T <= fake_3).any(1).float().mean()),
         density=float(inside.float().sum(1).mean() / 5),
         coverage=float(inside.any(0).float().mean()),
     )
 
 
-def _radii(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, " n"]:
-    """Each one's distance to its k-th nearest neighbour."""
-    return torch.cdist(x, x).kthvalue(k + 1, dim=1).values  # the nearest of all is itself
+def _radii(x: Float[Tensor, "n d"], *ks: int) -> list[Float[Tensor, " n"]]:
+    """Each one's distance to its k-th nearest neighbour, for each k."""
+    apart = torch.cdist(x, x)
+    return [apart.kthvalue(k + 1, dim=1).values for k in ks]  # the nearest of all is itself

@@ -17,12 +17,13 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.data.factors import Factors
 from t2ilab.data.toys import GROUND
 from t2ilab.models.factors import FactorNetwork, laid
-from t2ilab.systems.system import System, checked_count
+from t2ilab.systems.single import Single
+from t2ilab.systems.system import checked_count
 
 Facts = dict[str, str | float]
 
 
-class FactorSystem(System):
+class FactorSystem(Single):
     """The network and its factors.
 
     Attributes:
@@ -34,9 +35,9 @@ class FactorSystem(System):
     draws = True
 
     def __init__(self, network: FactorNetwork, factors: Factors):
-        super().__init__()
-        self.network, self.factors = network, factors
-        self.requires_grad_(False).eval()
+        super().__init__(network)
+        self.factors = factors
+        self.requires_grad_(False)
 
     @property
     def size(self) -> int:
@@ -48,16 +49,13 @@ class FactorSystem(System):
         return [name for name, f in self.factors.all.items() if f.kind == "choice"]
 
     def arguments(self) -> dict[str, Any]:
-        return {"factors": self.factors.plain()} | self.network.arguments
+        return {"factors": self.factors.plain()} | super().arguments()
 
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "FactorSystem":
         own = dict(arguments)
         factors = Factors.of(own.pop("factors"))
         return cls(FactorNetwork(**own), factors)
-
-    def name_in_file(self, key: str) -> str:
-        return key.removeprefix("network.")
 
     def some(self, n: int = 16, seed: int = 0) -> list[Facts]:
         """n sets of facts, each factor by itself at random: combinations of all kinds."""

@@ -206,12 +206,15 @@ class World:
     def picture(self, split: str, i: int, size: int) -> np.ndarray:
         """Picture i, uint8 [size, size, 3]."""
         facts, rng = self.facts(split, i), self._rng(split, i, 2)
-        place = rng.uniform(-1, 1, len(self.moving))
+        place = list(self._placed(rng).values())
         return DRAWINGS[self.name].draw(facts, self.colours, size, rng, place)
 
     def place(self, split: str, i: int) -> dict[str, float]:
         """Where picture i has its subject: each of `moving`, a number in [-1, 1]."""
-        rng = self._rng(choose("split", split, SPLITS), i, 2)
+        return self._placed(self._rng(choose("split", split, SPLITS), i, 2))
+
+    def _placed(self, rng: np.random.Generator) -> dict[str, float]:
+        """The first thing that a picture draws from its chance."""
         return dict(zip(self.moving, rng.uniform(-1, 1, len(self.moving)).tolist(), strict=True))
 
     def draw(
@@ -246,7 +249,7 @@ class World:
                 + "."
             )
         rng = np.random.default_rng(seed)
-        at = dict(zip(self.moving, rng.uniform(-1, 1, len(self.moving)), strict=True))
+        at = self._placed(rng)
         for name, value in (place or {}).items():
             choose("part of the place", name, self.moving)
             if not -1 <= value <= 1:

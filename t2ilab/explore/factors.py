@@ -8,7 +8,6 @@ from typing import Any
 from zlib import crc32
 
 import ipywidgets as widgets
-import numpy as np
 from PIL import Image
 
 from t2ilab.data import paperworld
@@ -106,11 +105,6 @@ def _beside(
     alone = tile(system.picture(facts), PANEL)
     empty = Image.new("RGB", alone.size, PAPER)
     return titled({"the network": alone, "the truth: there is no such thing": empty}, 14)
-
-
-def strip(pictures: np.ndarray, side: int = 96) -> Image.Image:
-    """uint8 [n, h, w, 3] in a row."""
-    return Image.fromarray(np.concatenate([np.asarray(tile(one, side)) for one in pictures], 1))
 
 
 def _world(system: FactorSystem) -> paperworld.World:

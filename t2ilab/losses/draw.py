@@ -7,14 +7,12 @@ discretised logistic for bytes. (The paper calls colours probabilities and takes
 that number is no likelihood of the picture.)
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.errors import UsageError
+from t2ilab.losses.variational import importance_bound
 
 LEVELS = 255  # from one value of a byte to the next it is 1 / 255
 
@@ -75,12 +73,4 @@ def log_likelihood(
     return discretised_logistic(x, canvas.sigmoid(), log_scale)
 
 
-def importance_weighted(log_w: Float[Tensor, "k b"]) -> Float[Tensor, " b"]:
-    """L_k = log of the mean of k weights w = p(x, z) / q(z | x): Burda et al. 2016, eq. 8.
-
-    Raises:
-        UsageError: k is 0.
-    """
-    if not len(log_w):
-        raise UsageError("no samples: L_k needs k of 1 or more.")
-    return torch.logsumexp(log_w, 0) - math.log(len(log_w))
+importance_weighted = importance_bound  # L_k of k weights w = p(x, z) / q(z | x), the VAE's own

@@ -24,6 +24,7 @@ CATALOGUE = {
     "gan_int_cls": Entry("both: matching-aware discriminator, interpolated captions", "text_gan"),
     "encoder": Entry("captions to vectors", "encoder"),
     "reader": Entry("attributes of a world from pictures", "reader"),
+    "parts": Entry("where a bird's eye, beak and wings are, pixel by pixel", "parts"),
     "style": Entry("the noise behind a picture, for one generator", "style"),
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),

@@ -244,7 +244,7 @@ def test_articles_fit_the_words_after_them(name):
 @pytest.mark.parametrize(
     "name, text, meaning",
     [
-        ("birds", "a blue bird sits on a branch", {"breast": "blue"}),
+        ("birds", "a blue bird sits on a branch", {"breast": "blue", "setting": "branch"}),
         (
             "birds",
             "this small bird has a pink breast and crown, and black primaries and secondaries",

@@ -107,7 +107,12 @@ def test_a_new_sentence_with_a_new_noun(folder):
         ("birds", '"a {breast} bird"', '"a {breast} {breast} bird"', "'breast' stands 2 times"),
         ("birds", '"a bird",', '"a {size} bird",', "last level states nothing"),
         ("birds", "and tail, and a {beak} beak", "and tail", r"\[0\]\[0\]: .*leaves out beak"),
-        ("birds", '"sits on a branch"', '"sits on a red tail"', r"asides\[0\]: .*states tail red"),
+        ("birds", '"sits on a branch"', '"sits on a red tail"', r"asides\[2\]: .*states tail red"),
+        ("birds", '"sits on a branch"', '"sits on a {tail}"', r"asides\[2\].text: an aside has no"),
+        ("birds", '"flying in the sky"', '"flying about in grass"', r"asides\[6\]: .*; expected set"),
+        ("birds", '"setting": ["branch"]', '"setting": ["tree"]', r"asides\[0\].when.*'tree'"),
+        ("birds", '"setting": ["branch"]', '"place": ["branch"]', r"asides\[0\].when.*'place'"),
+        ("birds", '"setting": ["branch"]', '"size": ["small"]', r"asides\[0\].when: .*one value of"),
         ("flowers", '["bare"]}', '["bear"]}', r"captions\[0\]\[5\].when.leaves\[0\]: .*'bare'"),
         ("phrases", '"subject": ["woman"]', '"subject": ["dog"]', "skirt.* no picture"),
         ("phrases", """{"text": "a {pose} {subject}", "when": {"subject": ["dog"]}},
@@ -266,7 +271,13 @@ def wrong(files: dict) -> list[str]:
             a: list(paint[v]) if isinstance(v, str) else v for a, v in data["content"].items()
         }
         values |= {value for vs in content.values() for value in vs}
+        style = {a: list(paint[v]) if isinstance(v, str) else v for a, v in data["style"].items()}
         said = [s if isinstance(s, str) else s["text"] for level in data["captions"] for s in level]
+        asides = [one["when"] for one in data["asides"]]
+        known = content | style
+        found += [f"{a} {v}" for w in asides for a in w for v in w[a] if v not in known.get(a, ())]
+        found += [f"{w}" for w in asides if sum(a in style for a in w) != 1]
+        told = {v for w in asides for a in w for v in style.get(a, ())}
         whens = [s["when"] for level in data["captions"] for s in level if isinstance(s, dict)]
         held = data["unseen"] if isinstance(data["unseen"], list) else []
         named = [a for s in said for slot in re.findall(r"\{(.*?)\}", s) for a in slot.split("+")]
@@ -277,8 +288,9 @@ def wrong(files: dict) -> list[str]:
         ]
         found += [f"{a} {v}" for w in whens for a in w for v in w[a] if v not in content.get(a, ())]
         found += [f"{a} {v}" for h in held for a, v in h.items() if v not in content.get(a, ())]
-        found += [f"{name}: {v}" for v in data["also"].values() if v not in values]
-        found += [s for s in [*said, *data["asides"]] if not re.fullmatch("[a-z{}+ ,.'-]+", s)]
+        found += [f"{name}: {v}" for v in data["also"].values() if v not in values | told]
+        said += [one["text"] for one in data["asides"]]
+        found += [s for s in said if not re.fullmatch("[a-z{}+ ,.'-]+", s)]
     found += [word for word in words if words.count(word) > 1 or not re.fullmatch("[a-z -]+", word)]
     found += [f"lexicon: {value}" for value in lexicon if value not in values]
     colours = [c for palette in paint.values() for c in palette.values()]

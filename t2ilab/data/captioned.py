@@ -19,12 +19,13 @@ class CaptionedImages:
     Attributes:
         name: what this is, e.g. "birds/train/64".
         images: uint8 [N, H, W, 3], RGB; may be memory-mapped, so copy before writing.
-        captions: N lists of captions. PaperWorld gives five, from complete to bare.
+        captions: N lists of captions. PaperWorld gives five, from complete to bare, or these and
+            each of them with an aside.
         classes: int64 [N]. Pictures of one class may share captions; a mismatched pair takes two
             classes. A data set without classes gives each picture its own.
         class_names: one name per class.
         attributes: name -> int64 [N], the value of each attribute of each picture, where known.
-        stated: bool [N, K, A]: caption k of picture n states the a-th content attribute; or None.
+        stated: bool [N, K, A]: caption k of picture n states the a-th attribute; or None.
 
     Raises:
         UsageError: pictures of another shape or type, or of another number than their captions.

@@ -6,6 +6,8 @@ is not so; elsewhere, it belongs to a picture of another class (Reed et al. 2016
 captions without that check would call many true pairs false: "a bird" fits every bird.
 """
 
+import re
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,8 @@ from t2ilab.errors import UsageError
 
 POOL = 64  # captions among which mismatching ones are looked for, at least
 LEVEL_WEIGHTS = (0.40, 0.25, 0.15, 0.12, 0.08)  # how often a caption of each level is drawn
+ASIDES = 0.3  # how often with an aside, where pictures have captions without and with one
+SIDED = re.compile(r"\b(left|right)(wards?)?\b", re.IGNORECASE)  # not so in the mirror
 
 
 class Truth:
@@ -32,12 +36,19 @@ class Truth:
         if self.stated is not None:
             names = list(data.attributes)[: self.stated.shape[2]]
             self.values = np.stack([data.attributes[name] for name in names], 1).astype(np.uint8)
+            self.side = names.index("side") if "side" in names else None
 
-    def fits(self, pictures, captions, levels) -> Bool[np.ndarray, "n m"]:
-        """Is caption (captions[j], levels[j]) true of picture pictures[i]?"""
+    def fits(self, pictures, captions, levels, mirrored=False) -> Bool[np.ndarray, "n m"]:
+        """Is caption (captions[j], levels[j]) true of picture pictures[i]?
+
+        Of its mirror image where `mirrored` [n]: left is right then, and nothing else is changed.
+        """
         if self.stated is None:
             return self.classes[pictures][:, None] == self.classes[captions][None]
-        differ = self.values[pictures][:, None] != self.values[captions][None]  # [n, m, facts]
+        values = self.values[pictures]
+        if self.side is not None:
+            values[:, self.side] ^= np.broadcast_to(mirrored, len(values)).astype(np.uint8)
+        differ = values[:, None] != self.values[captions][None]  # [n, m, facts]
         return ~(differ & self.stated[captions, levels][None]).any(-1)
 
 
@@ -48,7 +59,9 @@ class Order:
         data: the captioned pictures.
         batch_size: pictures a batch.
         seed: of the order.
-        levels: weight of each caption of a picture; None for equal weights.
+        levels: weight of each caption of a picture; None for equal weights. Where pictures have
+            twice as many captions, the second half are the first with asides, and `ASIDES` is
+            their share.
     """
 
     def __init__(self, data: CaptionedImages, batch_size: int, seed: int, levels=None):
@@ -59,6 +72,8 @@ class Order:
             )
         self.n, self.batch_size, self.seed = len(data), batch_size, seed
         self.counts = np.array([len(c) for c in data.captions])
+        if levels is not None and 2 * len(levels) == self.counts[0]:
+            levels = np.outer((1 - ASIDES, ASIDES), levels).ravel()
         equal = len(set(self.counts)) == 1 and levels is not None and len(levels) == self.counts[0]
         self.levels = np.cumsum(levels) / np.sum(levels) if equal else None
         self._epoch, self._permutation = -1, np.zeros(0, int)
@@ -97,7 +112,8 @@ class TextImageBatches:
         near: draw so many captions and take `wrong` of those that mismatch, the nearest in vector
             space and others ever farther: one that differs in a detail teaches the detail. Up to
             `wrong`: any are taken, as in the paper.
-        flip: mirror every second picture, drawn at random. Captions say nothing of left and right.
+        flip: mirror every second picture, drawn at random, but for those whose caption says left
+            or right.
         levels: weights of a picture's captions (PaperWorld: from complete to bare); equal ones
             where None, or where pictures have another number of captions.
 
@@ -125,6 +141,10 @@ class TextImageBatches:
         self.options = dict(batch_size=batch_size, wrong=wrong, near=near, flip=flip, levels=levels)
         self.seed, self.truth = seed, Truth(data)
         self.order = Order(data, batch_size, seed, levels)
+        most = max(self.order.counts)
+        self.sided = np.array(
+            [[bool(SIDED.search(c[k % len(c)])) for k in range(most)] for c in data.captions]
+        )
 
     def shard(self, rank: int, world_size: int) -> "TextImageBatches":
         """The batches of one process among several: an order of its own."""
@@ -136,28 +156,27 @@ class TextImageBatches:
         chosen, levels, rng = self.order(step)
         phi = self._phi(chosen, levels)
         images = self.data.images[chosen]
-        if self.flip:
-            mirrored = rng.random(len(images)) < 0.5
-            images[mirrored] = images[mirrored, :, ::-1]
+        mirrored = (rng.random(len(images)) < 0.5) & self.flip & ~self.sided[chosen, levels]
+        images[mirrored] = images[mirrored, :, ::-1]
         return {
             "images": torch.from_numpy(images).permute(0, 3, 1, 2),
             "phi": phi,
-            "phi_wrong": self._wrong(chosen, phi, rng),
+            "phi_wrong": self._wrong(chosen, mirrored, phi, rng),
         }
 
     def _phi(self, pictures: np.ndarray, levels: np.ndarray) -> Float[Tensor, "n text"]:
         return self.phi[torch.from_numpy(pictures), torch.from_numpy(levels)].float()
 
-    def _wrong(self, chosen, phi, rng) -> Float[Tensor, "b wrong text"]:
+    def _wrong(self, chosen, mirrored, phi, rng) -> Float[Tensor, "b wrong text"]:
         """For each picture the vectors of captions that do not fit it."""
         others = rng.integers(len(self.data), size=max(self.near, POOL))
         levels = self.order.draw_levels(others, rng)
-        fits = self.truth.fits(chosen, others, levels)
+        fits = self.truth.fits(chosen, others, levels, mirrored)
         for picture in chosen[fits.all(1)]:  # rare: none of those drawn mismatches it
             other, level = self._any_mismatch(picture, rng)
             others, levels = np.append(others, other), np.append(levels, level)
         if len(others) > fits.shape[1]:
-            fits = self.truth.fits(chosen, others, levels)
+            fits = self.truth.fits(chosen, others, levels, mirrored)
         candidates, fitting = self._phi(others, levels), torch.from_numpy(fits)
         if self.near > self.wrong:
             score = F.normalize(phi, dim=1) @ F.normalize(candidates, dim=1).T

@@ -17,7 +17,7 @@ from t2ilab.data.paperworld.world import World
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import OTHER_NOISE, Explorer
 from t2ilab.explore.sheet import ticked, tile
-from t2ilab.models.reader import AttributeReader
+from t2ilab.models.reader import UNREADABLE, AttributeReader
 from t2ilab.plots import arranged
 from t2ilab.systems.text_to_image import TextToImage
 
@@ -36,10 +36,12 @@ _PICK = "pick a caption ..."
 def read_back(
     reader: AttributeReader, world: World, images: UInt8[np.ndarray, "n h w 3"]
 ) -> dict[str, list[str]]:
-    """attribute -> the value that the reader finds in each picture, by name."""
+    """attribute -> the value that the reader finds in each picture, by name; or "unreadable"."""
     numbers = reader.read(to_float(images))
     return {
-        name: [world.attributes[name][k] for k in values.tolist()]
+        name: [
+            "unreadable" if k == UNREADABLE else world.attributes[name][k] for k in values.tolist()
+        ]
         for name, values in numbers.items()
     }
 

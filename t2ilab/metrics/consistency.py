@@ -1,8 +1,9 @@
 """Does the picture obey the caption? Attributes read back by the AttributeReader.
 
 *Caption consistency* is the share of generated pictures of which a stated attribute is read back
-right; "all" asks that of every attribute counted. *Diversity* asks what the caption leaves open:
-with one caption, how varied are the style attributes, as a share of the real pictures' variety?
+right; "all" asks that of every attribute counted. A picture that the reader refuses obeys nothing.
+*Diversity* asks what the caption leaves open: with one caption, how varied are the style attributes
+of the pictures that can be read, as a share of the real pictures' variety?
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import UsageError, choose
-from t2ilab.models.reader import AttributeReader
+from t2ilab.models.reader import UNREADABLE, AttributeReader
 
 
 def caption_consistency(
@@ -32,8 +33,8 @@ def caption_consistency(
         images: picture n was drawn for a caption of picture n of `data`; values in [-1, 1].
         data: has the attributes asked for; its first len(images) pictures are compared.
         attributes: those to count, e.g. ("breast", "wing", "beak").
-        level: which of the five captions was drawn for; an attribute it does not state counts as
-            obeyed. None: each attribute counts, as for complete captions.
+        level: which of the captions was drawn for; an attribute it does not state counts as obeyed
+            where the picture can be read. None: each attribute counts, as for complete captions.
 
     Returns:
         attribute -> share in [0, 1], and "all" -> the share with every attribute right.
@@ -51,23 +52,25 @@ def caption_consistency(
     read, right = _read(reader, images, attributes, data), {}
     for name in read:
         right[name] = read[name] == data.attributes[name][: len(images)]
-        fact = list(data.attributes).index(name)  # content comes before style, which none states
+        fact = list(data.attributes).index(name)
         if level is not None:
-            content = fact < data.stated.shape[2]
-            right[name] |= ~data.stated[: len(images), level, fact] if content else True
+            can = fact < data.stated.shape[2]  # no aside states tone
+            stated = data.stated[: len(images), level, fact] if can else False
+            right[name] |= (read[name] != UNREADABLE) & ~np.broadcast_to(stated, len(images))
     shares = {name: float(values.mean()) for name, values in right.items()}
     return shares | {"all": float(np.logical_and.reduce(list(right.values())).mean())}
 
 
 def entropy(labels: np.ndarray) -> float:
-    """-sum p ln p of the shares of the values in `labels`, in nats."""
-    p = np.unique(labels, return_counts=True)[1] / len(labels)
+    """-sum p ln p of the shares of the values in `labels`, in nats; 0 of none."""
+    p = np.unique(labels, return_counts=True)[1] / max(1, len(labels))
     return float(-(p * np.log(p)).sum())
 
 
 def joint(values: dict, names: Iterable[str]) -> np.ndarray:
-    """Several attributes as one label: equal where all of them are equal."""
+    """Several attributes as one label, equal where all are; without what cannot be read."""
     rows = np.stack([values[name] for name in names], axis=1)
+    rows = rows[(rows != UNREADABLE).all(1)]
     return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
 
 
@@ -75,7 +78,7 @@ def diversity(
     reader: AttributeReader,
     images: Float[Tensor, "captions n 3 h w"],
     data: CaptionedImages,
-    attributes: Iterable[str] = ("setting", "side"),
+    attributes: Iterable[str] = ("setting", "side", "tone"),
 ) -> float:
     """Entropy of style at fixed caption, as a share of the real pictures' entropy.
 
@@ -85,8 +88,9 @@ def diversity(
         attributes: of style, taken jointly.
 
     Returns:
-        the mean over the captions of H(attributes of its pictures), divided by H(of the real ones);
-        1 where each caption's pictures are as varied as all real pictures are.
+        the mean over the captions of H(attributes of those of its pictures that can be read),
+        divided by H(of as many real ones: few pictures look less varied than they are); about 1
+        where each caption's pictures are as varied as real pictures are.
 
     Raises:
         UsageError: no pictures, or one that is not finite; no attribute, or one that the reader
@@ -95,14 +99,22 @@ def diversity(
     if not len(images) or not images.shape[1]:
         raise UsageError("diversity: no pictures; give at least one of one caption.")
     attributes = list(attributes)
-    each = [_read(reader, pictures, attributes, data) for pictures in images]
-    real = entropy(joint(data.attributes, attributes))
-    if not real:
+    each = [joint(_read(reader, one, attributes, data), attributes) for one in images]
+    of_real = joint(data.attributes, attributes)
+    shares = [entropy(one) / (_expected(of_real, len(one)) or 1.0) for one in each if len(one)]
+    if not entropy(of_real):
         raise UsageError(
             f"diversity: the pictures of {data.name} are all alike in {', '.join(attributes)}; "
             "compare with more of them."
         )
-    return float(np.mean([entropy(joint(read, attributes)) for read in each]) / real)
+    return float(np.sum(shares) / len(images))
+
+
+def _expected(labels: np.ndarray, n: int, times: int = 50) -> float:
+    """The mean entropy of n of the labels, drawn at random without repeating."""
+    rng = np.random.default_rng(0)
+    few = min(n, len(labels))
+    return float(np.mean([entropy(rng.permutation(labels)[:few]) for _ in range(times)]))
 
 
 def _read(reader, images: Tensor, attributes: Iterable[str], data) -> dict[str, np.ndarray]:

@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.data import paperworld
-from t2ilab.data.captioned import to_float
+from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError
-from t2ilab.metrics.consistency import caption_consistency, diversity
+from t2ilab.metrics.consistency import caption_consistency, diversity, entropy, joint
 from t2ilab.metrics.manifold import manifold
 from t2ilab.metrics.scores import inception_score, scores
 from t2ilab.models.reader import AttributeReader
@@ -17,8 +17,8 @@ DISTANCES = ("fid", "kid", "precision", "recall", "density", "coverage")
 
 
 def style_of(world: paperworld.World) -> list[str]:
-    """The style attributes whose variety is measured: all but the tone of the paper."""
-    return [name for name in world.style if name != "tone"]
+    """The style attributes, whose variety is measured: setting, side and tone of birds."""
+    return list(world.style)
 
 
 def evaluate(
@@ -30,44 +30,115 @@ def evaluate(
     seed: int = 1,
     noises: int = 100,
 ) -> dict[str, float | str | int]:
-    """Draw for the complete captions of the test split and measure the pictures.
+    """Draw for captions of the test split and measure the pictures.
 
     Args:
         system: what draws.
-        world: whose captions; its class attributes are those that are counted.
-        reader: of that world.
+        world: whose captions.
+        reader: of that world; a picture that it refuses obeys no caption.
         n: captions of the test split, half of them of classes that training never saw.
         seed: of the noise.
         noises: pictures a caption for the diversity, which takes 16 captions.
 
     Returns:
-        "consistency_<attribute>", "consistency_all", the same "_unseen"; "diversity"; and with the
-        reader as "extractor" (its name) "fid", "kid", "inception_score", "inception_score_share"
-        (of the real pictures'); "pictures", their number.
+        For complete captions "consistency_<attribute>" of all content, "consistency_all", the same
+        "_unseen", "readable", "diversity", and what `picture_scores` finds. For captions with an
+        aside "consistency_aside", the share in which setting and side are as stated. For bare ones
+        `bare` with "_bare" behind each name.
 
     Raises:
         UsageError: n is not from 50 to the number of pictures in the test split.
     """
-    test = world.load("test", system.size)
-    if not 50 <= n <= len(test):
-        raise UsageError(f"n = {n}: expected 50 to {len(test)} captions of the test split.")
-    test = test.subset(slice(0, n))
-    phi = system.encoder.encode([captions[0] for captions in test.captions])
-    fake = system(system.noise(n, seed), phi)
-    counted = world.definition["class"]
+    test = _test(world, system.size, n)
+    fake, counted = drawn_for(system, test, 0, seed), list(world.content)
     unseen = world.unseen[test.classes]
-    found = {
-        f"consistency_{name}": share
-        for name, share in caption_consistency(reader, fake, test, counted).items()
+    few, their = torch.from_numpy(unseen), test.subset(unseen)
+    of_all = caption_consistency(reader, fake, test, counted, level=0)
+    of_unseen = caption_consistency(reader, fake[few], their, counted, level=0)
+    found = {f"consistency_{name}": share for name, share in of_all.items()}
+    found |= {f"consistency_{name}_unseen": share for name, share in of_unseen.items()}
+    aside = paperworld.LEVELS + 1  # one less than complete, with an aside
+    told = caption_consistency(
+        reader, drawn_for(system, test, aside, seed), test, style_of(world), level=aside
+    )
+    found |= {"consistency_aside": told["all"], "readable": readable(reader, fake)}
+    found["diversity"] = _diversity(system, world, reader, test, noises, seed)
+    found |= picture_scores(world, reader, to_float(test.images), fake)
+    last = paperworld.LEVELS - 1
+    return found | {
+        f"{k}_bare": v for k, v in by_level(system, world, reader, last, n, seed).items()
     }
-    found |= {
-        f"consistency_{name}_unseen": share
-        for name, share in caption_consistency(
-            reader, fake[torch.from_numpy(unseen)], test.subset(unseen), counted
-        ).items()
+
+
+def _test(world: paperworld.World, size: int, n: int) -> CaptionedImages:
+    """The first n pictures of the test split, with asides."""
+    if not 50 <= n <= (most := paperworld.SPLITS["test"]):
+        raise UsageError(f"n = {n}: expected 50 to {most} captions of the test split.")
+    return world.load("test", size, asides=True).subset(slice(0, n))
+
+
+def drawn_for(
+    system: TextToImage, data: CaptionedImages, level: int, seed: int = 1
+) -> Float[Tensor, "n 3 h w"]:
+    """A picture for caption `level` of each picture of `data`."""
+    phi = system.encoder.encode([captions[level] for captions in data.captions])
+    return system(system.noise(len(data), seed), phi)
+
+
+def readable(reader: AttributeReader, images: Float[Tensor, "n 3 h w"]) -> float:
+    """The share of pictures that the reader does not refuse."""
+    return float((reader.readable(images) >= 0.5).float().mean())
+
+
+def by_level(
+    system: TextToImage,
+    world: paperworld.World,
+    reader: AttributeReader,
+    level: int,
+    n: int = 1000,
+    seed: int = 1,
+) -> dict[str, float]:
+    """What becomes of pictures as their captions say less: one row of a table over the levels.
+
+    Args:
+        level: 0 (complete) to 4 (bare).
+        n: captions of the test split.
+
+    Returns:
+        "right" and "right_unseen": all that is stated is read back; "readable"; "fid", "precision",
+        "recall" against real pictures; "variety": of the attributes the least share of the real
+        pictures' entropy, among pictures that can be read.
+
+    Raises:
+        UsageError: n is not from 50 to the number of pictures in the test split.
+    """
+    test = _test(world, system.size, n)
+    fake, unseen = drawn_for(system, test, level, seed), world.unseen[test.classes]
+    few = torch.from_numpy(unseen)
+    right = caption_consistency(reader, fake, test, world.content, level=level)["all"]
+    right_unseen = caption_consistency(
+        reader, fake[few], test.subset(unseen), world.content, level=level
+    )["all"]
+    of = picture_scores(world, reader, to_float(test.images), fake)
+    return {
+        "right": right,
+        "right_unseen": right_unseen,
+        "readable": readable(reader, fake),
+        **{name: of[name] for name in ("fid", "precision", "recall")},
+        "variety": min(variety(reader, fake, test).values()),
     }
-    found["diversity"] = _diversity(system, world, reader, phi, noises, seed)
-    return found | picture_scores(world, reader, to_float(test.images), fake)
+
+
+def variety(
+    reader: AttributeReader, images: Float[Tensor, "n 3 h w"], data: CaptionedImages
+) -> dict[str, float]:
+    """attribute -> entropy of its values in the readable pictures, as a share of the data's.
+
+    Attributes that have one value in the data are left out.
+    """
+    read = {name: values.cpu().numpy() for name, values in reader.read(images).items()}
+    real = {name: entropy(data.attributes[name]) for name in read}
+    return {n: entropy(joint(read, [n])) / real[n] if len(images) else 0.0 for n in read if real[n]}
 
 
 def floors(world: paperworld.World, reader: AttributeReader, n: int, size: int) -> dict[str, float]:
@@ -83,9 +154,10 @@ def floors(world: paperworld.World, reader: AttributeReader, n: int, size: int) 
     return {f"{name}_floor": found[name] for name in DISTANCES}
 
 
-def _diversity(system, world, reader, phi, noises, seed) -> float:
-    """Of 16 captions, `noises` pictures each, against the whole real split."""
+def _diversity(system, world, reader, test, noises, seed) -> float:
+    """Of 16 complete captions, `noises` pictures each, against the whole real split."""
     z = system.noise(noises, seed + 1)
+    phi = system.encoder.encode([captions[0] for captions in test.captions])
     some = phi[:: max(1, len(phi) // 16)][:16]
     drawn = torch.stack([system(z, p.expand(noises, -1)) for p in some])
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))

@@ -27,12 +27,14 @@ def load_data(
     size: int,
     split: str = "train",
     n: int | None = None,
+    asides: bool = False,
 ) -> CaptionedImages:
     """Captioned pictures of a world of PaperWorld or of a data set of `DATASETS` under `root`.
 
     Args:
         size: side in pixels; of MNIST 28, or 32 with a border.
         n: at most so many, the first ones.
+        asides: of a world, each caption also with an aside ("flying in the sky").
 
     Raises:
         UsageError: both or neither of `world` and `data`, a data set without its folder, or
@@ -44,7 +46,7 @@ def load_data(
             "(--data flickr8k --root FOLDER)."
         )
     if world is not None:
-        return paperworld.world(world).load(split, size, n)
+        return paperworld.world(world).load(split, size, n, asides=asides)
     choose("data set", data, DATASETS)
     if data == "digits":
         return digits.load_digits(split, size).subset(slice(n))

@@ -82,11 +82,15 @@ def build(o: Options, prepare) -> Built:
     """Vocabulary, encoder, the pictures' features, and the matcher around them."""
     plan = PLANS[o.profile]
     data = o.captioned or load_data(
-        world=o.world, data=o.data, root=o.root, size=o.size or plan.size, n=plan.pictures
+        world=o.world,
+        data=o.data,
+        root=o.root,
+        size=o.size or plan.size,
+        n=plan.pictures,
+        asides=True,
     )
     torch.manual_seed(o.seed)
-    asides = tuple(paperworld.world(o.world).definition.get("asides", ())) if o.world else ()
-    corpus = [c for captions in data.captions for c in captions] + list(asides)
+    corpus = [c for captions in data.captions for c in captions]
     make = ENCODERS[o.kind]
     encoder = make(
         make.reads.of(corpus, at_least=1 if o.world else 3),
@@ -97,7 +101,7 @@ def build(o: Options, prepare) -> Built:
     size = None if features is None else features.shape[1]
     trainer = CaptionEncoderTrainer(encoder, features=size, objective=o.objective)
     batches = CaptionBatches(
-        data, encoder, features, seed=o.seed, asides=asides, batch_size=BATCH_SIZES.get(o.kind, 256)
+        data, encoder, features, seed=o.seed, batch_size=BATCH_SIZES.get(o.kind, 256)
     )
     name = "encoder" + f"_{o.kind}" * (o.kind != "gru") + "_sje" * (o.objective == "sje")
     of = o.world or o.data or data.name.split("/")[0]

@@ -16,6 +16,7 @@ from t2ilab.metrics.style import (
     transfer_success,
     verification,
 )
+from t2ilab.models.reader import UNREADABLE
 from t2ilab.models.style import StyleEncoder
 from t2ilab.recipes.data import load_data, usable
 from t2ilab.recipes.options import Source, option
@@ -149,15 +150,15 @@ def measure_style(
     """What counts, on real pictures of a split: AUC of verification, and success of transfer.
 
     Returns:
-        "auc_setting", "auc_side": cosine of all of z, as in Reed et al., nothing else held equal;
-        "auc_setting_told", "auc_side_told": told what is asked about, the probability that both
-        have it (`metrics.style.discriminant`, learned on generated pictures); "transfer_..." of
-        `transfer_success`: each picture's style onto the fullest caption of another.
+        "auc_setting", "auc_side", "auc_tone": cosine of all of z, as in Reed et al., nothing else
+        held equal; "auc_setting_told" and so on: told what is asked about, the probability that
+        both have it (`metrics.style.discriminant`, learned on generated pictures);
+        "transfer_..." of `transfer_success`: each picture's style onto the fullest caption of another.
     """
     world = paperworld.world(world_name)
     reader, data = load_reader(world_name), world.load(split, system.size, n)
     vectors = style.style(to_float(data.images))
-    styles = [name for name in ("setting", "side") if name in world.style]
+    styles = list(world.style)
     others = data.subset(torch.arange(n).roll(1).numpy())
     phi = system.encoder.encode([c[0] for c in others.captions])
     drawn = system(system.noise(n, seed=77), phi)  # to learn the discriminant from
@@ -166,9 +167,10 @@ def measure_style(
     for name in styles:
         pairs = style_pairs(data.attributes[name])
         found[f"auc_{name}"] = verification(vectors, pairs).auc
-        count = torch.bincount(read[name])
+        can = read[name] != UNREADABLE
+        count = torch.bincount(read[name][can])
         if len(count) > 1 and int(count.min()) > 1:  # an untrained generator may draw one only
-            told = discriminant(known, read[name]).probabilities(vectors)
+            told = discriminant(known[can], read[name][can]).probabilities(vectors)
             found[f"auc_{name}_told"] = verification(told, pairs, agreement).auc
     transferred = system(vectors, phi)
     success = transfer_success(reader, transferred, others, data, world.definition["class"], styles)

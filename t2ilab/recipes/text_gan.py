@@ -9,7 +9,8 @@ from t2ilab.data import paperworld
 from t2ilab.data.pairs import TextImageBatches
 from t2ilab.errors import choose
 from t2ilab.metrics.evaluate import evaluate
-from t2ilab.models.reed import Discriminator, Generator
+from t2ilab.models.gated import GENERATORS
+from t2ilab.models.reed import Discriminator
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
@@ -38,12 +39,22 @@ RECIPES = {
         near=64,
     ),
 }
-# For longer runs, and what trained the weights that ship: `stable`, and a projection term in D,
-# nearer mismatched captions, a longer average, and learning rates that sink for longer.
+# For longer runs: `stable`, and a projection term in D, nearer mismatched captions, a longer
+# average, and learning rates that sink for longer.
 RECIPES["patient"] = replace(RECIPES["stable"], average=0.998, decay=0.3, projection=True, near=256)
 # `patient`, and a term that keeps the generator from forgetting its noise (Yang et al. 2019):
 # on scenes, where the captions settle nearly everything, `patient` drew one picture a caption.
 RECIPES["varied"] = replace(RECIPES["patient"], varied=20.0)
+# What trained the weights that ship: `varied` with a generator that is told the caption at every
+# scale (`models.gated`), fewer captions between two others, and bare captions more often.
+RECIPES["gated"] = replace(
+    RECIPES["varied"],
+    generator="gated",
+    average=0.999,
+    varied=10.0,
+    share=0.25,
+    levels=(0.3, 0.22, 0.18, 0.16, 0.14),
+)
 
 
 @dataclass(frozen=True)
@@ -93,15 +104,18 @@ def build(o: Options, prepare) -> Built:
     plan, size = PLANS[o.profile], o.size or PLANS[o.profile].size
     recipe = o.recipe if isinstance(o.recipe, Recipe) else RECIPES[o.recipe]
     encoder = load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
-    captioned = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
+    captioned = load_data(
+        world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
+    )
     encoder = encoder or _encoder(o, size, prepare)
     phi = encode_all(encoder, captioned)
     width = o.width or plan.width
     torch.manual_seed(o.seed)
-    sizes = dict(size=size, text=encoder.text, width=width, residual=recipe.residual)
+    sizes, more = dict(size=size, text=encoder.text, width=width), dict(residual=recipe.residual)
+    own = more | dict(resize=recipe.resize) if recipe.generator == "reed" else {}
     trainer = TextGAN(
-        Generator(**sizes, resize=recipe.resize),
-        Discriminator(**sizes, norm=recipe.norm, projection=recipe.projection),
+        GENERATORS[recipe.generator](**sizes, **own),
+        Discriminator(**sizes, **more, norm=recipe.norm, projection=recipe.projection),
         recipe=recipe,
         seed=o.seed,
         shown=phi[: 16 * 7 : 7, 0].float(),
@@ -114,6 +128,7 @@ def build(o: Options, prepare) -> Built:
         seed=o.seed,
         wrong=recipe.wrong,
         near=recipe.near if captioned.stated is not None else 1,
+        levels=recipe.levels,
     )
     return Built(
         trainer,

@@ -48,7 +48,7 @@ class Definition(Strict):
     title: Text
     stands_for: Text
     content: dict[Name, Name | list[Name]]  # attribute -> its values, or the palette of them
-    style: dict[Name, Name | list[Name]]  # the same, of what captions never state
+    style: dict[Name, Name | list[Name]]  # the same, of what only asides state
     copies: dict[Name, Some]  # attribute -> those of which it takes the value of one
     colours: dict[Name, Palette]  # palettes of this world alone
     class_: Some = field(name="class")  # the attributes that make a class
@@ -56,7 +56,7 @@ class Definition(Strict):
     captions: Annotated[
         list[Annotated[list[Text | Sentence], Meta(min_length=1)]], Meta(min_length=5, max_length=5)
     ]  # from complete to bare
-    asides: list[Text]  # ends of sentences that state nothing
+    asides: Annotated[list[Sentence], Meta(min_length=1)]  # ends of sentences that state style
     plain: list[Name]  # attributes whose values state themselves wherever they stand
     also: dict[Name, Name]  # further words that are understood, and the values that they mean
     heads: dict[Name, list[Name]]  # noun -> the attributes that its adjectives set

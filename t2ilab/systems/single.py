@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from t2ilab.errors import WeightsError
+from t2ilab.models.parts import PartFinder
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
 from t2ilab.systems import weights
@@ -38,6 +39,16 @@ class TrainedReader(Single):
         return cls(AttributeReader(**arguments))
 
 
+class TrainedParts(Single):
+    """The PartFinder of a world."""
+
+    kind = "part_finder"
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any]) -> "TrainedParts":
+        return cls(PartFinder(**arguments))
+
+
 class TrainedStyle(Single):
     """S, which finds the noise of a picture, for one generator."""
 
@@ -46,6 +57,16 @@ class TrainedStyle(Single):
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "TrainedStyle":
         return cls(StyleEncoder(**arguments))
+
+
+def load_parts(world: str) -> PartFinder:
+    """The trained PartFinder of a world of PaperWorld.
+
+    Raises:
+        UsageError: none ships for this world.
+        WeightsError: its file is cut short or altered.
+    """
+    return TrainedParts.load(f"parts-{world}").network
 
 
 def load_reader(world: str) -> AttributeReader:

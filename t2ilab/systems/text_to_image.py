@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
+from t2ilab.models.gated import GatedGenerator, describe_generator, make_generator
 from t2ilab.models.reed import Generator
 from t2ilab.systems.encoders import describe_encoder, make_encoder
 from t2ilab.systems.system import System, checked_count
@@ -30,7 +31,7 @@ class TextToImage(System):
     kind = "text_to_image"
     takes_captions = draws = True
 
-    def __init__(self, encoder: CaptionEncoder, generator: Generator):
+    def __init__(self, encoder: CaptionEncoder, generator: Generator | GatedGenerator):
         super().__init__()
         self.encoder, self.generator = encoder, generator
         self.eval()
@@ -74,8 +75,9 @@ class TextToImage(System):
         return self.encoder.vocabulary.questions(caption)
 
     def arguments(self) -> dict[str, Any]:
-        return {"encoder": describe_encoder(self.encoder), "generator": self.generator.arguments}
+        generator = describe_generator(self.generator)
+        return {"encoder": describe_encoder(self.encoder), "generator": generator}
 
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "TextToImage":
-        return cls(make_encoder(arguments["encoder"]), Generator(**arguments["generator"]))
+        return cls(make_encoder(arguments["encoder"]), make_generator(arguments["generator"]))

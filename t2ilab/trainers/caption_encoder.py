@@ -72,15 +72,13 @@ class CaptionEncoderTrainer:
 class CaptionBatches:
     """Batches for the encoder: step -> {"numbers", "fits", and "features" or "others"}.
 
-    Small words are dropped and asides added at random, so that "red bird" and "a red bird sits on a
-    branch" are read like "a red bird".
+    Small words are dropped at random, so that "red bird" is read like "a red bird".
 
     Args:
         data: captioned pictures.
         encoder: whose vocabulary numbers the words.
         features: float [n, features] of the pictures, or None: then "others" are the numbers of
             another caption of the same picture.
-        asides: sentence ends that say nothing of the content ("sits on a branch").
     """
 
     def __init__(
@@ -91,9 +89,8 @@ class CaptionBatches:
         *,
         batch_size: int = 256,
         seed: int = 0,
-        asides: tuple[str, ...] = (),
     ):
-        self.data, self.encoder, self.features, self.asides = data, encoder, features, asides
+        self.data, self.encoder, self.features = data, encoder, features
         self.truth = Truth(data)
         self.order = Order(data, min(batch_size, len(data)), seed, (0.3, 0.3, 0.2, 0.15, 0.05))
 
@@ -118,10 +115,7 @@ class CaptionBatches:
         return self.encoder.vocabulary.numbers([self._vary(caption, rng) for caption in captions])
 
     def _vary(self, caption: str, rng: np.random.Generator) -> str:
-        u = rng.random(2)
-        if u[0] < 0.15:
-            kept = [w for w in caption.split() if w not in SMALL_WORDS]
-            caption = " ".join(kept) or caption
-        if self.asides and u[1] < 0.15:
-            caption = f"{caption} {self.asides[int(u[1] / 0.15 * len(self.asides))]}"
-        return caption
+        if rng.random() >= 0.15:
+            return caption
+        kept = [w for w in caption.split() if w not in SMALL_WORDS]
+        return " ".join(kept) or caption

@@ -15,7 +15,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
+from t2ilab.data.pairs import LEVEL_WEIGHTS
 from t2ilab.losses import adversarial as loss
+from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.reed import Discriminator, Generator
 from t2ilab.trainers.parts import follow, linear_end, load_states, pictures, set_rate, states
 
@@ -40,13 +42,15 @@ class Recipe:
             (repository: 1/2).
         average: decay of the generator's running average, which draws the samples; 0 for none.
         decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
+        generator: of `models.gated.GENERATORS`: "reed" as in the paper, or "gated".
         norm: the discriminator's, "batch" or "spectral".
         projection: the discriminator's projection term.
-        resize: the generator enlarges by nearest neighbours and convolution.
+        resize: Reed's generator enlarges by nearest neighbours and convolution.
         residual: the repository's bottleneck blocks.
         varied: weight of `loss.sameness`, which asks G for another picture where the noise is
             another; 0 as in the paper.
-        wrong, near: see `TextImageBatches`; mismatched captions a picture, and how near they come.
+        wrong, near, levels: see `TextImageBatches`; mismatched captions a picture, how near they
+            come, and how often captions are complete or bare.
     """
 
     lr_g: float = 2e-4
@@ -57,6 +61,7 @@ class Recipe:
     share: float = 0.5
     average: float = 0.0
     decay: float = 0.0
+    generator: str = "reed"
     norm: str = "batch"
     projection: bool = False
     resize: bool = False
@@ -64,6 +69,7 @@ class Recipe:
     varied: float = 0.0
     wrong: int = 1
     near: int = 1
+    levels: tuple[float, ...] = LEVEL_WEIGHTS
 
 
 class TextGAN:
@@ -80,7 +86,7 @@ class TextGAN:
 
     def __init__(
         self,
-        generator: Generator,
+        generator: Generator | GatedGenerator,
         discriminator: Discriminator,
         *,
         cls: bool = True,

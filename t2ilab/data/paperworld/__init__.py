@@ -5,6 +5,6 @@ be measured whether a generated picture obeys its caption. Colours, words and se
 (`data/paperworld/`); a teacher can change them without touching code.
 """
 
-from t2ilab.data.paperworld.world import LEVELS, SIZES, SPLITS, WORLDS, World, world
+from t2ilab.data.paperworld.world import LEVELS, SIZES, SPLITS, WITH_PARTS, WORLDS, World, world
 
-__all__ = ["LEVELS", "SIZES", "SPLITS", "WORLDS", "World", "world"]
+__all__ = ["LEVELS", "SIZES", "SPLITS", "WITH_PARTS", "WORLDS", "World", "world"]

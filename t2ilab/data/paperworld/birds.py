@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, curve
+from t2ilab.data.paperworld.paper import Page, Parts, Pose, Sheet, circle, curve
 from t2ilab.data.paperworld.places import branch, grass, sky
 
 BODY = curve(
@@ -35,7 +35,8 @@ BEAKS = {
 EYE_WHITE, PUPIL = circle(0.535, -0.385, 0.09, n=16), circle(0.55, -0.38, 0.052, n=12)
 SCALES = {"small": 0.295, "large": 0.375}
 BEAK_COLOUR = (244, 176, 44)
-LEG_COLOUR = (120, 84, 52)
+LEG_COLOUR, LEG_WIDTH = (120, 84, 52), 0.09
+PARTS = ("tail", "beak", "breast", "crown", "eye", "wing", "legs")  # what `parts` tells apart
 SETTINGS = {"branch": branch, "sky": sky, "grass": grass}
 DRAWS = {  # attribute -> the values that can be drawn, or the palette that they are from
     "size": SCALES,
@@ -71,36 +72,71 @@ def draw(
     Returns:
         uint8 [size, size, 3]
     """
-    setting, mirror = facts["setting"], facts["side"] == "left"
-    scale = SCALES[facts["size"]] * (1 + 0.05 * place[0])
-    flying = setting == "sky"
-    turn = 0.14 * place[1] - (0.12 if flying else 0.0)
-    x = 0.5 + 0.05 * place[2]
-    y = (0.58 if flying else 0.52) + 0.05 * place[3]
-
+    pose, flying, feet = _pose(facts, place)
     page = Page(size, colours["tone"][facts["tone"]])
-    feet = y + 0.52 * scale
-    SETTINGS[setting](page, feet, rng)
-    pose = Pose(x, y, scale, turn=-turn if mirror else turn, mirror=mirror)
+    SETTINGS[facts["setting"]](page, feet, rng)
     _lay_bird(page, pose, facts, colours, flying=flying, feet=feet)
     return page.finish(int(rng.integers(1 << 16)))
 
 
+def parts(facts: dict[str, str], size: int, place: Sequence[float]) -> np.ndarray:
+    """Where each part is seen: uint8 [size, size], 0 or 1 + its place in `PARTS`."""
+    pose, flying, feet = _pose(facts, place)
+    cut = Parts(size)
+    if not flying:
+        for top, foot in _legs(pose, feet):
+            cut.line([top, foot], PARTS.index("legs") + 1, LEG_WIDTH * pose.scale)
+    for part, outline in _outlines(facts, flying=flying):
+        cut.cut(pose(outline), PARTS.index(part) + 1)
+    return cut.labels()
+
+
+def _pose(facts: dict[str, str], place: Sequence[float]) -> tuple[Pose, bool, float]:
+    """How the bird is laid, whether it flies, and the height of its feet."""
+    mirror, flying = facts["side"] == "left", facts["setting"] == "sky"
+    scale = SCALES[facts["size"]] * (1 + 0.05 * place[0])
+    turn = 0.14 * place[1] - (0.12 if flying else 0.0)
+    x = 0.5 + 0.05 * place[2]
+    y = (0.58 if flying else 0.52) + 0.05 * place[3]
+    return (
+        Pose(x, y, scale, turn=-turn if mirror else turn, mirror=mirror),
+        flying,
+        y + 0.52 * scale,
+    )
+
+
+def _legs(pose: Pose, feet: float) -> list[tuple]:
+    """Both legs, from the belly to the ground."""
+    tops = [pose(np.array([[leg, 0.25]]))[0] for leg in (-0.06, 0.12)]
+    return [(top, (top[0], feet + 0.01)) for top in tops]
+
+
+def _outlines(facts: dict[str, str], *, flying: bool) -> list[tuple[str, np.ndarray]]:
+    """The parts but for the legs in the order in which they are laid; what comes later covers."""
+    return [
+        ("tail", TAIL),
+        ("beak", BEAKS[facts["beak"]]),
+        ("breast", BODY),
+        ("breast", HEAD),
+        ("crown", CROWN),
+        ("eye", EYE_WHITE),
+        ("eye", PUPIL),
+        ("wing", RAISED_WING if flying else FOLDED_WING),
+    ]
+
+
 def _lay_bird(page: Page, pose: Pose, facts: dict, colours: dict, *, flying: bool, feet: float):
     paint = {part: colours["paint"][facts[part]] for part in ("breast", "crown", "wing", "tail")}
+    paint |= {"beak": BEAK_COLOUR}
+    *outlines, (_, wing) = _outlines(facts, flying=flying)
     body = Sheet(page.size)
     if not flying:
-        for leg in (-0.06, 0.12):
-            top = pose(np.array([[leg, 0.25]]))[0]
-            body.line([top, (top[0], feet + 0.01)], LEG_COLOUR, 0.09 * pose.scale)
-    body.cut(pose(TAIL), paint["tail"])
-    body.cut(pose(BEAKS[facts["beak"]]), BEAK_COLOUR)
-    body.cut(pose(BODY), paint["breast"])
-    body.cut(pose(HEAD), paint["breast"])
-    body.cut(pose(CROWN), paint["crown"])
-    body.cut(pose(EYE_WHITE), (250, 250, 246))
-    body.cut(pose(PUPIL), (24, 22, 26))
+        for leg in _legs(pose, feet):
+            body.line(leg, LEG_COLOUR, LEG_WIDTH * pose.scale)
+    for part, outline in outlines:
+        eye = (24, 22, 26) if outline is PUPIL else (250, 250, 246)
+        body.cut(pose(outline), eye if part == "eye" else paint[part])
     page.lay(body, height=0.05 * pose.scale / 0.3)
-    wing = Sheet(page.size)
-    wing.cut(pose(RAISED_WING if flying else FOLDED_WING), paint["wing"])
-    page.lay(wing, height=0.03 * pose.scale / 0.3, depth=0.55)
+    above = Sheet(page.size)
+    above.cut(pose(wing), paint["wing"])
+    page.lay(above, height=0.03 * pose.scale / 0.3, depth=0.55)

@@ -54,6 +54,8 @@ def pictures(world, split: str, size: int, n: int) -> np.ndarray:
 def words(world, split: str, n: int) -> dict:
     """Facts and captions of the first n pictures: values [n, attributes], stated, captions, ...
 
+    Ten captions each: from complete to bare, and the same with asides.
+
     Raises:
         DataError: they cannot be kept.
     """
@@ -116,13 +118,13 @@ def _describe(world, split: str, n: int) -> dict[str, np.ndarray]:
         name: {value: k for k, value in enumerate(values)}
         for name, values in world.attributes.items()
     }
-    content, classes = list(world.content), {c: k for k, c in enumerate(world.classes)}
+    names, classes = list(world.attributes), {c: k for k, c in enumerate(world.classes)}
     values, stated, numbers, lines = [], [], [], []
     for i in range(n):
         facts = world.facts(split, i)
-        said = world._captions(facts, split, i)
+        said = world._captions(facts, split, i) + world._with_asides(facts, split, i)
         values.append([index[name][facts[name]] for name in index])
-        stated.append([[name in names for name in content] for _, names in said])
+        stated.append([[name in states for name in names] for _, states in said])
         numbers.append(classes[tuple(facts[a] for a in world.definition["class"])])
         lines.extend(text for text, _ in said)
     return {

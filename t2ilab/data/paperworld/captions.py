@@ -13,6 +13,7 @@ from t2ilab.text.denials import denies
 SLOT = re.compile(r"\{([a-z_+]+)\}")
 WORD = re.compile(r"[a-z]+(?:[-_'][a-z]+)*")
 
+FINITE = {"has", "have", "is", "are"}  # verbs of templates: a sentence takes no second one
 BOUNDARIES = ("a", "an", "the", "its", "and", "with", "has", "have", "is", "are")
 
 
@@ -59,13 +60,60 @@ def caption(templates: list[Template], facts: dict, words: dict, rng) -> tuple[s
     return chosen.fill(facts, words, rng), chosen.states
 
 
+@dataclass(frozen=True)
+class Aside:
+    """The end of a sentence that states style: "flying in the sky".
+
+    Attributes:
+        text: what is said.
+        states: attribute of style -> its value.
+        when: attribute -> the values of the pictures of which it can be said.
+    """
+
+    text: str
+    states: dict[str, str]
+    when: dict[str, list[str]]
+
+    @classmethod
+    def parse(cls, source: dict, style: dict) -> "Aside":
+        when = source["when"]
+        return cls(source["text"], {a: v[0] for a, v in when.items() if a in style}, when)
+
+    @property
+    def has_verb(self) -> bool:
+        """Whether it begins with a verb: "sits on a branch", "is flying in the sky"."""
+        return self.text.split()[0].endswith("s")
+
+    def fits(self, facts: dict[str, str]) -> bool:
+        """Can this be said of a picture with these facts?"""
+        return all(facts[name] in values for name, values in self.when.items())
+
+
+def with_asides(text: str, asides: list[Aside], facts: dict, rng) -> tuple[str, set[str]]:
+    """A sentence with one or two asides that are true of these facts, and what these state.
+
+    Of the attributes of style of which something can be said one is taken, or two of them; a
+    sentence with a verb gets no second one.
+    """
+    verb = bool(FINITE & {*text.split()})
+    true = [a for a in asides if a.fits(facts) and not (verb and a.has_verb)]
+    names = [*dict.fromkeys(name for aside in true for name in aside.states)]
+    taken = {*rng.permutation(names)[: 2 if rng.random() < 0.3 else 1]}
+    chosen: list[Aside] = []
+    for name in (name for name in names if name in taken):
+        can = [a for a in true if name in a.states and not (chosen and a.has_verb)]
+        chosen += [can[int(rng.integers(len(can)))]] if can else []
+    return " ".join([text, *(a.text for a in chosen)]), {n for a in chosen for n in a.states}
+
+
 class Understood(NamedTuple):
     """What a free sentence states, and what it says that is not drawn.
 
     Attributes:
         stated: attribute -> value.
         left: of what is not drawn, the word and the noun that it was said of ("red", "beak"); a
-            noun of "" where there is none.
+            noun of "" where there is none, and the word itself where it names a second value of
+            what one picture has once ("a man and a dog").
     """
 
     stated: dict[str, str]
@@ -124,7 +172,8 @@ def read(
     for position, word in enumerate(words):
         if meanings.get(word) in plain:
             word = meanings[word]  # synonyms share the head of their value
-            stated.setdefault(plain[word], word)
+            if not denied and stated.setdefault(plain[word], word) != word:
+                left.append((word, word))
             if word not in heads:
                 continue
         if denies(word):

@@ -62,7 +62,7 @@ def read(folder: Path, drawings: Mapping[str, ModuleType]) -> dict[str, World]:
         _check_classes(world)
         _check_attributes(world, drawings[name])
         _check_sentences(world)
-        _check_reading(world, values)
+        _check_reading(world)
     return worlds
 
 
@@ -193,19 +193,29 @@ def _check_sentences(world: World) -> None:
                 source.known(f"{place}.when", "attribute", name, content)
                 source.listed(f"{place}.when.{name}", "value", values, content[name])
     for i, aside in enumerate(world.definition.asides):
-        source.sentence(f"asides[{i}]", aside)
-    source.once("asides", world.definition.asides)
+        place, style = f"asides[{i}]", [name for name in aside.when if name in world.style]
+        source.sentence(f"{place}.text", aside.text)
+        if SLOT.search(aside.text):
+            source.refuse(f"{place}.text", "an aside has no slots")
+        for name, values in aside.when.items():
+            source.known(f"{place}.when", "attribute", name, content | world.style)
+            source.listed(f"{place}.when.{name}", "value", values, (content | world.style)[name])
+        if len(style) != 1 or len(aside.when[style[0]]) != 1:
+            source.refuse(f"{place}.when", "expected one value of one attribute of style")
+    source.once("asides", [aside.text for aside in world.definition.asides])
 
 
-def _check_reading(world: World, values: set[str]) -> None:
+def _check_reading(world: World) -> None:
     """The words by which free sentences are understood."""
     source, definition, content = world.source, world.definition, world.content
     source.listed("plain", "attribute", definition.plain, content)
-    own = {v for vs in content.values() for v in vs} - {NONE}
-    plain = {v for name in definition.plain for v in content[name]}
-    named = {
-        word: value for value, line in world.lexicon.items() for word in [*line.words, *line.unseen]
-    } | {value: value for value in values}
+    aside = {name for one in definition.asides for name in one.when if name in world.style}
+    told = {value for name in aside for value in world.style[name]}
+    own = {v for vs in content.values() for v in vs} - {NONE} | told
+    plain = {v for name in definition.plain for v in content[name]} | told
+    lines = [(value, line) for value, line in world.lexicon.items() if value in own]
+    named = {word: value for value, line in lines for word in [*line.words, *line.unseen]}
+    named |= {value: value for value in own}
     for word, value in definition.also.items():
         source.word(f"also.{word}", word)
         source.known(f"also.{word}", "value", value, sorted(own))

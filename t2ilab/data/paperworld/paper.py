@@ -83,6 +83,31 @@ class Sheet:
         self._draw.line(flat, fill=(*colour, 255), width=max(1, round(width * self.side)))
 
 
+class Parts:
+    """A sheet of labels in place of colours: which part is seen where."""
+
+    def __init__(self, size: int):
+        self.side, self.size = size * SUPERSAMPLING.get(size, 2), size
+        self.image = Image.new("L", (self.side, self.side))
+        self._draw = ImageDraw.Draw(self.image)
+
+    def cut(self, outline, label: int) -> None:
+        """Fill the polygon `outline` [n, 2]."""
+        self._draw.polygon((np.asarray(outline) * self.side).ravel().tolist(), fill=label)
+
+    def line(self, points, label: int, width: float) -> None:
+        """A line through `points` [n, 2], `width` as a share of the side."""
+        flat = (np.asarray(points) * self.side).ravel().tolist()
+        self._draw.line(flat, fill=label, width=max(1, round(width * self.side)))
+
+    def labels(self) -> np.ndarray:
+        """uint8 [size, size]: the label that covers most of each pixel."""
+        fine, times = np.asarray(self.image), self.side // self.size
+        small = fine.reshape(self.size, times, self.size, times)
+        shares = [(small == k).mean((1, 3)) for k in range(fine.max() + 1)]
+        return np.argmax(shares, axis=0).astype(np.uint8)
+
+
 class Page:
     """The picture: a coloured page on which sheets are laid."""
 

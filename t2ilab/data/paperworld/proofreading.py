@@ -38,16 +38,18 @@ class Proofreader:
         Raises:
             DataError: a sentence that no picture has, or that is understood as something else; a
                 kind of picture without a sentence; a complete sentence (of the first level) that
-                leaves something out; a bare one (of the last) or an aside that states something.
+                leaves something out; a bare one (of the last) that states something; an aside that
+                states something else than its `when` says.
         """
         for level, templates in enumerate(self.world.templates):
             kinds = self._kinds(level, templates)
             for i, template in enumerate(templates):
                 self._proofread(level, f"captions[{level}][{i}]", template, kinds)
-        for i, aside in enumerate(self.world.definition["asides"]):
-            if said := self.world.read(aside):
+        for i, aside in enumerate(self.world.asides):
+            if (said := self.world.read(aside.text)) != aside.states:
                 self.source.refuse(
-                    f"asides[{i}]", f"'{aside}' states {_listed(said)}; expected nothing"
+                    f"asides[{i}]",
+                    f"'{aside.text}' states {_listed(said)}; expected {_listed(aside.states)}",
                 )
 
     def _proofread(self, level: int, place: str, template: Template, kinds: list[Facts]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.paperworld import birds, cache, definition, flowers, phrases, scenes
-from t2ilab.data.paperworld.captions import Template, caption, read
+from t2ilab.data.paperworld.captions import Aside, Template, caption, read, with_asides
 from t2ilab.data.paperworld.definition import NONE
 from t2ilab.data.paperworld.proofreading import Proofreader
 from t2ilab.data.paperworld.source import Source
@@ -23,6 +23,7 @@ from t2ilab.schemas import to_dict
 
 DRAWINGS = {"birds": birds, "flowers": flowers, "phrases": phrases, "scenes": scenes}
 WORLDS = tuple(DRAWINGS)
+WITH_PARTS = tuple(name for name, one in DRAWINGS.items() if hasattr(one, "PARTS"))
 SPLITS = {"train": 20_000, "val": 2_000, "test": 2_000, "reader": 20_000}  # pictures in each
 SIZES = (32, 64, 128)
 FOLDER = DATA / "paperworld"
@@ -46,7 +47,7 @@ class World:
     Attributes:
         name: "birds", ...
         content: attribute -> its values; what captions may state.
-        style: attribute -> its values; what captions never state.
+        style: attribute -> its values; what the five captions never state, and asides do.
         moving: the names of what else is told of a picture by numbers: place, turn, exact scale.
         classes: the combinations of content values that count as one class.
         unseen: bool [classes]; True where a class is kept out of training (test split only).
@@ -61,6 +62,7 @@ class World:
         self.templates = [
             [Template.parse(t) for t in level] for level in self.definition["captions"]
         ]
+        self.asides = [Aside.parse(a, self.style) for a in self.definition["asides"]]
         lines = found.lexicon.items()
         self._words = {
             "words": {value: line.words for value, line in lines},
@@ -150,6 +152,20 @@ class World:
         words = self.words("unseen" if unseen_words else "words")
         return [caption(level, facts, words, rng) for level in self.templates]
 
+    def asides_of(self, split: str, i: int) -> list[str]:
+        """The five captions of picture i, each with an aside that is true of it.
+
+        "a red bird flying in the sky": setting, side, or both are stated.
+        """
+        return [text for text, _ in self._with_asides(self.facts(split, i), split, i)]
+
+    def _with_asides(self, facts, split, i) -> list[tuple[str, set[str]]]:
+        rng, found = self._rng(split, i, 3), []
+        for text, states in self._captions(facts, split, i):
+            longer, more = with_asides(text, self.asides, facts, rng)
+            found.append((longer, states | more))
+        return found
+
     def words(self, which: str = "words") -> dict[str, list[str]]:
         """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only.
 
@@ -166,10 +182,12 @@ class World:
 
         "red beak" is one: a beak is short or long. So is a second subject.
         """
-        found, (_, kinds, heads, _) = read(text, *self._reading), self._reading
+        found, (_, kinds, heads, plain) = read(text, *self._reading), self._reading
         lines = []
         for value, noun in found.left:
-            if not noun:
+            if value == noun:
+                lines.append(f"{value}: another {plain[value]} is told already")
+            elif not noun:
                 lines.append(f"{value}: of what?")
             elif not heads[noun]:
                 lines.append(f"{value}, said of {noun}")
@@ -179,17 +197,17 @@ class World:
                 can = sorted({v for a in heads[noun] for v in self.content[a]} - {NONE})
                 lines.append(f"{value}, said of {noun}, which can be {' or '.join(can[:4])}")
         words = {*text.lower().replace(",", " ").replace(".", " ").split()}
-        for name, values in self.style.items():
-            for word in sorted(words & {*values}):
+        for name in self.style.keys() - plain.values():
+            for word in sorted(words & {*self.style[name]} - {*kinds}):
                 lines.append(f"{word}: the {name} is left to the noise")
-                words.discard(word)
         return lines
 
     @cached_property
     def _reading(self) -> tuple:
         """What `read` knows of this world: meanings, kinds, heads, plain."""
         kinds: dict[str, list[str]] = {}
-        for name, values in self.content.items():
+        aside = {name: self.style[name] for one in self.asides for name in one.states}
+        for name, values in (self.content | aside).items():
             for value in values:
                 kinds.setdefault(value, []).append(name)
         meanings = dict(self.definition["also"]) | {value: value for value in kinds}
@@ -201,6 +219,7 @@ class World:
                 for word in words
             }
         plain = {v: name for name in self.definition["plain"] for v in self.content[name]}
+        plain |= {value: name for name, values in aside.items() for value in values}
         return meanings, kinds, self.definition["heads"], plain
 
     def picture(self, split: str, i: int, size: int) -> np.ndarray:
@@ -208,6 +227,26 @@ class World:
         facts, rng = self.facts(split, i), self._rng(split, i, 2)
         place = list(self._placed(rng).values())
         return DRAWINGS[self.name].draw(facts, self.colours, size, rng, place)
+
+    def parts(self, split: str, i: int, size: int) -> np.ndarray:
+        """Where each part of the subject of picture i is seen, uint8 [size, size].
+
+        0 is what is no part, k the part `part_names[k - 1]`.
+
+        Raises:
+            UsageError: the parts of this world are not told apart.
+        """
+        if not self.part_names:
+            can = ", ".join(WITH_PARTS)
+            raise UsageError(f"the parts of {self.name} are not told apart; those of {can} are.")
+        rng = self._rng(split, i, 2)
+        place = list(self._placed(rng).values())
+        return DRAWINGS[self.name].parts(self.facts(split, i), size, place)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """The parts that `parts` tells apart; none for a world that has none."""
+        return getattr(DRAWINGS[self.name], "PARTS", ())
 
     def place(self, split: str, i: int) -> dict[str, float]:
         """Where picture i has its subject: each of `moving`, a number in [-1, 1]."""
@@ -257,7 +296,9 @@ class World:
             at[name] = value
         return DRAWINGS[self.name].draw(facts, self.colours, size, rng, list(at.values()))
 
-    def load(self, split: str, size: int, n: int | None = None) -> CaptionedImages:
+    def load(
+        self, split: str, size: int, n: int | None = None, *, asides: bool = False
+    ) -> CaptionedImages:
         """The first n pictures of a split with captions and attributes, drawn once and kept.
 
         Args:
@@ -266,6 +307,8 @@ class World:
                 a measuring instrument must not be blind to what it is to measure.
             size: 32, 64 or 128 pixels.
             n: how many; by default 20,000 of train and reader, 2,000 of val and test.
+            asides: ten captions a picture: the five, and each of them with an aside; `stated` has
+                a column for each attribute of content and of style.
 
         Raises:
             UsageError: unknown split, size or n.
@@ -280,12 +323,15 @@ class World:
         words = cache.words(self, split, n)
         names = list(self.content) + list(self.style)
         attributes = dict(zip(names, words["values"].T.astype(np.int64), strict=True))
+        said, stated = words["captions"], words["stated"]
+        if not asides:
+            said, stated = [c[:LEVELS] for c in said], stated[:, :LEVELS, : len(self.content)]
         return CaptionedImages(
             name=f"{self.name}/{split}/{size}",
             images=cache.pictures(self, split, size, n),
-            captions=words["captions"],
+            captions=said,
             classes=words["classes"],
             class_names=self.class_names,
             attributes=attributes,
-            stated=words["stated"],
+            stated=stated,
         )

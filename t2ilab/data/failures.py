@@ -17,7 +17,7 @@ from t2ilab.errors import choose
 Pictures = Float[Tensor, "b 3 h w"]
 
 
-def blurred(x: Pictures, sigma: float) -> Pictures:
+def blurred(x: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:
     """Convolved with a Gaussian of standard deviation `sigma` pixels."""
     reach = max(1, round(2.5 * sigma))
     k = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=x.device) / sigma) ** 2)
@@ -40,7 +40,7 @@ def _others(x: Pictures, rng) -> Pictures:
     return x.roll(1 + int(torch.randint(max(1, len(x) - 1), (), generator=rng)), 0)
 
 
-def _colours(x: Pictures, rng) -> Pictures:
+def _colours(x: Pictures, rng) -> Float[Tensor, "b 3 1 1"]:
     """A colour of each picture, from a pixel of its own or a free one."""
     b, _, h, w = x.shape
     at = torch.randint(h * w, (b,), generator=rng)
@@ -112,8 +112,8 @@ def blur(x: Pictures, rng) -> Pictures:
 
 
 def coarse(x: Pictures, rng) -> Pictures:
-    """Five to seven pixels a side, enlarged, with the chequers of a transposed convolution."""
-    few = 5 + int(torch.randint(3, (), generator=rng))
+    """Five to ten pixels a side, enlarged, with the chequers of a transposed convolution."""
+    few = 5 + int(torch.randint(6, (), generator=rng))
     small = F.interpolate(x, (few, few), mode="area")
     large = F.interpolate(small, x.shape[2:], mode="bilinear")
     rows, columns = (torch.arange(n) % 2 for n in x.shape[2:])
@@ -149,13 +149,31 @@ def doubled(x: Pictures, rng) -> Pictures:
     return share * x + (1 - share) * other.flip(3)
 
 
-def warped(x: Pictures, rng) -> Pictures:
-    """Pulled about as a sheet of rubber: the colours are there, the shape is not."""
+def _pulled(x: Pictures, strength: float, rng) -> Pictures:
+    """Each pixel fetched from nearby, by a smooth field of that standard deviation (side: 2)."""
     b, _, h, w = x.shape
     grid = F.affine_grid(torch.eye(2, 3).expand(b, 2, 3), (b, 3, h, w), align_corners=False)
-    pull = F.interpolate(torch.randn(b, 2, 5, 5, generator=rng), (h, w), mode="bicubic")
-    grid = grid + _from(rng, 0.25, 0.5) * pull.permute(0, 2, 3, 1)
+    pull = F.interpolate(torch.randn(b, 2, 6, 6, generator=rng), (h, w), mode="bicubic")
+    grid = grid + strength * pull.permute(0, 2, 3, 1)
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+
+
+def warped(x: Pictures, rng) -> Pictures:
+    """Pulled about as a sheet of rubber: the colours are there, the shape is not."""
+    return _pulled(x, _from(rng, 0.25, 0.5), rng)
+
+
+def smeared(x: Pictures, rng) -> Pictures:
+    """Pulled about a little, blurred and noisy, as what a network draws that has begun to learn."""
+    drawn = blurred(_pulled(x, _from(rng, 0.05, 0.15), rng), _from(rng, 0.035, 0.075) * x.shape[2])
+    rough = blurred(torch.randn(x.shape, generator=rng), 0.02 * x.shape[2])
+    return drawn + _from(rng, 0, 0.35) * rough / rough.std()
+
+
+def two_headed(x: Pictures, rng) -> Pictures:
+    """One half and its mirror image."""
+    half = (x if rng_bool(rng) else x.flip(3))[..., : x.shape[3] // 2]
+    return torch.cat([half, half.flip(3)], 3)
 
 
 def erased(x: Pictures, rng) -> Pictures:
@@ -171,7 +189,8 @@ def erased(x: Pictures, rng) -> Pictures:
 LEARNED: dict[str, Callable[..., Pictures]] = {
     one.__name__: one
     for one in (
-        plain, boxes, blobs, noise, blur, coarse, shuffled, pasted, doubled, warped, erased,
+        plain, boxes, blobs, noise, blur, coarse, shuffled, pasted, doubled, warped, smeared,
+        two_headed, erased,
     )
 }  # fmt: skip
 
@@ -185,13 +204,13 @@ def stripes(x: Pictures, rng) -> Pictures:
     return torch.where(bars, _colours(x, rng), _colours(x, rng)).expand_as(x)
 
 
-def kaleidoscope(x: Pictures, rng) -> Pictures:
-    """A quarter of the picture, mirrored to both sides and downwards."""
+def pinwheel(x: Pictures, rng) -> Pictures:
+    """A quarter of the picture, laid four times around the middle."""
     h, w = x.shape[2:]
     top, left = (h // 2) * int(rng_bool(rng)), (w // 2) * int(rng_bool(rng))
-    quarter = x[:, :, top : top + h // 2, left : left + w // 2]
-    half = torch.cat([quarter, quarter.flip(3)], 3)
-    return torch.cat([half, half.flip(2)], 2)
+    one = x[:, :, top : top + h // 2, left : left + w // 2]
+    two, three, four = (one.rot90(k, (2, 3)) for k in (1, 2, 3))
+    return torch.cat([torch.cat([one, four], 3), torch.cat([two, three], 3)], 2)
 
 
 def outlines(x: Pictures, rng) -> Pictures:
@@ -229,7 +248,7 @@ def untrained(x: Pictures, rng) -> Pictures:
 
 
 HELD_OUT: dict[str, Callable[..., Pictures]] = {
-    one.__name__: one for one in (stripes, kaleidoscope, outlines, shards, untrained)
+    one.__name__: one for one in (stripes, pinwheel, outlines, shards, untrained)
 }
 
 

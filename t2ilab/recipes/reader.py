@@ -15,7 +15,7 @@ from t2ilab.systems.single import TrainedReader
 from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer, calibrate
 
 SIZES = (32, 64)  # pixels of the pictures that it learns from
-STEPS = {"smoke": 20, "laptop": 3000, "gpu": 10_000}
+STEPS = {"smoke": 20, "laptop": 2000, "gpu": 10_000}
 WIDTHS = {"strided": 32, "residual": 24}
 OTHERS = 600  # pictures of each other world, which are refused
 PICTURES = {"smoke": 256, "laptop": None, "gpu": None}  # None: all

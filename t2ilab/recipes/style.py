@@ -153,7 +153,8 @@ def measure_style(
         "auc_setting", "auc_side", "auc_tone": cosine of all of z, as in Reed et al., nothing else
         held equal; "auc_setting_told" and so on: told what is asked about, the probability that
         both have it (`metrics.style.discriminant`, learned on generated pictures);
-        "transfer_..." of `transfer_success`: each picture's style onto the fullest caption of another.
+        "transfer_..." of `transfer_success`: each picture's style onto the fullest caption of
+        another.
     """
     world = paperworld.world(world_name)
     reader, data = load_reader(world_name), world.load(split, system.size, n)

@@ -145,3 +145,22 @@ def test_diversity_takes_attributes_jointly():
     real = data_of((0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1))  # beak and side: 2 ln 2
     tied = pictures((0, 0, 0), (0, 1, 1), (0, 0, 0), (0, 1, 1))  # each varies, but together
     assert diversity(Read(), tied[None], real, ("beak", "side")) == pytest.approx(0.5)
+
+
+def test_a_picture_that_is_refused_obeys_nothing_and_adds_no_variety():
+    read = pictures((-1, -1, -1), (1, 0, 1), (2, 1, 0), (-1, -1, -1))
+    data = data_of(*FACTS, stated=STATED)
+    assert caption_consistency(Read(), read, data, ("wing", "beak"))["all"] == 0.5
+    assert caption_consistency(Read(), read, data, ("wing", "beak"), level=1)["all"] == 0.5
+    some = pictures((0, 0, -1), (0, 0, 1), (0, 0, -1), (0, 0, 1))
+    assert diversity(Read(), some[None], data, ("side",)) == pytest.approx(0)
+    assert len(joint({"a": np.array([0, -1, 1])}, ["a"])) == 2
+
+
+def test_what_an_aside_states_is_asked_for_and_what_none_states_is_not():
+    stated = np.zeros((2, 1, 3), bool)
+    stated[:, 0, 2] = True  # the side
+    data = data_of((0, 0, 0), (1, 1, 1), stated=stated)
+    read = pictures((9, 9, 0), (9, 9, 0))
+    found = caption_consistency(Read(), read, data, ("wing", "side"), level=0)
+    assert found == {"wing": 1.0, "side": 0.5, "all": 0.5}

@@ -72,7 +72,8 @@ def evaluate(
 
 def _test(world: paperworld.World, size: int, n: int) -> CaptionedImages:
     """The first n pictures of the test split, with asides."""
-    if not 50 <= n <= (most := paperworld.SPLITS["test"]):
+    most = paperworld.SPLITS["test"]
+    if not 50 <= n <= most:
         raise UsageError(f"n = {n}: expected 50 to {most} captions of the test split.")
     return world.load("test", size, asides=True).subset(slice(0, n))
 

@@ -158,8 +158,8 @@ def spherical(a, b, s):
 _ARC = "(torch.sin((1 - s) * w) * a + torch.sin(s * w) * b) / torch.sin(w)"
 
 
-q2 = Exercise(
-    name="q2",
+q3 = Exercise(
+    name="q3",
     question=(
         "**Exercise 2.** Noise vectors of 100 numbers have norms near $\\sqrt{100} = 10$; half-way "
         "on a straight line between two of them it is about $\\sqrt{50} \\approx 7$, where G was "
@@ -247,8 +247,8 @@ def auc(same, different):
     return ____'''
 
 
-q3 = Exercise(
-    name="q3",
+q2 = Exercise(
+    name="q2",
     question=(
         "**Exercise 3.** The area under the ROC curve is a probability: that a pair of the same "
         "style gets a higher cosine than a pair of different style. Compute it from the scores of "

@@ -45,7 +45,7 @@ def test_random_noise_has_the_norm_that_the_notebook_speaks_of():
 
 def test_the_exercise_agrees_with_the_module():
     namespace: dict = {}
-    exec(checks.q3.setup + "\n" + checks.q2.answer, namespace)
+    exec(checks.q3.setup + "\n" + checks.q3.answer, namespace)
     a, b = torch.randn(2, 50, generator=torch.Generator().manual_seed(3))
     own = torch.stack([namespace["spherical"](a, b, s) for s in torch.linspace(0, 1, 6)])
     assert torch.allclose(own, spherical(a, b, 6), atol=1e-4)

@@ -105,7 +105,7 @@ def test_bad_scores_are_refused_in_words(scores, same, words):
 
 def test_the_exercise_and_torchmetrics_agree():
     namespace: dict = {}
-    exec(checks.q2.setup + "\n" + checks.q3.answer, namespace)
+    exec(checks.q2.setup + "\n" + checks.q2.answer, namespace)
     rng = np.random.default_rng(1)
     scores = torch.from_numpy(rng.integers(0, 12, 80) / 12)
     same = rng.random(80) < 0.4

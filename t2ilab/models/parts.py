@@ -31,8 +31,12 @@ class PartFinder(nn.Module):
         super().__init__()
         self.parts, w = tuple(parts), width
         self.arguments = dict(parts=list(parts), width=width)
-        self.full, self.half, self.quarter = _pair(3, w), _pair(w, 2 * w, 2), _pair(2 * w, 4 * w, 2)
-        self.up_half, self.up_full = _pair(6 * w, 2 * w), _pair(3 * w, w)
+        self.outer, self.middle, self.inner = (
+            _pair(3, w),
+            _pair(w, 2 * w, 2),
+            _pair(2 * w, 4 * w, 2),
+        )
+        self.up_middle, self.up_outer = _pair(6 * w, 2 * w), _pair(3 * w, w)
         self.label = nn.Conv2d(w, 1 + len(parts), 1)
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b labels 64 64"]:
@@ -43,11 +47,11 @@ class PartFinder(nn.Module):
         """
         if images.shape[-1] != SIDE:
             images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
-        full = self.full(images)
-        half = self.half(full)
-        below = self.quarter(half)
-        h = self.up_half(torch.cat([F.interpolate(below, scale_factor=2), half], 1))
-        return self.label(self.up_full(torch.cat([F.interpolate(h, scale_factor=2), full], 1)))
+        full = self.outer(images)
+        half = self.middle(full)
+        below = self.inner(half)
+        h = self.up_middle(torch.cat([F.interpolate(below, scale_factor=2), half], 1))
+        return self.label(self.up_outer(torch.cat([F.interpolate(h, scale_factor=2), full], 1)))
 
     @torch.inference_mode()
     def find(self, images: Float[Tensor, "b 3 h w"]) -> Int[Tensor, "b 64 64"]:

@@ -13,7 +13,7 @@ from t2ilab.models.reader import AttributeReader
 from t2ilab.recipes.reader import accuracy, refusals
 from t2ilab.systems import weights
 from t2ilab.systems.encoders import load_encoder
-from t2ilab.systems.single import load_reader
+from t2ilab.systems.single import TrainedReader, load_reader
 from t2ilab.trainers.reader import ReaderBatches, ReaderTrainer, calibrate
 
 ATTRIBUTES = {"wing": 5, "beak": 2}
@@ -224,6 +224,15 @@ def test_shipped_encoders_load_and_read_their_world_s_captions(name):
 def test_shipped_readers_load_and_know_their_world_s_attributes(name):
     world = paperworld.world(name.removeprefix("reader-"))
     assert load_reader(world.name).attributes == {k: len(v) for k, v in world.attributes.items()}
+
+
+@pytest.mark.skipif("judge-birds" not in weights.bundled(), reason="not trained yet")
+def test_a_second_reader_of_another_architecture_agrees():
+    second = TrainedReader.load("judge-birds").network
+    assert second.arguments["body"] != load_reader("birds").arguments["body"]
+    data = WORLD.load("test", 64, 300)
+    one, other = (accuracy(reader, data) for reader in (load_reader("birds"), second))
+    assert max(abs(one[name] - other[name]) for name in one) <= 0.01
 
 
 @pytest.mark.parametrize("size", [32, 64])

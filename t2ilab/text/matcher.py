@@ -25,13 +25,25 @@ class Matcher(nn.Module):
         features: size of the pictures' feature vectors; None: captions against captions, no head.
         cosine: s = e^log_scale cos(theta, phi), the scale learned and at most 50; otherwise the
             inner product, as in the paper.
+        hidden: units of a hidden layer of theta; 0: theta is linear.
     """
 
-    def __init__(self, encoder: CaptionEncoder, *, features: int | None, cosine: bool = True):
+    def __init__(
+        self, encoder: CaptionEncoder, *, features: int | None, cosine: bool = True, hidden: int = 0
+    ):
         super().__init__()
-        self.arguments = dict(features=features, cosine=cosine)
+        self.arguments = dict(features=features, cosine=cosine) | (
+            {"hidden": hidden} if hidden else {}
+        )
         self.encoder = encoder
-        self.head = nn.Linear(features, encoder.text) if features else nn.Identity()
+        if not features:
+            self.head = nn.Identity()
+        elif hidden:
+            self.head = nn.Sequential(
+                nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, encoder.text)
+            )
+        else:
+            self.head = nn.Linear(features, encoder.text)
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0))) if cosine else None
 
     def theta(self, v: Float[Tensor, "b features"]) -> Float[Tensor, "b text"]:

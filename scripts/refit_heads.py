@@ -2,9 +2,9 @@
 
     python scripts/refit_heads.py encoder_lstm-birds encoder_mean-birds
 
-The caption encoder stays as it is, bit by bit; only theta (`text.matcher`), which brings features of
-pictures into the space of captions, is learned anew, by the loss that the whole was trained with.
-Then all is measured again. `more` of the weights says so.
+The caption encoder stays as it is, bit by bit; only theta (`text.matcher`), which brings features
+of pictures into the space of captions, is learned anew, by the loss that the whole was trained
+with. Then all is measured again. `more` of the weights says so.
 """
 
 import argparse

@@ -28,9 +28,9 @@ def test_the_shipped_reader_agrees_with_the_eye():
 
 def test_files_that_do_not_fit_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(judged, "FOLDER", tmp_path)
-    with pytest.raises(DataError, match="birds.png and birds.csv are expected"):
+    with pytest.raises(DataError, match="birds.webp and birds.csv are expected"):
         judged.load()
-    (tmp_path / "birds.png").write_bytes((judged.DATA / "judged" / "birds.png").read_bytes())
+    (tmp_path / "birds.webp").write_bytes((judged.DATA / "judged" / "birds.webp").read_bytes())
     (tmp_path / "birds.csv").write_text("source,readable\nreal,1\n")
     with pytest.raises(DataError, match="1 lines in birds.csv for 300 pictures"):
         judged.load()

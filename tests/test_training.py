@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from t2ilab.data import paperworld
+from t2ilab.data import failures, paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.errors import DataError, TrainingError, UsageError, WeightsError
 from t2ilab.fit import Stopped
@@ -323,7 +323,7 @@ def test_a_damaged_encoder_of_an_earlier_part_is_refused_with_what_to_do(photogr
 
 
 def test_an_encoder_learns_from_a_world_s_pictures_and_is_saved(tmp_path):
-    data = load_data(world="birds", size=32, n=64)
+    data = load_data(world="birds", size=32, n=64, asides=True)
     trained = train(
         "encoder",
         captioned=data,
@@ -351,7 +351,9 @@ def test_a_reader_is_trained_measured_and_saved(tmp_path):
     trained = train("reader", profile="smoke", steps=2, out=tmp_path, device="cpu", show=False)
     about = json.loads(trained.path.with_suffix(".json").read_text())
     names = paperworld.world("birds").attributes
-    assert set(about["measured"]) == {f"{a}_{size}" for a in names for size in (32, 64)}
+    read = {f"{a}_{size}" for a in names for size in (32, 64)}
+    kinds = ("real", "other_worlds", *failures.LEARNED, *failures.HELD_OUT)
+    assert set(about["measured"]) == read | {f"refused_{kind}" for kind in kinds}
     assert trained.path.name == "reader-birds.safetensors"
     assert weights.load(trained.path).arguments == trained.system.network.arguments
 

@@ -21,17 +21,17 @@ def load() -> tuple[UInt8[np.ndarray, "n 64 64 3"], list[str], Bool[np.ndarray, 
         DataError: a file is missing or does not fit the other one.
     """
     try:
-        sheet = np.asarray(Image.open(FOLDER / "birds.png").convert("RGB"))
+        sheet = np.asarray(Image.open(FOLDER / "birds.webp").convert("RGB"))
         with open(FOLDER / "birds.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise DataError(
-            f"{FOLDER}: birds.png and birds.csv are expected there ({error})."
+            f"{FOLDER}: birds.webp and birds.csv are expected there ({error})."
         ) from error
     down, across = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     if down * across != len(rows):
         raise DataError(
-            f"{FOLDER}: {len(rows)} lines in birds.csv for {down * across} pictures in birds.png."
+            f"{FOLDER}: {len(rows)} lines in birds.csv for {down * across} pictures in birds.webp."
         )
     tiles = sheet.reshape(down, SIDE, across, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
     return (

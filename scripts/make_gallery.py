@@ -1,7 +1,7 @@
 """Make the pictures of README.md and the head of notebook 00: `python scripts/make_gallery.py`.
 
-`worlds.png` is drawn by PaperWorld, `captions.png` by the bundled GAN-INT-CLS. Each stays below
-200 kB, by at most 256 colours.
+`worlds.png` is drawn by PaperWorld, `captions.png` and `sixty_four.png` by the bundled GAN-INT-CLS.
+Each stays below 200 kB, by at most 256 colours.
 """
 
 import base64
@@ -50,6 +50,12 @@ def captions(system: TextToImage, sentences: Sequence[str] = CAPTIONS) -> Image.
     return captioned_grid([system.draw(c) for c in sentences], sentences, scale=2, text=20)
 
 
+def sixty_four(system: TextToImage) -> Image.Image:
+    """A picture for each of the first 64 complete captions of the test split: none is chosen."""
+    test = paperworld.world("birds").load("test", system.size, 64)
+    return grid(system.draw([c[0] for c in test.captions]), columns=16, gap=2)
+
+
 def png(image: Image.Image) -> bytes:
     """The picture in at most 256 colours.
 
@@ -74,7 +80,11 @@ def embed(name: str, data: bytes) -> None:
 
 def main() -> None:
     system = TextToImage.load("gan_int_cls-birds-64")
-    made = {"worlds.png": worlds(), "captions.png": captions(system)}
+    made = {
+        "worlds.png": worlds(),
+        "captions.png": captions(system),
+        "sixty_four.png": sixty_four(system),
+    }
     GALLERY.mkdir(parents=True, exist_ok=True)
     for name, image in made.items():
         data = png(image)

@@ -252,13 +252,16 @@ HELD_OUT: dict[str, Callable[..., Pictures]] = {
 }
 
 
-def spoil(x: Pictures, rng: torch.Generator, kind: str | None = None) -> Pictures:
+def spoil(
+    x: Pictures, rng: torch.Generator, kind: str | None = None, *, without: tuple[str, ...] = ()
+) -> Pictures:
     """Pictures that cannot be read, made of x.
 
     Args:
         x: real pictures in [-1, 1], at least two.
         rng: of what is left to chance.
-        kind: of LEARNED or HELD_OUT; None: the kinds of LEARNED in turn, an equal share of each.
+        kind: of LEARNED or HELD_OUT; None: the kinds of LEARNED, an equal share of each.
+        without: kinds that are left out then.
 
     Returns:
         as many pictures, in [-1, 1].
@@ -269,6 +272,7 @@ def spoil(x: Pictures, rng: torch.Generator, kind: str | None = None) -> Picture
     if kind is not None:
         every = LEARNED | HELD_OUT
         return every[choose("kind of failure", kind, every)](x, rng).clamp(-1, 1)
-    parts = x[torch.randperm(len(x), generator=rng)].tensor_split(len(LEARNED))
-    spoiled = [make(p, rng) for make, p in zip(LEARNED.values(), parts, strict=True) if len(p)]
+    kinds = [make for name, make in LEARNED.items() if name not in without]
+    parts = x[torch.randperm(len(x), generator=rng)].tensor_split(len(kinds))
+    spoiled = [make(p, rng) for make, p in zip(kinds, parts, strict=True) if len(p)]
     return torch.cat(spoiled).clamp(-1, 1)

@@ -27,13 +27,21 @@ class ReaderTrainer:
         noise: the largest standard deviation of what is added to the pictures, whose range is
             [-1, 1]; a reader is shown generated pictures later, which are never as clean as drawn
             ones. For the same reason some are a little blurred.
+        without: kinds of failure that are none for these pictures.
         seed: of what is left to chance.
     """
 
     def __init__(
-        self, reader: AttributeReader, *, lr: float = 2e-3, noise: float = 0.15, seed: int = 0
+        self,
+        reader: AttributeReader,
+        *,
+        lr: float = 2e-3,
+        noise: float = 0.15,
+        without: tuple[str, ...] = (),
+        seed: int = 0,
     ):
         self.reader, self.lr, self.noise, self.progress = reader, lr, noise, 0.0
+        self.without = without
         self.optimizer = torch.optim.AdamW(reader.parameters(), lr=lr, weight_decay=1e-4)
         self.rng = torch.Generator().manual_seed(seed)
 
@@ -50,7 +58,7 @@ class ReaderTrainer:
         """
         set_rate(self.lr * one_cycle(self.progress), self.optimizer)
         x = pictures(batch["images"], torch.device("cpu"))
-        spoiled = failures.spoil(x, self.rng)
+        spoiled = failures.spoil(x, self.rng, without=self.without)
         if "others" in batch:
             others = pictures(batch["others"], torch.device("cpu"))
             spoiled = torch.cat([others, spoiled[len(others) :]])

@@ -20,16 +20,14 @@ from t2ilab.explore.sheet import place
 from t2ilab.plots import GREY, PAPER, RED
 from t2ilab.text.vectors import WordVectors
 
-SIZE = (760, 540)  # pixels of the map
-MARGIN = 46
-# Places of a label: x and y from its dot, and the anchor of its text.
+SIZE = (900, 640)  # pixels of the map
+MARGIN = 60
+LARGE, SMALL = 19, 15  # of the letters: the word, its neighbours; all others
+# Places of a label: x and y from its dot, and the anchor of its text; near ones first.
 _AROUND = [
-    (6, -8, "la"),
-    (6, 6, "la"),
-    (-6, -8, "ra"),
-    (-6, 6, "ra"),
-    (6, -22, "la"),
-    (6, 20, "la"),
+    (x * r, y * r, "lm" if x > 0 else "rm" if x < 0 else "mm")
+    for r in (9, 20, 32, 46)
+    for x, y in ((1, -0.5), (1, 0.5), (-1, -0.5), (-1, 0.5), (0.3, -1.4), (0.3, 1.4), (-0.3, 1.4))
 ]
 
 
@@ -95,9 +93,9 @@ def map_renderer(
             colour, r = palette.get(groups.get(one, ""), GREY), 4 if one in strong else 2
             draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
             if one in strong:
-                place(draw, at, strong[one], _AROUND, taken, size=15)
+                place(draw, at, strong[one], _AROUND, taken, size=LARGE)
             else:
-                place(draw, at, one, _AROUND[:1], taken, fill=colour)
+                place(draw, at, one, _AROUND[:7], taken, size=SMALL, fill=colour)
         return sheet
 
     return render

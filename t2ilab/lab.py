@@ -60,7 +60,8 @@ class Lab:
     def figure(self, name: str, figure: Any, caption: str | None = None, *, dpi: int = 90) -> None:
         """Show a figure below the cell and keep it as `out/figures/NAME.png`.
 
-        `figure` is a matplotlib figure (drawn at `dpi`, then closed) or a PIL image.
+        `figure` is a matplotlib figure (drawn at `dpi`, then closed) or a PIL image. Plots are kept
+        in 128 colours; figures that hold pictures in colour, and PIL images, as they are.
 
         Raises:
             UsageError: the name is no plain file name, or the object is neither of the two.
@@ -218,12 +219,20 @@ def _png(figure: Any, dpi: int) -> bytes:
         figure.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight")
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close(figure)
-        plot = Image.open(drawn).convert("RGB")  # few colours: a quarter of the bytes
-        plot.quantize(128, Image.Quantize.FASTOCTREE, dither=0).save(buffer, "PNG", optimize=True)
+        plot = Image.open(drawn).convert("RGB")
+        if not _holds_pictures(figure):  # lines and text: few colours, a quarter of the bytes
+            plot = plot.quantize(128, Image.Quantize.FASTOCTREE, dither=0)
+        plot.save(buffer, "PNG", optimize=True)
     else:
         kind = type(figure).__name__
         raise UsageError(f"a figure is a matplotlib Figure or a PIL image; this is a {kind}")
     return buffer.getvalue()
+
+
+def _holds_pictures(figure: Any) -> bool:
+    """Whether an image in colour is drawn in it, whose colours must not be reduced to a palette."""
+    images = [image for ax in figure.axes for image in ax.get_images()]
+    return any(image.get_array() is not None and image.get_array().ndim == 3 for image in images)
 
 
 def _show(name: str, png: bytes, caption: str | None) -> None:

@@ -42,3 +42,9 @@ def test_the_projection_stays_in_ball_and_box():
     centre = torch.tensor([[0.0, 0.9, -1.0]])
     found = textbook.project(torch.tensor([[0.5, 1.3, -1.4]]), centre, 0.1)
     torch.testing.assert_close(found, torch.tensor([[0.2, 1.0, -1.0]]))
+
+
+def test_a_step_climbs_the_score_and_descends_the_penalty():
+    x, slope = torch.tensor([[0.2, -0.4]]), torch.tensor([[1.0, 3.0]])
+    found = textbook.ascent_step(x, lambda x: (x * slope).sum(1), lambda x: (x**2).sum(1), 0.5, 0.1)
+    torch.testing.assert_close(found, x + 0.1 * (slope - x))

@@ -1,9 +1,11 @@
-"""FGSM, PGD and adversarial training as a textbook writes them: what chapter 12 shows in its cells.
+"""FGSM, PGD, a step of ascent as a textbook writes them: what chapters 12 and 13 show in cells.
 
 Plain functions on pictures in [-1, 1], with the names of the papers; ε and α are shares of the way
-from black to white, which is 2 long. `attacks.py` does the same for any box and any norm, checks
-what it is given, and holds ε to the last bit.
+from black to white, which is 2 long. `attacks.py` and `ascent.py` do the same for any box and any
+norm, check what they are given, and hold ε to the last bit.
 """
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -44,3 +46,17 @@ def pgd(
         moved = fgsm_step(moved, gradient, 2.5 * epsilon / steps, targeted)
         moved = project(moved, x, epsilon)
     return moved
+
+
+def ascent_step(
+    x: Pictures,
+    score: Callable[[Tensor], Tensor],
+    penalty: Callable[[Tensor], Tensor],
+    weight: float,
+    lr: float,
+) -> Pictures:
+    """One step uphill for the score, less the weighted penalty."""
+    x = x.detach().requires_grad_(True)
+    objective = score(x) - weight * penalty(x)
+    gradient = torch.autograd.grad(objective.sum(), x)[0]
+    return (x + lr * gradient).detach()

@@ -246,7 +246,7 @@ def _jpeg(png: bytes) -> bytes:
     from PIL import Image
 
     buffer = BytesIO()
-    Image.open(BytesIO(png)).convert("RGB").save(buffer, "JPEG", quality=93, subsampling=0)
+    Image.open(BytesIO(png)).convert("RGB").save(buffer, "JPEG", quality=90, subsampling=0)
     return buffer.getvalue()
 
 

@@ -2,6 +2,10 @@
 
     python scripts/ostrich.py --photos ~/pictures                  # writes data/results/ostrich.csv
     python scripts/ostrich.py --photos ~/pictures --targets ostrich,toaster --network alexnet
+    python scripts/ostrich.py --photos ~/dogs --content dog --right 151-268   # ImageNet's dogs
+
+With --right, the classes that count as right for all of these photographs, it is also said how many
+the network had right before it was attacked, and how many of *those* were led to the target.
 
 Each photograph is moved towards each target by 40 steps of PGD, within each ε; then pictures of
 noise are changed freely until the network is 99.99 % sure of a class (`fooling.csv` beside it).
@@ -29,10 +33,19 @@ SURE = 0.9999
 
 
 def attack(
-    network: torch.nn.Module, pictures: torch.Tensor, target: str, levels: int, steps: int
+    network: torch.nn.Module,
+    pictures: torch.Tensor,
+    target: str,
+    levels: int,
+    steps: int,
+    right: range,
 ) -> dict:
-    """One row: all photographs towards one target, within `levels` grey levels."""
+    """One row: all photographs towards one target, within `levels` grey levels.
+
+    right: the classes that count as right for these photographs; empty if that is not known.
+    """
     goal = imagenet.class_number(target)
+    before = [int(one) in right for one in predict(network, pictures)[0]]
     found = pgd(network, pictures, epsilon=levels / 255, targets=goal, steps=steps).pictures
     hit, sure = predict(network, found)
     largest, mean_square = grey_levels(found, pictures)
@@ -43,6 +56,8 @@ def attack(
         "epsilon": f"{levels}/255",
         "target": target,
         "photos": len(pictures),
+        "right before": sum(before) if right else None,
+        "of these led": int((hit == goal)[torch.tensor(before)].sum()) if right else None,
         "success": round(float((hit == goal).double().mean()), 4),
         "mean grey levels": round(float(mean), 3),
         "max grey levels": round(float(largest.max()), 3),
@@ -82,6 +97,8 @@ def write(path: Path, rows: list[dict]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--photos", default="", help="folder; without it the libraries' own")
+    parser.add_argument("--content", default="", help="what is on the photographs, for the table")
+    parser.add_argument("--right", default="", help="classes that are right for them: 151-268")
     parser.add_argument("--targets", default="ostrich,parking meter")
     parser.add_argument("--levels", default="1,2,4,8", help="grey levels: the numerators of ε")
     parser.add_argument("--steps", type=int, default=40)
@@ -93,11 +110,16 @@ def main() -> None:
     chosen = parser.parse_args()
     network = imagenet.load(chosen.network, download=chosen.download)
     pictures, _ = photos.load(chosen.photos)
+    right = range(0)
+    if chosen.right:
+        first, last = map(int, chosen.right.split("-"))
+        right = range(first, last + 1)
     rows = []
     for target in chosen.targets.split(","):
         for levels in map(int, chosen.levels.split(",")):
             began = time.perf_counter()
-            rows.append(attack(network, pictures, target, levels, chosen.steps))
+            rows.append(attack(network, pictures, target, levels, chosen.steps, right))
+            rows[-1] = {"content": chosen.content or "photographs"} | rows[-1]
             write(chosen.out, rows)
             print(f"{time.perf_counter() - began:.0f} s", rows[-1], flush=True)
     if chosen.fool:

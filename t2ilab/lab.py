@@ -57,10 +57,21 @@ class Lab:
                 return values[profile]
         raise UsageError(f"pick has no value for the profile '{self.profile}': give smoke=...")
 
-    def figure(self, name: str, figure: Any, caption: str | None = None, *, dpi: int = 90) -> None:
+    def figure(
+        self,
+        name: str,
+        figure: Any,
+        caption: str | None = None,
+        *,
+        dpi: int = 90,
+        photograph: bool = False,
+    ) -> None:
         """Show a figure below the cell and keep it as `out/figures/NAME.png`.
 
-        `figure` is a matplotlib figure (drawn at `dpi`, then closed) or a PIL image.
+        `figure` is a matplotlib figure (drawn at `dpi`, then closed) or a PIL image. Plots are kept
+        in 128 colours; figures that hold pictures in colour, and PIL images, as they are. A
+        `photograph` (a PIL image) is shown as photographs are, as a JPEG of high quality, a quarter
+        of the bytes in the notebook; the PNG that is kept is exact.
 
         Raises:
             UsageError: the name is no plain file name, or the object is neither of the two.
@@ -70,7 +81,7 @@ class Lab:
         png = _png(figure, dpi)
         write_atomically(self.out / "figures" / f"{name}.png", png)
         self._figures[name] = caption or ""
-        _show(name, png, caption)
+        _show(name, _jpeg(png) if photograph else png, caption)
 
     def record(self, **values: Any) -> None:
         """Keep numbers (or text, lists, dicts of them) for `metrics.json`; the last one counts.
@@ -218,21 +229,41 @@ def _png(figure: Any, dpi: int) -> bytes:
         figure.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight")
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].close(figure)
-        plot = Image.open(drawn).convert("RGB")  # few colours: a quarter of the bytes
-        plot.quantize(128, Image.Quantize.FASTOCTREE, dither=0).save(buffer, "PNG", optimize=True)
+        plot = Image.open(drawn).convert("RGB")
+        if not _holds_pictures(figure):  # lines and text: few colours, a quarter of the bytes
+            plot = plot.quantize(128, Image.Quantize.FASTOCTREE, dither=0)
+        plot.save(buffer, "PNG", optimize=True)
     else:
         kind = type(figure).__name__
         raise UsageError(f"a figure is a matplotlib Figure or a PIL image; this is a {kind}")
     return buffer.getvalue()
 
 
-def _show(name: str, png: bytes, caption: str | None) -> None:
+def _jpeg(png: bytes) -> bytes:
+    """A picture as JPEG, its colours at every pixel (no chroma subsampling)."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.open(BytesIO(png)).convert("RGB").save(buffer, "JPEG", quality=90, subsampling=0)
+    return buffer.getvalue()
+
+
+def _holds_pictures(figure: Any) -> bool:
+    """Whether an image in colour is drawn in it, whose colours must not be reduced to a palette."""
+    images = [image for ax in figure.axes for image in ax.get_images()]
+    return any(image.get_array() is not None and image.get_array().ndim == 3 for image in images)
+
+
+def _show(name: str, data: bytes, caption: str | None) -> None:
     if not in_notebook():
         print(f"figure {name}" + (f": {caption}" if caption else ""))
         return
     from IPython.display import Image, Markdown, display
 
-    display(Image(data=png, format="png", alt=caption or name.replace("_", " ")))
+    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
+    display(Image(data=data, format=kind, alt=caption or name.replace("_", " ")))
     if caption:
         display(Markdown(f"*{caption}*"))
 

@@ -152,6 +152,35 @@ def test_record_refuses_what_could_not_be_read_back(lab):
     assert read(lab.out / "metrics.json", Metrics).recorded == {"loss": 2**63}
 
 
+def test_a_figure_with_a_picture_in_it_keeps_all_its_colours(lab):
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    values = np.arange(64 * 64 * 3, dtype=np.uint32).reshape(64, 64, 3) * 2654435761
+    noise = (values >> 8).astype(np.uint8)
+    figure, ax = plt.subplots(figsize=(2, 2))
+    ax.imshow(noise, interpolation="nearest")
+    lab.figure("photograph", figure)
+    figure, ax = plt.subplots(figsize=(2, 2))
+    ax.plot([0, 1], [0, 1])
+    lab.figure("plot", figure)
+    modes = {}
+    for name in ("photograph", "plot"):
+        with Image.open(lab.out / "figures" / f"{name}.png") as kept:
+            modes[name] = kept.mode
+    assert modes == {"photograph": "RGB", "plot": "P"}
+
+
+def test_a_photograph_is_shown_as_jpeg_and_kept_as_it_is(lab, monkeypatch):
+    shown = []
+    monkeypatch.setattr(labs, "_show", lambda name, data, caption: shown.append(data))
+    values = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    lab.figure("photograph", Image.fromarray(values), photograph=True)
+    assert shown[0].startswith(b"\xff\xd8")  # a JPEG
+    with Image.open(lab.out / "figures" / "photograph.png") as kept:
+        assert (np.asarray(kept) == values).all()
+
+
 def test_figure_keeps_a_png_of_a_figure_or_a_picture_and_closes_it(lab, capsys):
     matplotlib.use("agg")
     import matplotlib.pyplot as plt

@@ -22,7 +22,7 @@ from t2ilab.errors import UsageError
 from t2ilab.inputs import priors
 from t2ilab.inputs.ascent import Ascended, ascend
 from t2ilab.inputs.constraints import Box
-from t2ilab.inputs.optimisers import Adam
+from t2ilab.inputs.optimisers import Adam, Optimiser
 
 Representation = Callable[[Tensor], Tensor]  # pictures [b, ...] -> [b, ...], any shape
 
@@ -83,6 +83,8 @@ def invert(
     prior: Callable[[Tensor], Tensor] | None = None,
     steps: int = 200,
     lr: float = 0.05,
+    optimiser: Optimiser | None = None,
+    view: Callable[[Tensor], Tensor] | None = None,
     box: Box | None = None,
     frames: int = 0,
 ) -> Ascended:
@@ -94,6 +96,8 @@ def invert(
         start: noise, in the box.
         prior: a penalty, `Prior(tv=1)` say; None for none.
         steps, lr: of Adam, which forgets old squares sooner (0.99) than it does by default.
+        optimiser: another one in its place.
+        view: as of `ascend`.
         frames: how many moments to keep for scrubbing.
 
     Raises:
@@ -119,7 +123,8 @@ def invert(
         nearness(representation),
         steps=steps,
         given=[phi_0],
-        optimiser=Adam(lr=lr, betas=(0.9, 0.99)),
+        optimiser=optimiser or Adam(lr=lr, betas=(0.9, 0.99)),
+        view=view,
         penalty=prior,
         constraint=box,
         frames=frames,

@@ -19,13 +19,13 @@ from t2ilab.schemas.weights import Description
 from t2ilab.systems import weights
 
 
-def again(name: str) -> dict[str, object]:
+def again(name: str, n: int | None) -> dict[str, object]:
     """The new numbers of these weights, which are written beside them."""
     path = weights.find(name)
     about, tensors = weights._intact(path)
     of = recipe(about.system)
     system = of.System.load(name)
-    found = of.measure(system, _options_of(about.system, system.about, None, {}), None)
+    found = of.measure(system, _options_of(about.system, system.about, None, {}), n)
     if not found:
         raise SystemExit(f"{name}: nothing is measured of it; it was left as it is.")
     described = schemas.to_dict(about) | {"measured": {k: _short(v) for k, v in found.items()}}
@@ -41,9 +41,11 @@ def _short(value: object) -> object:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", help="of weights that ship")
-    for name in parser.parse_args().names:
+    parser.add_argument("-n", type=int, help="pictures; default as after training")
+    given = parser.parse_args()
+    for name in given.names:
         before = weights.load(name).about["measured"]
-        found = again(name)
+        found = again(name, given.n)
         print(name)
         for key in {**before, **found}:
             print(f"  {key}: {before.get(key)} -> {found.get(key)}")

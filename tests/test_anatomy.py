@@ -13,7 +13,7 @@ from t2ilab.models.parts import PartFinder
 from t2ilab.recipes.parts import labels
 from t2ilab.systems import weights
 from t2ilab.systems.single import load_parts
-from t2ilab.trainers.parts_finder import PartsBatches, PartsTrainer
+from t2ilab.trainers.parts_finder import PartsBatches, PartsTrainer, balanced
 
 WORLD = paperworld.world("birds")
 PARTS = WORLD.part_names
@@ -79,6 +79,11 @@ def test_batches_mirror_pictures_and_labels_together():
         assert np.array_equal(label[:, ::-1] if flip else label, known[i])
         seen.add(flip)
     assert seen == {True, False}
+
+
+def test_what_is_seldom_weighs_more():
+    found = balanced(np.array([[0] * 100 + [1] * 25 + [3] * 4]), 5)
+    assert found.tolist() == pytest.approx([1, 2, 10, 5, 10])  # absent: as if it were one pixel
 
 
 def test_the_finder_learns():

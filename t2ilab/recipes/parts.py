@@ -13,7 +13,7 @@ from t2ilab.recipes.options import Options as Common
 from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.single import TrainedParts
-from t2ilab.trainers.parts_finder import PartsBatches, PartsTrainer
+from t2ilab.trainers.parts_finder import PartsBatches, PartsTrainer, balanced
 
 STEPS = {"smoke": 20, "laptop": 1500, "gpu": 10_000}
 PICTURES = {"smoke": 64, "laptop": 4000, "gpu": 20_000}
@@ -40,9 +40,10 @@ def build(o: Options, prepare) -> Built:
     world, n = paperworld.world(o.world), PICTURES[o.profile]
     data = world.load("reader", SIDE, n)
     finder = PartFinder(parts=world.part_names)
+    known = labels(o.world, "reader", n)
     return Built(
-        PartsTrainer(finder, seed=o.seed),
-        PartsBatches(data, labels(o.world, "reader", n), seed=o.seed),
+        PartsTrainer(finder, weights=balanced(known, 1 + len(finder.parts)), seed=o.seed),
+        PartsBatches(data, known, seed=o.seed),
         finish=lambda: TrainedParts(finder),
         name=f"parts-{o.world}",
         data=f"PaperWorld {o.world}, split reader, {SIDE} pixels",

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
@@ -18,11 +19,21 @@ class PartsTrainer:
         finder: to train.
         lr: of AdamW, reached after a tenth of the budget and lowered to 0 along a cosine.
         noise: see `trainers.reader.roughened`.
+        weights: of the labels, [labels]; `balanced` ones, or an eye of six pixels is never found.
         seed: of what is left to chance.
     """
 
-    def __init__(self, finder: PartFinder, *, lr: float = 4e-3, noise: float = 0.15, seed: int = 0):
+    def __init__(
+        self,
+        finder: PartFinder,
+        *,
+        lr: float = 4e-3,
+        noise: float = 0.15,
+        weights: Float[Tensor, " labels"] | None = None,
+        seed: int = 0,
+    ):
         self.finder, self.lr, self.noise, self.progress = finder, lr, noise, 0.0
+        self.weights = weights
         self.optimizer = torch.optim.AdamW(finder.parameters(), lr=lr, weight_decay=1e-4)
         self.rng = torch.Generator().manual_seed(seed)
 
@@ -36,7 +47,9 @@ class PartsTrainer:
         set_rate(self.lr * one_cycle(self.progress), self.optimizer)
         x = roughened(pictures(batch["images"], torch.device("cpu")), self.rng, self.noise)
         logits = self.network(x.to(self.device).contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits.float(), batch["labels"].long().to(self.device))
+        labels = batch["labels"].long().to(self.device)
+        weights = None if self.weights is None else self.weights.to(self.device)
+        loss = F.cross_entropy(logits.float(), labels, weights)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -47,6 +60,12 @@ class PartsTrainer:
 
     def load_state_dict(self, state: dict) -> None:
         load_states(self, state)
+
+
+def balanced(labels: np.ndarray, count: int) -> Float[Tensor, " labels"]:
+    """Weights 1 / sqrt(share of the pixels) of each of `count` labels, 1 for the commonest."""
+    pixels = np.bincount(labels.ravel(), minlength=count).clip(1)
+    return torch.from_numpy((pixels.max() / pixels) ** 0.5).float()
 
 
 class PartsBatches:

@@ -24,17 +24,14 @@ from t2ilab.systems.single import load_reader
 from t2ilab.text.matcher import Matcher
 from t2ilab.trainers.parts import cosine_end, set_rate
 
-PICTURES, STEPS, BATCH, LR, HIDDEN = 6000, 9000, 256, 2e-3, 512
+PICTURES, STEPS, BATCH, LR, HIDDEN = 6000, 3000, 256, 2e-3, 256
 
 
 def refit(name: str) -> dict[str, float]:
     """Fit, measure and write; returns what was measured."""
     about, path = weights.load(name).about, weights.find(name)
-    old = TrainedEncoder.build(about["arguments"])
-    old.load_state_dict(
-        {k: v for k, v in weights.load(name).tensors.items() if not k.startswith("matcher.")},
-        strict=False,
-    )
+    old = TrainedEncoder.load(name)
+    before = {k: v.clone() for k, v in old.encoder.state_dict().items()}
     world, reader = about["world"], load_reader(about["world"])
     data = paperworld.world(world).load("train", 32, PICTURES)
     features, phi = reader_features(reader, data), encode_all(old.encoder, data).float()
@@ -56,6 +53,7 @@ def refit(name: str) -> dict[str, float]:
         optimizer.step()
     measured = measure_matcher(matcher.eval(), world)
     trained = TrainedEncoder(old.encoder, matcher)
+    assert all(v.equal(before[k]) for k, v in old.encoder.state_dict().items())
     note = f"theta learned anew for this reader: scripts/refit_heads.py, {STEPS} steps"
     described = {k: v for k, v in about.items() if k in STATED} | {
         "arguments": trained.arguments(),

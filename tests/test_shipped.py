@@ -114,7 +114,7 @@ def may_be(stated, of, value, error, n):
 def test_every_shipped_file_is_measured_again():
     here = {*shipped(*PICTURES, *LIKELIHOODS, "factors")}
     others = {name for name in weights.bundled() if name not in here}
-    assert {name.split("_")[0].split("-")[0] for name in others} == {*ELSEWHERE}
+    assert {name.split("_")[0].split("-")[0] for name in others} <= {*ELSEWHERE}
     assert len(here) >= 6
 
 

@@ -54,7 +54,7 @@ def test_every_kind_is_trained_measured_and_saved_under_its_name(birds, tmp_path
     assert trained.path.stem == name
     about = json.loads(trained.path.with_suffix(".json").read_text())
     assert about["more"]["objective"] == "cross_entropy"
-    assert about["arguments"]["matcher"]["features"] == 256
+    assert about["arguments"]["matcher"]["features"] == 128
     measured = about["measured"]
     assert set(measured) == {"top1_unseen", "map50_unseen", "binding_unseen", "binding_after"}
     assert kind != "mean" or measured["binding_unseen"] == 0.5
@@ -64,7 +64,7 @@ def test_every_kind_is_trained_measured_and_saved_under_its_name(birds, tmp_path
 def test_a_matcher_trained_by_the_structured_loss_scores_by_inner_product(birds, tmp_path):
     how = {"kind": "mean", "world": "birds", "objective": "sje"}
     trained = train("encoder", captioned=birds, **how, out=tmp_path / "run", **QUICK)
-    assert trained.system.matcher.arguments == {"features": 256, "cosine": False}
+    assert trained.system.matcher.arguments == {"features": 128, "cosine": False}
     again = load_matcher(tmp_path / "run")
     assert again.log_scale is None and again.arguments == trained.system.matcher.arguments
     about = json.loads(trained.path.with_suffix(".json").read_text())

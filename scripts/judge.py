@@ -9,7 +9,6 @@ minutes on two cores.
 import argparse
 
 import pandas as pd
-import torch
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
@@ -67,8 +66,7 @@ def main() -> None:
     parser.add_argument("name", help="a system that draws from captions: a shipped name, or a file")
     parser.add_argument("-n", type=int, default=2000, help="captions of the test split")
     given = parser.parse_args()
-    with torch.inference_mode(mode=False):
-        table = judge(given.name, given.n)
+    table = judge(given.name, given.n)
     path = DATA / "results" / f"judged-{given.name.rsplit('/', 1)[-1].split('.')[0]}.csv"
     table.round(4).to_csv(path, index=False)
     print(table.round(3).to_string(index=False))

@@ -35,6 +35,11 @@ def _from(rng, low: float, high: float) -> float:
     return float(_uniform(rng, low, high, 1))
 
 
+def _coin(rng) -> bool:
+    """True half of the time."""
+    return bool(torch.rand((), generator=rng) < 0.5)
+
+
 def _others(x: Pictures, rng) -> Pictures:
     """The pictures in another order: each place gets another picture, where there are two."""
     return x.roll(1 + int(torch.randint(max(1, len(x) - 1), (), generator=rng)), 0)
@@ -82,7 +87,7 @@ def boxes(x: Pictures, rng) -> Pictures:
 def blobs(x: Pictures, rng) -> Pictures:
     """Soft spots of the picture's colours on a plain page, or on a page that is left."""
     b, _, h, w = x.shape
-    drawn = plain(x, rng) if rng_bool(rng) else blurred(x, 0.12 * h)
+    drawn = plain(x, rng) if _coin(rng) else blurred(x, 0.12 * h)
     for _ in range(1 + int(torch.randint(4, (), generator=rng))):
         spots = F.interpolate(torch.randn(b, 1, 4, 4, generator=rng), (h, w), mode="bicubic")
         mask = torch.sigmoid(_from(rng, 4, 20) * (spots - _from(rng, 0.4, 1.2)))
@@ -90,20 +95,16 @@ def blobs(x: Pictures, rng) -> Pictures:
     return drawn
 
 
-def rng_bool(rng) -> bool:
-    return bool(torch.rand((), generator=rng) < 0.5)
-
-
 def noise(x: Pictures, rng) -> Pictures:
     """White noise, or a smoother one, alone or over so much of a picture that nothing is left."""
     drawn = torch.randn(x.shape, generator=rng)
-    if rng_bool(rng):
+    if _coin(rng):
         drawn = blurred(drawn, _from(rng, 0.5, 0.06 * x.shape[2]))
         drawn = drawn / drawn.std((1, 2, 3), keepdim=True)
     drawn = drawn * _uniform(rng, 0.2, 0.8, len(x), 1, 1, 1) + _uniform(
         rng, -0.5, 0.5, len(x), 3, 1, 1
     )
-    return drawn if rng_bool(rng) else 0.25 * x + drawn
+    return drawn if _coin(rng) else 0.25 * x + drawn
 
 
 def blur(x: Pictures, rng) -> Pictures:
@@ -142,7 +143,7 @@ def doubled(x: Pictures, rng) -> Pictures:
     """Two subjects, each in its half, or one over the other."""
     h, w = x.shape[2:]
     other = _others(x, rng)
-    if rng_bool(rng):
+    if _coin(rng):
         halves = [F.interpolate(p, (h, w // 2), mode="area") for p in (x, other)]
         return torch.cat(halves, 3)
     share = _from(rng, 0.4, 0.6)
@@ -172,7 +173,7 @@ def smeared(x: Pictures, rng) -> Pictures:
 
 def two_headed(x: Pictures, rng) -> Pictures:
     """One half and its mirror image."""
-    half = (x if rng_bool(rng) else x.flip(3))[..., : x.shape[3] // 2]
+    half = (x if _coin(rng) else x.flip(3))[..., : x.shape[3] // 2]
     return torch.cat([half, half.flip(3)], 3)
 
 
@@ -207,7 +208,7 @@ def stripes(x: Pictures, rng) -> Pictures:
 def pinwheel(x: Pictures, rng) -> Pictures:
     """A quarter of the picture, laid four times around the middle."""
     h, w = x.shape[2:]
-    top, left = (h // 2) * int(rng_bool(rng)), (w // 2) * int(rng_bool(rng))
+    top, left = (h // 2) * int(_coin(rng)), (w // 2) * int(_coin(rng))
     one = x[:, :, top : top + h // 2, left : left + w // 2]
     two, three, four = (one.rot90(k, (2, 3)) for k in (1, 2, 3))
     return torch.cat([torch.cat([one, four], 3), torch.cat([two, three], 3)], 2)
@@ -218,7 +219,7 @@ def outlines(x: Pictures, rng) -> Pictures:
     grey = blurred(x, 0.012 * x.shape[2]).mean(1, keepdim=True)
     edges = F.pad(grey.diff(dim=2).abs(), (0, 0, 0, 1)) + F.pad(grey.diff(dim=3).abs(), (0, 1))
     edges = (3 * edges).clamp(0, 1).expand_as(x) * 2 - 1
-    return edges if rng_bool(rng) else -edges
+    return edges if _coin(rng) else -edges
 
 
 def shards(x: Pictures, rng) -> Pictures:

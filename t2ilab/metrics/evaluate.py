@@ -158,9 +158,9 @@ def floors(world: paperworld.World, reader: AttributeReader, n: int, size: int) 
 def _diversity(system, world, reader, test, noises, seed) -> float:
     """Of 16 complete captions, `noises` pictures each, against the whole real split."""
     z = system.noise(noises, seed + 1)
-    phi = system.encoder.encode([captions[0] for captions in test.captions])
-    some = phi[:: max(1, len(phi) // 16)][:16]
-    drawn = torch.stack([system(z, p.expand(noises, -1)) for p in some])
+    some = test.captions[:: max(1, len(test) // 16)][:16]
+    phi = system.encoder.encode([captions[0] for captions in some])
+    drawn = torch.stack([system(z, p.expand(noises, -1)) for p in phi])
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 

@@ -66,39 +66,37 @@ class Pose:
 class Sheet:
     """One sheet of paper, transparent where nothing is drawn."""
 
+    MODE = "RGBa"  # opaque or empty: premultiplied
+
     def __init__(self, size: int):
         self.side = size * SUPERSAMPLING.get(size, 2)
         self.size = size
-        self.image = Image.new("RGBa", (self.side, self.side))  # opaque or empty: premultiplied
+        self.image = Image.new(self.MODE, (self.side, self.side))
         self._draw = ImageDraw.Draw(self.image)
+
+    def _ink(self, colour: Colour) -> tuple[int, ...] | int:
+        return (*colour, 255)
+
+    def _flat(self, points) -> list[float]:
+        return (np.asarray(points) * self.side).ravel().tolist()
 
     def cut(self, outline, colour: Colour) -> None:
         """Fill the polygon `outline` [n, 2]."""
-        flat = (np.asarray(outline) * self.side).ravel().tolist()
-        self._draw.polygon(flat, fill=(*colour, 255))
+        self._draw.polygon(self._flat(outline), fill=self._ink(colour))
 
     def line(self, points, colour: Colour, width: float) -> None:
         """A line through `points` [n, 2], `width` as a share of the side."""
-        flat = (np.asarray(points) * self.side).ravel().tolist()
-        self._draw.line(flat, fill=(*colour, 255), width=max(1, round(width * self.side)))
+        thick = max(1, round(width * self.side))
+        self._draw.line(self._flat(points), fill=self._ink(colour), width=thick)
 
 
-class Parts:
+class Parts(Sheet):
     """A sheet of labels in place of colours: which part is seen where."""
 
-    def __init__(self, size: int):
-        self.side, self.size = size * SUPERSAMPLING.get(size, 2), size
-        self.image = Image.new("L", (self.side, self.side))
-        self._draw = ImageDraw.Draw(self.image)
+    MODE = "L"
 
-    def cut(self, outline, label: int) -> None:
-        """Fill the polygon `outline` [n, 2]."""
-        self._draw.polygon((np.asarray(outline) * self.side).ravel().tolist(), fill=label)
-
-    def line(self, points, label: int, width: float) -> None:
-        """A line through `points` [n, 2], `width` as a share of the side."""
-        flat = (np.asarray(points) * self.side).ravel().tolist()
-        self._draw.line(flat, fill=label, width=max(1, round(width * self.side)))
+    def _ink(self, colour: int) -> int:
+        return colour
 
     def labels(self) -> np.ndarray:
         """uint8 [size, size]: the label that covers most of each pixel."""

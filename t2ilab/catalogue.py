@@ -23,6 +23,7 @@ CATALOGUE = {
     "gan_int": Entry("text-conditional GAN, interpolated captions", "text_gan"),
     "gan_int_cls": Entry("both: matching-aware discriminator, interpolated captions", "text_gan"),
     "encoder": Entry("captions to vectors", "encoder"),
+    "prior": Entry("what a sparse caption leaves open, filled in its vector", "prior"),
     "reader": Entry("attributes of a world from pictures", "reader"),
     "parts": Entry("where a bird's eye, beak and wings are, pixel by pixel", "parts"),
     "style": Entry("the noise behind a picture, for one generator", "style"),

@@ -220,7 +220,7 @@ def test_at_a_captions_place_it_alone_counts_and_weights_sum_to_one(system):
     assert plane.places.min() >= 0 and plane.places.max() <= 1
     for k, (x, y) in enumerate(plane.places.tolist()):
         assert float(plane.weights(x, y)[k]) == pytest.approx(1.0, abs=1e-3)
-        assert torch.allclose(plane.at(x, y), plane.phi[k], atol=1e-2)
+        assert torch.allclose(plane.at(x, y, system.noise(1))[0], plane.phi[k], atol=1e-2)
     for x, y in ((0.0, 0.0), (0.5, 0.5), (0.31, 0.77)):
         w = plane.weights(x, y)
         assert float(w.sum()) == pytest.approx(1.0) and int((w > 0).sum()) <= 3 and w.min() >= 0
@@ -279,7 +279,7 @@ def test_the_map_is_drawn_with_its_point_and_pictures(system):
         red = (np.abs(sheet[:, : int(1.5 * side)] - RED).sum(-1) < 30).nonzero()
         assert red[0].mean() / side == pytest.approx(y, abs=0.02)
         assert red[1].mean() / (1.5 * side) == pytest.approx(x, abs=0.02)
-        own = to_uint8(system(system.noise(4, seed), plane.at(x, y)[None].expand(4, -1)))
+        own = to_uint8(system(system.noise(4, seed), plane.at(x, y, system.noise(4, seed))))
         first = sheet[2:128:4, int(1.5 * side) + 18 : int(1.5 * side) + 16 + 128 : 4]
         assert np.abs(first - own[0]).max() <= 1
     with pytest.raises(UsageError, match="off the map"):

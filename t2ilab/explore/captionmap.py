@@ -52,7 +52,7 @@ class CaptionMap:
             raise UsageError(
                 f"a map needs at least three different captions; these are {len(self.captions)}."
             )
-        self.phi = system.encoder.encode(self.captions).cpu()
+        self.phi, self.complete = system.encoder.encode(self.captions).cpu(), system.complete
         apart = torch.cdist(self.phi, self.phi) + 1e9 * torch.eye(len(self.phi))
         if float(apart.min()) < 1e-4:
             i, j = divmod(int(apart.argmin()), len(self.phi))
@@ -75,9 +75,12 @@ class CaptionMap:
         w = ((reach - d).clamp(min=0) / (reach * d)).square()
         return w / w.sum()
 
-    def at(self, x: float, y: float) -> Float[Tensor, " text"]:
-        """The vector of a point."""
-        return self.weights(x, y) @ self.phi
+    def at(self, x: float, y: float, z: Float[Tensor, "n z"]) -> Float[Tensor, "n text"]:
+        """The vector of a point for each noise, between the captions as completed with it."""
+        w = self.weights(x, y)
+        near = w.nonzero()[:, 0]
+        each = [self.complete(p.expand(len(z), -1), z) for p in self.phi[near]]
+        return torch.einsum("k,knt->nt", w[near], torch.stack(each))
 
     def words(self, x: float, y: float) -> str:
         """What lies at a point: "62% a red bird, 38% an orange bird"."""
@@ -111,8 +114,8 @@ def map_renderer(
     def render(x: float, y: float, seed: int) -> Image.Image:
         if not (0 <= x <= 1 and 0 <= y <= 1):
             raise UsageError(f"({x}, {y}) lies off the map: x and y go from 0 to 1.")
-        phi = plane.at(x, y)[None].expand(n, -1)
-        images = to_uint8(system(system.noise(n, seed), phi))
+        z = system.noise(n, seed)
+        images = to_uint8(system(z, plane.at(x, y, z)))
         drawn = grid(images, columns=2, scale=max(1, 128 // system.size), gap=4)
         return _sheet(plane, x, y, drawn)
 
@@ -186,8 +189,9 @@ class CaptionMapExplorer(Explorer):
     def _grid(self, system: TextToImage, columns: int, rows: int) -> dict:
         """A button a cell, painted in the middle colour of what is drawn there."""
         points = [(c / (columns - 1), r / (rows - 1)) for r in range(rows) for c in range(columns)]
-        phi = torch.stack([self.plane.at(x, y) for x, y in points])
-        z = system.noise(1, 0).expand(len(points), -1)
+        z = system.noise(1, 0)
+        phi = torch.cat([self.plane.at(x, y, z) for x, y in points])
+        z = z.expand(len(points), -1)
         side = slice(system.size * 3 // 8, system.size * 5 // 8)
         colours = to_uint8(system(z, phi))[:, side, side].mean((1, 2)).astype(int)
         named, cells = self.plane.nearest_cells(columns, rows), {}

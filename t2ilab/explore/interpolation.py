@@ -64,8 +64,10 @@ def interpolation_renderer(
 
     @lru_cache(maxsize=16)
     def way(first: str, second: str, seed: int):
-        phi = straight(*two_captions(system, first, second), steps)
-        drawn = system(system.noise(1, seed).to(phi.device).expand(steps, -1), phi).cpu()
+        phi = two_captions(system, first, second)
+        z = system.noise(1, seed).to(phi.device)
+        phi = straight(*system.complete(phi, z.expand(2, -1)), steps)
+        drawn = system(z.expand(steps, -1), phi).cpu()
         names = told_apart(world, first, second) if world is not None and reader is not None else []
         read = probabilities(reader, drawn) if names else {}
         return to_uint8(drawn), {name: read[name] for name in names}

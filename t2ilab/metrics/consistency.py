@@ -64,7 +64,7 @@ def caption_consistency(
 def entropy(labels: np.ndarray) -> float:
     """-sum p ln p of the shares of the values in `labels`, in nats; 0 of none."""
     p = np.unique(labels, return_counts=True)[1] / max(1, len(labels))
-    return float(-(p * np.log(p)).sum())
+    return abs(float((p * np.log(p)).sum()))
 
 
 def joint(values: dict, names: Iterable[str]) -> np.ndarray:

@@ -83,7 +83,8 @@ def drawn_for(
 ) -> Float[Tensor, "n 3 h w"]:
     """A picture for caption `level` of each picture of `data`."""
     phi = system.encoder.encode([captions[level] for captions in data.captions])
-    return system(system.noise(len(data), seed), phi)
+    z = system.noise(len(data), seed)
+    return system(z, system.complete(phi, z))
 
 
 def readable(reader: AttributeReader, images: Float[Tensor, "n 3 h w"]) -> float:
@@ -160,7 +161,8 @@ def _diversity(system, world, reader, test, noises, seed) -> float:
     z = system.noise(noises, seed + 1)
     some = test.captions[:: max(1, len(test) // 16)][:16]
     phi = system.encoder.encode([captions[0] for captions in some])
-    drawn = torch.stack([system(z, p.expand(noises, -1)) for p in phi])
+    each = [system.complete(p.expand(noises, -1), z) for p in phi]
+    drawn = torch.stack([system(z, p) for p in each])
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 

@@ -40,7 +40,7 @@ HEADLINE = ()
 def build(o: Options, prepare) -> Built:
     """One classifier with a head an attribute, shown the "reader" split at 32 and 64 pixels."""
     torch.manual_seed(o.seed)
-    world = paperworld.world(o.world)
+    world, without = paperworld.world(o.world), WITHOUT.get(o.world, ())
     n = PICTURES[o.profile]
     sets = [world.load("reader", size, n) for size in SIZES]
     few = min(OTHERS, n or OTHERS)
@@ -52,11 +52,11 @@ def build(o: Options, prepare) -> Built:
     )
 
     def finish() -> TrainedReader:
-        calibrate(reader, world.load("val", SIZES[-1], n))
+        calibrate(reader, world.load("val", SIZES[-1], n), without=without)
         return TrainedReader(reader)
 
     return Built(
-        ReaderTrainer(reader, without=WITHOUT.get(o.world, ()), seed=o.seed),
+        ReaderTrainer(reader, without=without, seed=o.seed),
         ReaderBatches(sets, others, seed=o.seed),
         finish=finish,
         name=f"reader-{o.world}" if o.body == "strided" else f"judge-{o.world}",

@@ -162,7 +162,8 @@ def measure_style(
     styles = list(world.style)
     others = data.subset(torch.arange(n).roll(1).numpy())
     phi = system.encoder.encode([c[0] for c in others.captions])
-    drawn = system(system.noise(n, seed=77), phi)  # to learn the discriminant from
+    z = system.noise(n, seed=77)
+    drawn = system(z, system.complete(phi, z))  # to learn the discriminant from
     read, known = reader.read(drawn), style.style(drawn)
     found = {}
     for name in styles:
@@ -173,7 +174,7 @@ def measure_style(
         if len(count) > 1 and int(count.min()) > 1:  # an untrained generator may draw one only
             told = discriminant(known[can], read[name][can]).probabilities(vectors)
             found[f"auc_{name}_told"] = verification(told, pairs, agreement).auc
-    transferred = system(vectors, phi)
+    transferred = system(vectors, system.complete(phi, vectors))
     success = transfer_success(reader, transferred, others, data, world.definition["class"], styles)
     found |= {f"transfer_{name}": share for name, share in success.items()}
     return {name: round(float(value), 4) for name, value in found.items()}

@@ -10,13 +10,14 @@ from t2ilab.data.pairs import TextImageBatches
 from t2ilab.errors import choose
 from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.gated import GENERATORS
+from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Discriminator
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
 from t2ilab.systems.encoders import TrainedEncoder, load_encoder
-from t2ilab.systems.single import has_reader, load_reader
+from t2ilab.systems.single import TrainedPrior, has_reader, load_reader
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import CaptionEncoder
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
@@ -46,15 +47,12 @@ RECIPES["patient"] = replace(RECIPES["stable"], average=0.998, decay=0.3, projec
 # on scenes, where the captions settle nearly everything, `patient` drew one picture a caption.
 RECIPES["varied"] = replace(RECIPES["patient"], varied=20.0)
 # What trained the weights that ship: `varied` with a generator that is told the caption at every
-# scale (`models.gated`), fewer captions between two others, and bare captions more often.
+# scale (`models.gated`), fewer captions between two others, and complete captions only: others are
+# completed first (`models.prior`).
 RECIPES["gated"] = replace(
-    RECIPES["varied"],
-    generator="gated",
-    average=0.999,
-    varied=10.0,
-    share=0.25,
-    levels=(0.3, 0.22, 0.18, 0.16, 0.14),
+    RECIPES["varied"], generator="gated", average=0.999, varied=10.0, share=0.25, prior=True
 )
+COMPLETE = (1.0, *[0.0] * (paperworld.LEVELS - 1))  # weights of the levels
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,7 @@ def build(o: Options, prepare) -> Built:
         world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
     )
     encoder = encoder or _encoder(o, size, prepare)
+    prior = _prior(o, encoder, prepare) if recipe.prior and o.world is not None else None
     phi = encode_all(encoder, captioned)
     width = o.width or plan.width
     torch.manual_seed(o.seed)
@@ -128,12 +127,12 @@ def build(o: Options, prepare) -> Built:
         seed=o.seed,
         wrong=recipe.wrong,
         near=recipe.near if captioned.stated is not None else 1,
-        levels=recipe.levels,
+        levels=recipe.levels if prior is None else COMPLETE,
     )
     return Built(
         trainer,
         batches,
-        finish=lambda: TextToImage(encoder, trainer.average),
+        finish=lambda: TextToImage(encoder, trainer.average, prior),
         name=f"{o.system}-{o.of}-{size}",
         data=captioned.name,
         fingerprint=fingerprint(captioned),
@@ -149,6 +148,14 @@ def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:
     of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
     found: TrainedEncoder = prepare("encoder", profile=o.profile, size=size, **of)
     return found.encoder
+
+
+def _prior(o: Options, encoder: CaptionEncoder, prepare) -> CompletingPrior:
+    """The world's bundled prior if the encoder is the bundled one, or one that is trained first."""
+    if o.encoder is None and f"prior-{o.world}" in weights.bundled():
+        return TrainedPrior.load(f"prior-{o.world}").network
+    found: TrainedPrior = prepare("prior", profile=o.profile, world=o.world, encoder=encoder)
+    return found.network
 
 
 def measure(system: TextToImage, o: Options, n: int | None = None) -> dict:

@@ -7,6 +7,7 @@ from torch import nn
 
 from t2ilab.errors import WeightsError
 from t2ilab.models.parts import PartFinder
+from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.style import StyleEncoder
 from t2ilab.systems import weights
@@ -47,6 +48,16 @@ class TrainedParts(Single):
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "TrainedParts":
         return cls(PartFinder(**arguments))
+
+
+class TrainedPrior(Single):
+    """The CompletingPrior of a world, for the vectors of one caption encoder."""
+
+    kind = "completing_prior"
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any]) -> "TrainedPrior":
+        return cls(CompletingPrior(**arguments))
 
 
 class TrainedStyle(Single):

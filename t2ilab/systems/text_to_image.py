@@ -14,6 +14,7 @@ from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.models.gated import GatedGenerator, describe_generator, make_generator
+from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
 from t2ilab.systems.encoders import describe_encoder, make_encoder
 from t2ilab.systems.system import System, checked_count
@@ -26,14 +27,20 @@ class TextToImage(System):
     Args:
         encoder: phi, captions to vectors [b, text].
         generator: G(z, phi(t)) -> [b, 3, size, size] in [-1, 1].
+        prior: fills what a caption leaves open, where G knows complete captions only.
     """
 
     kind = "text_to_image"
     takes_captions = draws = True
 
-    def __init__(self, encoder: CaptionEncoder, generator: Generator | GatedGenerator):
+    def __init__(
+        self,
+        encoder: CaptionEncoder,
+        generator: Generator | GatedGenerator,
+        prior: CompletingPrior | None = None,
+    ):
         super().__init__()
-        self.encoder, self.generator = encoder, generator
+        self.encoder, self.generator, self.prior = encoder, generator, prior
         self.eval()
 
     @property
@@ -44,6 +51,12 @@ class TextToImage(System):
         """n noise vectors, the same for the same seed; the first ones do not depend on n."""
         rng = torch.Generator().manual_seed(int(seed))
         return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
+
+    def complete(
+        self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
+    ) -> Float[Tensor, "b text"]:
+        """Vectors of captions as G takes them: completed with this noise, if there is a prior."""
+        return phi if self.prior is None else self.prior.complete(phi, z.to(phi.device))
 
     @torch.inference_mode()
     def forward(
@@ -64,7 +77,8 @@ class TextToImage(System):
         """
         n = checked_count(n if isinstance(caption, str) else len(caption))
         phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
-        return to_uint8(self(self.noise(n, seed).to(phi.device), phi))
+        z = self.noise(n, seed).to(phi.device)
+        return to_uint8(self(z, self.complete(phi, z)))
 
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that the encoder does not know; they are read as "something"."""
@@ -76,8 +90,11 @@ class TextToImage(System):
 
     def arguments(self) -> dict[str, Any]:
         generator = describe_generator(self.generator)
-        return {"encoder": describe_encoder(self.encoder), "generator": generator}
+        described = {"encoder": describe_encoder(self.encoder), "generator": generator}
+        return described | ({"prior": self.prior.arguments} if self.prior is not None else {})
 
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "TextToImage":
-        return cls(make_encoder(arguments["encoder"]), make_generator(arguments["generator"]))
+        prior = CompletingPrior(**arguments["prior"]) if "prior" in arguments else None
+        encoder, generator = make_encoder(arguments["encoder"]), arguments["generator"]
+        return cls(encoder, make_generator(generator), prior)

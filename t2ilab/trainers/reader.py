@@ -147,7 +147,12 @@ class ReaderBatches:
 
 @torch.no_grad()
 def calibrate(
-    reader: AttributeReader, data: CaptionedImages, *, noise: float = 0.4, seed: int = 0
+    reader: AttributeReader,
+    data: CaptionedImages,
+    *,
+    without: tuple[str, ...] = (),
+    noise: float = 0.4,
+    seed: int = 0,
 ) -> None:
     """Set the temperatures: those of least cross-entropy on pictures that training did not see.
 
@@ -155,13 +160,16 @@ def calibrate(
         reader: a trained one.
         data: pictures with attributes, at least two. They are made rougher than in training, since
             a reader that is right about all has no temperature that fits.
+        without: kinds of failure that are none for these pictures.
         noise: see `roughened`.
         seed: of the noise and of the failures.
     """
     rng = torch.Generator().manual_seed(seed)
     reader.temperatures.fill_(1.0)
     x = to_float(data.images)
-    found = reader._all(torch.cat([roughened(x, rng, noise), failures.spoil(x, rng)]))
+    found = reader._all(
+        torch.cat([roughened(x, rng, noise), failures.spoil(x, rng, without=without)])
+    )
     right = {name: torch.from_numpy(data.attributes[name]) for name in reader.attributes}
     right[READABLE] = (torch.arange(2 * len(x)) < len(x)).long()
     tried = torch.logspace(-1, 1, 81)

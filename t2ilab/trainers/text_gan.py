@@ -51,6 +51,8 @@ class Recipe:
             another; 0 as in the paper.
         wrong, near, levels: see `TextImageBatches`; mismatched captions a picture, how near they
             come, and how often captions are complete or bare.
+        prior: in a world of PaperWorld: a prior completes captions (`models.prior`), and the two
+            networks see complete ones only.
     """
 
     lr_g: float = 2e-4
@@ -70,6 +72,7 @@ class Recipe:
     wrong: int = 1
     near: int = 1
     levels: tuple[float, ...] = LEVEL_WEIGHTS
+    prior: bool = False
 
 
 class TextGAN:

@@ -91,6 +91,20 @@ def test_it_keeps_what_is_stated_and_varies_what_is_not():
     assert torch.allclose(again, prior.complete(bare, z)[:5], atol=1e-5)
 
 
+def test_a_gate_hands_on_what_the_caption_says_itself():
+    prior, phi = small(), torch.randn(4, 6, generator=rng())
+    torch.nn.init.zeros_(prior.leave.weight)
+    torch.nn.init.zeros_(prior.leave.bias)
+    last = prior.keep[-1]
+    torch.nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([50.0, -50.0, 0.0])  # open, closed, half open
+    own = prior.coordinates(phi)
+    told = prior(torch.randn(4, 3), torch.rand(4), phi)
+    assert torch.allclose(told, own * torch.tensor([1.0, 0.0, 0.5]), atol=1e-5)
+    far = prior(torch.randn(4, 3), torch.rand(4), 100 * phi)
+    assert far.abs().max() <= 4
+
+
 def test_batches_are_a_function_of_seed_and_step_and_keep_asides_together():
     n, k = 40, 3
     phi = torch.arange(n * 2 * k).view(n, 2 * k, 1).float()

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 FREQUENCIES = 8  # of sines and cosines that tell the time
+REACH = 4.0  # standard deviations: coordinates of a caption beyond are none of a complete one
 
 
 class Block(nn.Module):
@@ -37,6 +38,10 @@ class Block(nn.Module):
 
 class CompletingPrior(nn.Module):
     """p(phi of a complete caption | phi of a caption), and samples of it.
+
+    The network's answer is a sum: what it fills in, and the caption's own coordinates, each through
+    a gate that the caption opens or closes. So a complete caption stays as it is, also one of a
+    combination that was never seen, and need not be made anew from those that were.
 
     Args:
         text: size of phi.
@@ -67,6 +72,7 @@ class CompletingPrior(nn.Module):
         self.enter = nn.Linear(components, hidden)
         self.blocks = nn.ModuleList(Block(hidden, condition) for _ in range(blocks))
         self.leave = nn.Linear(hidden, components)
+        self.keep = nn.Sequential(nn.Linear(text, 64), nn.SiLU(), nn.Linear(64, components))
         self.register_buffer("mean", torch.zeros(text))
         self.register_buffer("basis", torch.eye(components, text))
         self.register_buffer("mix", torch.eye(z, components))
@@ -95,7 +101,8 @@ class CompletingPrior(nn.Module):
         h = self.enter(x)
         for block in self.blocks:
             h = block(h, told)
-        return self.leave(F.silu(h))
+        own = self.coordinates(phi).clamp(-REACH, REACH)
+        return self.leave(F.silu(h)) + self.keep(phi).sigmoid() * own
 
     @torch.inference_mode()
     def complete(

@@ -43,7 +43,7 @@ class Options(Common):
 
 
 System = TrainedPrior
-HEADLINE = ("kept_3", "variety_4")
+HEADLINE = ("kept_0_unseen", "kept_3", "variety_4")
 
 
 def build(o: Options, prepare) -> Built:
@@ -96,8 +96,9 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
     Returns:
         "known": share of complete captions whose attributes the discriminant all reads right, the
         most that can be kept; for levels 0 to 4 "kept_<level>", the share of captions all of whose
-        stated attributes are still there, and "variety_<level>", of the attributes that it leaves
-        open the least entropy as a share of the data's.
+        stated attributes are still there, "kept_<level>_unseen", of classes not trained on, and
+        "variety_<level>", of the attributes that it leaves open the least entropy as a share of
+        the data's.
     """
     world, encoder, prior = paperworld.world(o.world), _encoder(o), system.network
     n = n or (64 if o.profile == "smoke" else 2000)
@@ -118,7 +119,7 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
     z = torch.randn(len(test), prior.z, generator=rng)
     right = torch.stack([values == true[k] for k, values in read(phi[:, 0]).items()])
     found = {"known": float(right.all(0).float().mean())}
-    stated = torch.from_numpy(test.stated)
+    stated, unseen = torch.from_numpy(test.stated), torch.from_numpy(world.unseen[test.classes])
     for level in range(paperworld.LEVELS):
         kept, shares = torch.ones(len(test), dtype=torch.bool), [1.0]
         for k, (name, values) in enumerate(read(prior.complete(phi[:, level], z)).items()):
@@ -127,5 +128,9 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
             of_data = entropy(test.attributes[name][~said.numpy()])
             if of_data > 0:
                 shares.append(entropy(values[~said].numpy()) / of_data)
-        found |= {f"kept_{level}": float(kept.float().mean()), f"variety_{level}": min(shares)}
+        found |= {
+            f"kept_{level}": float(kept.float().mean()),
+            f"kept_{level}_unseen": float(kept[unseen].float().mean()),
+            f"variety_{level}": min(shares),
+        }
     return found

@@ -115,7 +115,18 @@ def by_level(
         UsageError: n is not from 50 to the number of pictures in the test split.
     """
     test = _test(world, system.size, n)
-    fake, unseen = drawn_for(system, test, level, seed), world.unseen[test.classes]
+    return level_scores(drawn_for(system, test, level, seed), test, world, reader, level)
+
+
+def level_scores(
+    fake: Float[Tensor, "n 3 h w"],
+    test: CaptionedImages,
+    world: paperworld.World,
+    reader: AttributeReader,
+    level: int,
+) -> dict[str, float]:
+    """The same of pictures that are drawn: the k-th for caption `level` of picture k of `test`."""
+    unseen = world.unseen[test.classes]
     few = torch.from_numpy(unseen)
     right = caption_consistency(reader, fake, test, world.content, level=level)["all"]
     right_unseen = caption_consistency(

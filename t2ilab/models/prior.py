@@ -57,7 +57,7 @@ class CompletingPrior(nn.Module):
         *,
         text: int = 256,
         z: int = 100,
-        components: int = 40,
+        components: int = 48,
         hidden: int = 320,
         blocks: int = 3,
         condition: int = 128,

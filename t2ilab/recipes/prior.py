@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.metrics.consistency import entropy
-from t2ilab.metrics.style import discriminant
+from t2ilab.metrics.style import Discriminant, discriminant
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.options import Options as Common
@@ -43,7 +44,7 @@ class Options(Common):
 
 
 System = TrainedPrior
-HEADLINE = ("kept_0_unseen", "kept_3", "variety_4")
+HEADLINE = ("kept_0_unseen", "kept_3", "variety_4", "kept_aside")
 
 
 def build(o: Options, prepare) -> Built:
@@ -53,7 +54,7 @@ def build(o: Options, prepare) -> Built:
     data = paperworld.world(o.world).load("train", SIZE, PICTURES[o.profile], asides=True)
     phi, complete = encode_all(encoder, data), encode_all(encoder, completed(data))
     prior = CompletingPrior(text=encoder.text, hidden=HIDDEN[o.profile])
-    prior.learn_components(complete[:, 0].float(), seed=o.seed)
+    prior.learn_components(complete.flatten(0, 1).float(), seed=o.seed)
     return Built(
         PriorTrainer(prior, seed=o.seed),
         PriorBatches(phi, complete, levels=LEVELS, seed=o.seed),
@@ -98,39 +99,67 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
         most that can be kept; for levels 0 to 4 "kept_<level>", the share of captions all of whose
         stated attributes are still there, "kept_<level>_unseen", of classes not trained on, and
         "variety_<level>", of the attributes that it leaves open the least entropy as a share of
-        the data's.
+        the data's; "kept_aside" and "kept_aside_unseen", of the captions with an aside those whose
+        stated style is still there.
     """
     world, encoder, prior = paperworld.world(o.world), _encoder(o), system.network
     n = n or (64 if o.profile == "smoke" else 2000)
-    test, train = (world.load(s, SIZE, PICTURES[o.profile]) for s in ("test", "train"))
-    test = test.subset(slice(0, n))
-    full = encode_all(encoder, train)[:, 0].float()
-    tell = {
-        name: discriminant(full, torch.as_tensor(train.attributes[name]).long())
-        for name in world.content
-    }
+    train = world.load("train", SIZE, PICTURES[o.profile], asides=True)
+    test = world.load("test", SIZE, asides=True).subset(slice(0, n))
+    tell = _readers(world, train, encode_all(encoder, completed(train)))
     true = {name: torch.as_tensor(test.attributes[name]).long() for name in tell}
+    phi, z = encode_all(encoder, test).float(), torch.randn(len(test), prior.z, generator=_rng())
+    stated, names = torch.from_numpy(test.stated), list(test.attributes)
+    unseen = torch.from_numpy(world.unseen[test.classes])
 
-    def read(phi: Float[Tensor, "n text"]) -> dict[str, Int[Tensor, " n"]]:
-        return {name: one.probabilities(phi).argmax(1) for name, one in tell.items()}
+    def kept(phi: Float[Tensor, "n text"], of, k: int) -> Bool[Tensor, " n"]:
+        """Whether all attributes `of` these that caption k states are read right."""
+        ok = torch.ones(len(phi), dtype=torch.bool)
+        for name in of:
+            right = tell[name].probabilities(phi).argmax(1) == true[name]
+            ok &= right | ~stated[:, k, names.index(name)]
+        return ok
 
-    phi = encode_all(encoder, test).float()
-    rng = torch.Generator().manual_seed(1)
-    z = torch.randn(len(test), prior.z, generator=rng)
-    right = torch.stack([values == true[k] for k, values in read(phi[:, 0]).items()])
-    found = {"known": float(right.all(0).float().mean())}
-    stated, unseen = torch.from_numpy(test.stated), torch.from_numpy(world.unseen[test.classes])
+    content = [name for name in world.content if name in tell]
+    found = {"known": _share(kept(phi[:, 0], content, 0))}
     for level in range(paperworld.LEVELS):
-        kept, shares = torch.ones(len(test), dtype=torch.bool), [1.0]
-        for k, (name, values) in enumerate(read(prior.complete(phi[:, level], z)).items()):
-            said = stated[:, level, k]
-            kept &= (values == true[name]) | ~said
-            of_data = entropy(test.attributes[name][~said.numpy()])
+        full = prior.complete(phi[:, level], z)
+        ok, shares = kept(full, content, level), [1.0]
+        for name in content:
+            open_ = ~stated[:, level, names.index(name)]
+            of_data = entropy(test.attributes[name][open_.numpy()])
             if of_data > 0:
-                shares.append(entropy(values[~said].numpy()) / of_data)
-        found |= {
-            f"kept_{level}": float(kept.float().mean()),
-            f"kept_{level}_unseen": float(kept[unseen].float().mean()),
-            f"variety_{level}": min(shares),
-        }
+                read = tell[name].probabilities(full[open_]).argmax(1)
+                shares.append(entropy(read.numpy()) / of_data)
+        found |= {f"kept_{level}": _share(ok), f"kept_{level}_unseen": _share(ok[unseen])}
+        found[f"variety_{level}"] = min(shares)
+    style, asides = [name for name in world.style if name in tell], phi.shape[1] > paperworld.LEVELS
+    if style and asides:
+        each = range(paperworld.LEVELS, phi.shape[1])
+        ok = torch.stack([kept(prior.complete(phi[:, k], z), style, k) for k in each], 1)
+        found |= {"kept_aside": _share(ok), "kept_aside_unseen": _share(ok[unseen])}
     return found
+
+
+def _readers(
+    world: paperworld.World, data: CaptionedImages, complete: Float[Tensor, "n m text"]
+) -> dict[str, Discriminant]:
+    """What reads each attribute off the vector of a complete caption that states it."""
+    readers, names, k = {}, list(data.attributes), paperworld.LEVELS
+    for name in [*world.content, *world.style]:
+        said = np.concatenate(
+            [data.stated[:, :1, names.index(name)], data.stated[:, k:, names.index(name)]], 1
+        )
+        rows, columns = np.nonzero(said)
+        labels = torch.as_tensor(data.attributes[name])[rows].long()
+        if len(labels) and int(torch.bincount(labels).min()) > 1 and len(labels.unique()) > 1:
+            readers[name] = discriminant(complete[rows, columns].float(), labels)
+    return readers
+
+
+def _share(of: Bool[Tensor, "*n"]) -> float:
+    return float(of.float().mean())
+
+
+def _rng() -> torch.Generator:
+    return torch.Generator().manual_seed(1)

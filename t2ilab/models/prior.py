@@ -104,7 +104,6 @@ class CompletingPrior(nn.Module):
         own = self.coordinates(phi).clamp(-REACH, REACH)
         return self.leave(F.silu(h)) + self.keep(phi).sigmoid() * own
 
-    @torch.inference_mode()
     def complete(
         self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
     ) -> Float[Tensor, "b text"]:

@@ -52,9 +52,9 @@ def build(o: Options, prepare) -> Built:
     torch.manual_seed(o.seed)
     encoder = _encoder(o)
     data = paperworld.world(o.world).load("train", SIZE, PICTURES[o.profile], asides=True)
-    phi, complete = encode_all(encoder, data), encode_all(encoder, completed(data))
+    phi, complete = encode_all(encoder, data), encode_all(encoder, completed(data))[:, 0]
     prior = CompletingPrior(text=encoder.text, hidden=HIDDEN[o.profile])
-    prior.learn_components(complete.flatten(0, 1).float(), seed=o.seed)
+    prior.learn_components(complete.float(), seed=o.seed)
     return Built(
         PriorTrainer(prior, seed=o.seed),
         PriorBatches(phi, complete, levels=LEVELS, seed=o.seed),
@@ -74,18 +74,36 @@ def _encoder(o: Options) -> CaptionEncoder:
 
 
 def completed(data: CaptionedImages) -> CaptionedImages:
-    """The same pictures with complete captions only: one, and one with each caption's aside.
+    """The same pictures with one caption each, which states all that captions ever state.
+
+    It is the complete one and, of a world with asides, one that states as much as any, taken from
+    captions of pictures that agree in it: "..., on a branch looking to the left".
 
     Args:
         data: of a world; of 2 k captions, the second k are the first ones with an aside behind.
     """
-    k = paperworld.LEVELS
+    k, first = paperworld.LEVELS, [captions[0] for captions in data.captions]
+    tails, of = _asides(data) if len(data.captions[0]) > k else ({}, [])
+    values = np.stack([data.attributes[name] for name in of], 1) if of else np.zeros((len(data), 0))
+    tail = [tails.get(tuple(one), [""]) for one in values.tolist()]
+    full = [[said + tail[i][i % len(tail[i])]] for i, said in enumerate(first)]
+    return replace(data, captions=full, stated=None)
 
-    def of(captions: list[str]) -> list[str]:
-        asides = [captions[k + i].removeprefix(captions[i]) for i in range(len(captions) - k)]
-        return [captions[0]] + [captions[0] + aside for aside in asides]
 
-    return replace(data, captions=[of(captions) for captions in data.captions], stated=None)
+def _asides(data: CaptionedImages) -> tuple[dict[tuple, list[str]], list[str]]:
+    """values -> asides that stood behind complete captions and state them; and of which attributes.
+
+    These are the attributes that any aside states; asides that do not state all are left out.
+    """
+    k, names = paperworld.LEVELS, list(data.attributes)
+    extra = data.stated[:, k] & ~data.stated[:, 0]  # [n, attributes]
+    columns = np.flatnonzero(extra.any(0))
+    of, tails = [names[c] for c in columns], {}
+    for i in np.flatnonzero(extra[:, columns].all(1)):
+        values = tuple(int(data.attributes[name][i]) for name in of)
+        tail = data.captions[i][k].removeprefix(data.captions[i][0])
+        tails.setdefault(values, []).append(tail)
+    return tails, of
 
 
 @torch.inference_mode()
@@ -99,14 +117,14 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
         most that can be kept; for levels 0 to 4 "kept_<level>", the share of captions all of whose
         stated attributes are still there, "kept_<level>_unseen", of classes not trained on, and
         "variety_<level>", of the attributes that it leaves open the least entropy as a share of
-        the data's; "kept_aside" and "kept_aside_unseen", of the captions with an aside those whose
-        stated style is still there.
+        the data's, style included; "kept_aside" and "kept_aside_unseen", of the captions with an
+        aside those whose stated style is still there.
     """
     world, encoder, prior = paperworld.world(o.world), _encoder(o), system.network
     n = n or (64 if o.profile == "smoke" else 2000)
     train = world.load("train", SIZE, PICTURES[o.profile], asides=True)
     test = world.load("test", SIZE, asides=True).subset(slice(0, n))
-    tell = _readers(world, train, encode_all(encoder, completed(train)))
+    tell = _readers(world, train, encode_all(encoder, completed(train))[:, 0].float())
     true = {name: torch.as_tensor(test.attributes[name]).long() for name in tell}
     phi, z = encode_all(encoder, test).float(), torch.randn(len(test), prior.z, generator=_rng())
     stated, names = torch.from_numpy(test.stated), list(test.attributes)
@@ -125,7 +143,7 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
     for level in range(paperworld.LEVELS):
         full = prior.complete(phi[:, level], z)
         ok, shares = kept(full, content, level), [1.0]
-        for name in content:
+        for name in tell:
             open_ = ~stated[:, level, names.index(name)]
             of_data = entropy(test.attributes[name][open_.numpy()])
             if of_data > 0:
@@ -142,19 +160,16 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
 
 
 def _readers(
-    world: paperworld.World, data: CaptionedImages, complete: Float[Tensor, "n m text"]
+    world: paperworld.World, data: CaptionedImages, complete: Float[Tensor, "n text"]
 ) -> dict[str, Discriminant]:
-    """What reads each attribute off the vector of a complete caption that states it."""
-    readers, names, k = {}, list(data.attributes), paperworld.LEVELS
-    for name in [*world.content, *world.style]:
-        said = np.concatenate(
-            [data.stated[:, :1, names.index(name)], data.stated[:, k:, names.index(name)]], 1
-        )
-        rows, columns = np.nonzero(said)
-        labels = torch.as_tensor(data.attributes[name])[rows].long()
-        if len(labels) and int(torch.bincount(labels).min()) > 1 and len(labels.unique()) > 1:
-            readers[name] = discriminant(complete[rows, columns].float(), labels)
-    return readers
+    """What reads each attribute off the vector of a completed caption, of those that it states."""
+    of = _asides(data)[1] if len(data.captions[0]) > paperworld.LEVELS else []
+    values = {name: torch.as_tensor(data.attributes[name]).long() for name in [*world.content, *of]}
+    return {
+        name: discriminant(complete, labels)
+        for name, labels in values.items()
+        if len(labels.unique()) > 1 and int(torch.bincount(labels).min()) > 1
+    }
 
 
 def _share(of: Bool[Tensor, "*n"]) -> float:

@@ -69,7 +69,7 @@ def build(o: Options, prepare) -> Built:
     style = StyleEncoder(size=32, z=g.z, width=WIDTH[o.profile])
     name = str(system.about.get("name") or f"a generator of {g.size} pixels")
     return Built(
-        StyleTrainer(style, g, redraw=o.redraw, noise=o.noise, seed=o.seed),
+        StyleTrainer(style, g, system.prior, redraw=o.redraw, noise=o.noise, seed=o.seed),
         StyleBatches(phi, z=g.z, seed=o.seed),
         finish=lambda: TrainedStyle(style),
         name=f"style-{o.of}-{system.size}",
@@ -141,7 +141,8 @@ def held_out_loss(style: StyleEncoder, system: TextToImage, phi: Float[Tensor, "
     """Equation 4 (mean over z's numbers) on 512 pictures from noise that training did not use."""
     z = system.noise(512, seed=1234)
     chosen = torch.arange(len(z)) % len(phi)
-    return float(style_loss(z, style.style(system(z, phi[chosen]))))
+    drawn = system(z, system.complete(phi[chosen], z))
+    return float(style_loss(z, style.style(drawn)))
 
 
 def measure_style(

@@ -52,6 +52,7 @@ class TextToImage(System):
         rng = torch.Generator().manual_seed(int(seed))
         return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
 
+    @torch.inference_mode()
     def complete(
         self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
     ) -> Float[Tensor, "b text"]:

@@ -98,6 +98,8 @@ class StyleTrainer:
         set_rate(self.lr * one_cycle(self.progress), self.optimizer)
         z, phi = batch["z"].to(self.device), batch["phi"].to(self.device)
         with torch.no_grad():  # no gradient has to go through this picture
+            if self.prior is not None:
+                phi = self.prior.complete(phi, z)
             x = self._drawn(z, phi)
         found = self.S(roughened(x, self.noise, self.rng)).float()
         losses = {"style": style_loss(z, found)}
@@ -110,7 +112,6 @@ class StyleTrainer:
 
     def _drawn(self, z: Tensor, phi: Tensor) -> Float[Tensor, "b 3 size size"]:
         """G's picture, as S sees it."""
-        phi = phi if self.prior is None else self.prior.complete(phi, z)
         with self.autocast():
             picture = self.generator(z, phi)
         return brought_to(picture.float(), self.style.size)

@@ -11,11 +11,14 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.prior import CompletingPrior
+from t2ilab.recipes import prior as recipe
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.prior import completed
 from t2ilab.recipes.text_gan import RECIPES
 from t2ilab.recipes.train import train
+from t2ilab.systems import weights
 from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.single import TrainedPrior
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.trainers.prior import PriorBatches, PriorTrainer, matching_loss
 
@@ -171,3 +174,19 @@ def test_a_training_with_an_encoder_of_its_own_trains_a_prior_first(encoder, tmp
     )
     assert trained.system.prior is not None
     assert (tmp_path / "prepared" / "prior").is_dir() or list(tmp_path.rglob("prior-birds.json"))
+
+
+@pytest.mark.parametrize("name", [name for name in weights.bundled() if name.startswith("prior-")])
+def test_a_shipped_prior_keeps_and_varies_as_its_file_says(name, monkeypatch):
+    monkeypatch.setattr(recipe, "READ_FROM", 1000)
+    prior, n = TrainedPrior.load(name), 300
+    options = recipe.Options(system="prior", world=name.split("-")[1])
+    found, stated = recipe.measure(prior, options, n), prior.about["measured"]
+    for what in ("known", "kept_0", "kept_0_unseen", "kept_2", "kept_4", "kept_aside"):
+        assert found[what] == pytest.approx(stated[what], abs=0.03)
+    assert found["variety_4"] > 0.9 and found["kept_0_unseen"] > 0.97
+    system, own = TrainedPrior.load(name), prior.network
+    untrained = CompletingPrior(**own.arguments)  # an untrained one must not pass
+    system.network = untrained
+    untrained.learn_components(torch.randn(200, own.text, generator=rng()))
+    assert recipe.measure(system, options, n)["kept_0"] < 0.5

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "judge": "test_reader.py",
     "encoder": "test_encoders_shipped.py",
     "parts": "test_anatomy.py",
+    "prior": "test_prior.py",
 }
 LIKELIHOODS = {"rbm": "log_p_ais", "dbm": "log_p_bound_ais", "iwae": "elbo", "draw": "nats_1"}
 PICTURES = {"gan": 256, "style": 256, "winn": 32, "inng": 12}  # 0.2 s and 1 s for each

@@ -25,6 +25,7 @@ SIZE = 32  # of pictures whose captions are read; the pictures are not used
 STEPS = {"smoke": 20, "laptop": 6000, "gpu": 30_000}
 HIDDEN = {"smoke": 64, "laptop": 320, "gpu": 1024}
 PICTURES = {"smoke": 256, "laptop": None, "gpu": None}  # None: all
+READ_FROM = 4000  # captions from which it is learned to read attributes off vectors
 LEVELS = (0.25, 0.2, 0.2, 0.2, 0.15)  # how often a caption of each level is completed
 
 
@@ -122,7 +123,7 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
     """
     world, encoder, prior = paperworld.world(o.world), _encoder(o), system.network
     n = n or (64 if o.profile == "smoke" else 2000)
-    train = world.load("train", SIZE, PICTURES[o.profile], asides=True)
+    train = world.load("train", SIZE, PICTURES[o.profile] or READ_FROM, asides=True)
     test = world.load("test", SIZE, asides=True).subset(slice(0, n))
     tell = _readers(world, train, encode_all(encoder, completed(train))[:, 0].float())
     true = {name: torch.as_tensor(test.attributes[name]).long() for name in tell}

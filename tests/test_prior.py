@@ -37,6 +37,14 @@ def small(**more):
     return CompletingPrior(**dict(text=6, z=8, components=3, hidden=32, condition=16) | more)
 
 
+def test_a_prior_of_no_steps_or_for_another_generator_is_refused(encoder):
+    for steps in (0, None, 1001, 2.5):
+        with pytest.raises(UsageError, match="expected a whole number from 1 to 1000"):
+            small(steps=steps)
+    with pytest.raises(UsageError, match="noise of 8, and this generator takes 256 and 100"):
+        TextToImage(encoder, GatedGenerator(size=32, width=4), small())
+
+
 def test_components_make_complete_captions_white_and_give_them_back():
     vectors = torch.randn(500, 3, generator=rng()) @ torch.randn(3, 6, generator=rng(1)) + 2
     prior = small()

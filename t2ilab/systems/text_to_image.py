@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
+from t2ilab.errors import UsageError
 from t2ilab.models.gated import GatedGenerator, describe_generator, make_generator
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
@@ -28,6 +29,9 @@ class TextToImage(System):
         encoder: phi, captions to vectors [b, text].
         generator: G(z, phi(t)) -> [b, 3, size, size] in [-1, 1].
         prior: fills what a caption leaves open, where G knows complete captions only.
+
+    Raises:
+        UsageError: the prior is for other sizes of vectors or of noise.
     """
 
     kind = "text_to_image"
@@ -40,6 +44,11 @@ class TextToImage(System):
         prior: CompletingPrior | None = None,
     ):
         super().__init__()
+        if prior is not None and (prior.text, prior.z) != (generator.text, generator.z):
+            raise UsageError(
+                f"the prior is for vectors of {prior.text} numbers and noise of {prior.z}, and "
+                f"this generator takes {generator.text} and {generator.z}: train a prior for it."
+            )
         self.encoder, self.generator, self.prior = encoder, generator, prior
         self.eval()
 

@@ -170,7 +170,7 @@ def test_a_style_encoder_finds_style_as_it_is_said_to(name):
     phi = of.generator.encoder.encode([captions[0] for captions in others.captions])
     styles = tuple(of.world.style)
     z = of.generator.noise(of.n, seed=3)
-    transferred, drawn = (of.generator(s, of.generator.complete(phi, s)) for s in (vectors, z))
+    transferred, drawn = (of.generator.draw_vectors(phi, s) for s in (vectors, z))
     success = transfer_success(of.reader, transferred, others, of.real, of.counted, styles)
     chance = transfer_success(of.reader, drawn, others, of.real, of.counted, styles)
     for part, share in success.items():

@@ -83,8 +83,8 @@ def completed(data: CaptionedImages) -> CaptionedImages:
     Args:
         data: of a world; of 2 k captions, the second k are the first ones with an aside behind.
     """
-    k, first = paperworld.LEVELS, [captions[0] for captions in data.captions]
-    tails, of = _asides(data) if len(data.captions[0]) > k else ({}, [])
+    first = [captions[0] for captions in data.captions]
+    tails, of = _asides(data)
     values = np.stack([data.attributes[name] for name in of], 1) if of else np.zeros((len(data), 0))
     tail = [tails.get(tuple(one), [""]) for one in values.tolist()]
     full = [[said + tail[i][i % len(tail[i])]] for i, said in enumerate(first)]
@@ -94,9 +94,12 @@ def completed(data: CaptionedImages) -> CaptionedImages:
 def _asides(data: CaptionedImages) -> tuple[dict[tuple, list[str]], list[str]]:
     """values -> asides that stood behind complete captions and state them; and of which attributes.
 
-    These are the attributes that any aside states; asides that do not state all are left out.
+    These are the attributes that any aside states; asides that do not state all are left out. Both
+    are empty where captions have none.
     """
     k, names = paperworld.LEVELS, list(data.attributes)
+    if len(data.captions[0]) == k:
+        return {}, []
     extra = data.stated[:, k] & ~data.stated[:, 0]  # [n, attributes]
     columns = np.flatnonzero(extra.any(0))
     of, tails = [names[c] for c in columns], {}
@@ -127,7 +130,8 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
     test = world.load("test", SIZE, asides=True).subset(slice(0, n))
     tell = _readers(world, train, encode_all(encoder, completed(train))[:, 0].float())
     true = {name: torch.as_tensor(test.attributes[name]).long() for name in tell}
-    phi, z = encode_all(encoder, test).float(), torch.randn(len(test), prior.z, generator=_rng())
+    phi, rng = encode_all(encoder, test).float(), torch.Generator().manual_seed(1)
+    z = torch.randn(len(test), prior.z, generator=rng)
     stated, names = torch.from_numpy(test.stated), list(test.attributes)
     unseen = torch.from_numpy(world.unseen[test.classes])
 
@@ -164,8 +168,8 @@ def _readers(
     world: paperworld.World, data: CaptionedImages, complete: Float[Tensor, "n text"]
 ) -> dict[str, Discriminant]:
     """What reads each attribute off the vector of a completed caption, of those that it states."""
-    of = _asides(data)[1] if len(data.captions[0]) > paperworld.LEVELS else []
-    values = {name: torch.as_tensor(data.attributes[name]).long() for name in [*world.content, *of]}
+    read = [*world.content, *_asides(data)[1]]
+    values = {name: torch.as_tensor(data.attributes[name]).long() for name in read}
     return {
         name: discriminant(complete, labels)
         for name, labels in values.items()
@@ -175,7 +179,3 @@ def _readers(
 
 def _share(of: Bool[Tensor, "*n"]) -> float:
     return float(of.float().mean())
-
-
-def _rng() -> torch.Generator:
-    return torch.Generator().manual_seed(1)

@@ -76,6 +76,13 @@ class TextToImage(System):
         parts = [self.generator(z[i : i + 256], phi[i : i + 256]) for i in range(0, len(z), 256)]
         return torch.cat(parts)
 
+    def draw_vectors(
+        self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
+    ) -> Float[Tensor, "b 3 size size"]:
+        """Pictures in [-1, 1] of captions' vectors, each completed with its own noise."""
+        z = z.to(phi.device)
+        return self(z, self.complete(phi, z))
+
     def draw(
         self, caption: str | Sequence[str], n: int = 8, seed: int = 0
     ) -> UInt8[np.ndarray, "n size size 3"]:
@@ -87,8 +94,7 @@ class TextToImage(System):
         """
         n = checked_count(n if isinstance(caption, str) else len(caption))
         phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
-        z = self.noise(n, seed).to(phi.device)
-        return to_uint8(self(z, self.complete(phi, z)))
+        return to_uint8(self.draw_vectors(phi, self.noise(n, seed)))
 
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that the encoder does not know; they are read as "something"."""

@@ -44,10 +44,10 @@ def judge(name: str, n: int) -> pd.DataFrame:
             off = share_off(reader.read(drawn[level])["setting"], test.attributes["setting"])
             rows.append(("setting: farthest from the data's share", captions, off, 0.0))
     aside = len(LEVELS) + 1
-    told = caption_consistency(
-        reader, drawn_for(system, test, aside), test, style_of(world), level=aside
-    )
-    rows += [(f"aside: {k} right", "with an aside", told[k], 1.0) for k in ("setting", "side")]
+    said = dict(zip(test.attributes, test.stated[:, aside].any(0), strict=True))
+    of = [k for k in style_of(world) if said[k]]
+    told = caption_consistency(reader, drawn_for(system, test, aside), test, of, level=aside)
+    rows += [(f"aside: {k} right", "with an aside", told[k], 1.0) for k in of]
     half = len(real) // 2
     rows.append(("AUC of a trained classifier", "complete", telling_auc(real, drawn[0]),
                  telling_auc(real[:half], real[half:])))  # fmt: skip

@@ -13,10 +13,12 @@ import torch.nn.functional as F
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import TextImageBatches
-from t2ilab.fit import fit
+from t2ilab.errors import UsageError
+from t2ilab.fit import checkpoint, fit
 from t2ilab.losses import adversarial
+from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.recipes.text_gan import RECIPES
+from t2ilab.recipes.text_gan import RECIPES, begin_with
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
 
 TEXT = 6
@@ -409,3 +411,66 @@ def test_varied_draws_once_more_for_the_first_half_of_the_captions():
     assert not torch.equal(z[:4], z_other)
     assert torch.equal(losses["loss_d"], varied["loss_d"])  # D learns as before
     assert varied["loss_g"] > losses["loss_g"]  # young pictures are all alike
+
+
+def _gated(size=32, width=8, **more):
+    torch.manual_seed(1)
+    kind = dict(size=size, text=6, projected=4, width=width)
+    d = Discriminator(**kind, norm="spectral", projection=True)
+    recipe = Recipe(generator="gated", norm="spectral", projection=True, **more)
+    return TextGAN(GatedGenerator(**kind, z=5), d, recipe=recipe)
+
+
+def _kept(path, gan):
+    path.mkdir()
+    checkpoint.write(path, {"format": checkpoint.FORMAT, "trainer": gan.state_dict()})
+    return path
+
+
+def _same(a, b, network):
+    """The names of the arrays that two trainers' networks share, and of those that differ."""
+    first, second = getattr(a, network).state_dict(), getattr(b, network).state_dict()
+    same = {k for k, v in first.items() if torch.equal(v, second[k])}
+    return same, set(first) - same
+
+
+def test_a_run_begins_with_the_networks_of_another(tmp_path):
+    old, new = _gated(), _gated()
+    for network in (old.G, old.D, old.average):
+        for p in network.parameters():
+            p.data += 1
+    assert _same(old, new, "G")[1] and _same(old, new, "D")[1]
+    begin_with(new, _kept(tmp_path / "old", old))
+    assert not any(_same(old, new, name)[1] for name in ("G", "D", "average"))
+
+
+def test_twice_the_side_begins_with_all_but_the_ends(tmp_path):
+    old, new = _gated(32, 32), _gated(64, 16)
+    for network in (old.G, old.D, old.average):
+        for p in network.parameters():
+            p.data += 1
+    begin_with(new, _kept(tmp_path / "old", old))
+    own = {k for k, p in new.G.named_parameters() if p.flatten()[0] < 0.5}
+    assert {k.split(".")[0] + k.split(".")[1] for k in own if k.startswith("scales")} <= {"scales3"}
+    last_old, last_new = old.D.state_dict(), new.D.state_dict()
+    weight = "parametrizations.weight.original"
+    assert torch.equal(last_new[f"fold.6.{weight}"], last_old[f"fold.4.{weight}"])
+    assert last_new[f"fold.0.{weight}"].abs().max() < 0.5  # of the larger picture: new
+
+
+@pytest.mark.parametrize("what", ["nothing", "another trainer", "nothing fits"])
+def test_what_cannot_be_begun_with_is_said(tmp_path, what):
+    folder = tmp_path / "old"
+    if what == "another trainer":
+        folder.mkdir()
+        checkpoint.write(folder, {"format": checkpoint.FORMAT, "trainer": {"G": {}}})
+    if what == "nothing fits":
+        old = _gated()
+        _kept(folder, old)
+        state = {name: {"x": torch.zeros(1)} for name in old.state_dict()} | {
+            "D": old.state_dict()["D"]
+        }
+        checkpoint.write(folder, {"format": checkpoint.FORMAT, "trainer": state})
+    words = "no layer of its G fits" if what == "nothing fits" else "expected the folder of a run"
+    with pytest.raises(UsageError, match=words):
+        begin_with(_gated(), folder)

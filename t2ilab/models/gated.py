@@ -101,8 +101,8 @@ class GatedGenerator(nn.Module):
         text: size of phi(t).
         z: size of the noise.
         projected: size of the compressed caption.
-        width: channels at half the full side; doubled at each stage below, up to 8 times, and
-            halved at the full side.
+        width: channels at half the full side; doubled at each stage below, and halved, but not
+            below 16, at the full side.
         deep: sides up to which a scale has a residual besides.
 
     Raises:
@@ -129,7 +129,7 @@ class GatedGenerator(nn.Module):
         self.arguments = dict(size=size, text=text, z=z, projected=projected, width=width)
         self.arguments |= dict(deep=deep)
         self.project = nn.Sequential(nn.Linear(text, projected), nn.LeakyReLU(0.2))
-        c = [min(width * 2 ** (n - 1 - i), 8 * width) for i in range(n)] + [max(width // 2, 1)]
+        c = [width * 2 ** (n - 1 - i) for i in range(n)] + [max(width // 2, min(width, 16))]
         condition = z + projected
         self.start = nn.Linear(condition, c[0] * 16)
         self.scales = nn.ModuleList(

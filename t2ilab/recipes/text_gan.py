@@ -1,17 +1,21 @@
 """GAN-CLS and its kin: text-conditional GANs on a world of PaperWorld or a public data set."""
 
+import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from t2ilab.data import paperworld
 from t2ilab.data.pairs import ASIDES, TextImageBatches
-from t2ilab.errors import choose
+from t2ilab.errors import UsageError, choose
+from t2ilab.fit import checkpoint
 from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.gated import GENERATORS
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Discriminator
+from t2ilab.paths import user_path
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
@@ -20,6 +24,7 @@ from t2ilab.systems.encoders import TrainedEncoder, load_encoder
 from t2ilab.systems.single import TrainedPrior, has_reader, load_reader
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import CaptionEncoder
+from t2ilab.trainers.parts import bare
 from t2ilab.trainers.text_gan import SYSTEMS, Recipe, TextGAN
 
 RECIPES = {
@@ -92,6 +97,9 @@ class Options(Pictures):
         path=True,
         objects=[nn.Module],
     )
+    start: str | None = option(
+        None, "Folder of another run, to begin with its networks: each layer that fits.", path=True
+    )
 
 
 System = TextToImage
@@ -121,6 +129,8 @@ def build(o: Options, prepare) -> Built:
         shown=phi[: 16 * 7 : 7, 0].float(),
         **SYSTEMS[choose("text GAN", o.system, SYSTEMS)],
     )
+    if o.start is not None:
+        begin_with(trainer, user_path(o.start, "start"))
     batches = TextImageBatches(
         captioned,
         phi,
@@ -141,6 +151,44 @@ def build(o: Options, prepare) -> Built:
         minutes=plan.minutes,
         more={"recipe": vars(recipe)},
     )
+
+
+def begin_with(trainer: TextGAN, folder: Path) -> None:
+    """Give the networks the layers of another run, of another world or half the side.
+
+    What was learned on one set of pictures shortens the training on another (Wang et al. 2018,
+    "Transferring GANs"); a generator of half as many pixels and twice the width has the same
+    layers but the last, and such a discriminator the same but the first (Karras et al. 2018).
+
+    Raises:
+        UsageError: there is no checkpoint of a text GAN in `folder`, or no layer fits.
+    """
+    found = checkpoint.read(folder)
+    if found is None or not {"G", "D", "average"} <= set(found["trainer"]):
+        raise UsageError(
+            f"--start {folder}: expected the folder of a run of {', '.join(SYSTEMS)}, with its "
+            f"{checkpoint.NAME}."
+        )
+    for name in ("G", "D", "average"):
+        network, old = bare(getattr(trainer, name)), found["trainer"][name]
+        own = network.state_dict()
+        if name == "D":  # its layers count from the picture: those near the score are the same
+            old = _count_from_the_end(old, own)
+        fits = {k: v for k, v in old.items() if k in own and own[k].shape == v.shape}
+        if not fits:
+            raise UsageError(
+                f"--start {folder}: no layer of its {name} fits; train it with the same --recipe, "
+                "and the same --width or, with half the --size, twice the --width."
+            )
+        network.load_state_dict(own | fits)
+
+
+def _count_from_the_end(old: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The layers "fold.<i>" of a discriminator renamed so that the last ones are of one name."""
+    place = re.compile(r"fold\.(\d+)\.(.*)")
+    last = [max(int(m[1]) for k in of if (m := place.match(k))) for of in (old, own)]
+    shift = last[1] - last[0]
+    return {place.sub(lambda m: f"fold.{int(m[1]) + shift}.{m[2]}", k): v for k, v in old.items()}
 
 
 def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:

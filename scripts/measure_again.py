@@ -14,7 +14,7 @@ from safetensors.torch import load
 
 from t2ilab import schemas
 from t2ilab.catalogue import recipe
-from t2ilab.commands.pictures import _options_of
+from t2ilab.commands.pictures import options_of
 from t2ilab.schemas.weights import Description
 from t2ilab.systems import weights
 
@@ -22,10 +22,10 @@ from t2ilab.systems import weights
 def again(name: str, n: int | None) -> dict[str, object]:
     """The new numbers of these weights, which are written beside them."""
     path = weights.find(name)
-    about, tensors = weights._intact(path)
+    about, tensors = weights.intact(path)
     of = recipe(about.system)
     system = of.System.load(name)
-    found = of.measure(system, _options_of(about.system, system.about, None, {}), n)
+    found = of.measure(system, options_of(about.system, system.about, None, {}), n)
     if not found:
         raise SystemExit(f"{name}: nothing is measured of it; it was left as it is.")
     described = schemas.to_dict(about) | {"measured": {k: _short(v) for k, v in found.items()}}

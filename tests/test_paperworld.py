@@ -113,7 +113,7 @@ def test_every_attribute_shows_in_the_picture(name):
         for attribute, values in world.attributes.items():
             for value in values:
                 changed = facts | {attribute: value}
-                if value != facts[attribute] and world._agree(changed):
+                if value != facts[attribute] and world.agree(changed):
                     seen = np.abs(picture - world.draw(changed, 32)).sum(-1) > 24
                     assert seen.sum() >= 6, (attribute, facts, value)
 

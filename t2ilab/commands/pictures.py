@@ -126,7 +126,7 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
     with results_apart():
         measured = _open(system, weights, world, size)
         about = measured.about
-        options = _options_of(system, about, world, assignments(needed))
+        options = options_of(system, about, world, assignments(needed))
         found = recipe(system).measure(measured, options, n)
         if not found:
             raise UsageError(
@@ -145,7 +145,7 @@ def evaluate(system, weights, world, size, n, needed, as_json) -> None:
         click.echo(f"{key:<{width}}  {shown}")
 
 
-def _options_of(system: str, about: dict, world: str | None, texts: dict[str, str]) -> "Options":
+def options_of(system: str, about: dict, world: str | None, texts: dict[str, str]) -> "Options":
     """The options to measure weights with: what they say of their training, and what is given now.
 
     Raises:

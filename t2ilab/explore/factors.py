@@ -76,7 +76,7 @@ def agreeing_values(
     values = system.factors.all[name].values
     at = values.index(facts[name]) + 1
     said = {a: facts[a] for a in world.attributes}
-    return [v for v in values[at:] + values[: at - 1] if world._agree(said | {name: v})]
+    return [v for v in values[at:] + values[: at - 1] if world.agree(said | {name: v})]
 
 
 def pair(
@@ -100,7 +100,7 @@ def _beside(
 ) -> Image.Image:
     """As `pair`; where the world knows no such thing, the network's picture beside an empty one:
     a move of one control may lead there (a dog with a shirt), and the network draws that too."""
-    if world._agree({name: facts[name] for name in world.attributes}):
+    if world.agree({name: facts[name] for name in world.attributes}):
         return pair(system, world, facts, chance)
     alone = tile(system.picture(facts), PANEL)
     empty = Image.new("RGB", alone.size, PAPER)

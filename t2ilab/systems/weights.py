@@ -196,7 +196,7 @@ def load(name_or_path: str | Path) -> Loaded:
             nothing of it was used.
     """
     path = find(name_or_path)
-    about, tensors = _intact(path)
+    about, tensors = intact(path)
     return Loaded(path.stem, {k: _full(v) for k, v in tensors.items()}, schemas.to_dict(about))
 
 
@@ -230,7 +230,7 @@ def find(name_or_path: str | Path) -> Path:
     return path
 
 
-def _intact(path: Path) -> "tuple[Description, dict[str, Tensor]]":
+def intact(path: Path) -> "tuple[Description, dict[str, Tensor]]":
     """The description and the tensors of a file, after all that can be checked was checked."""
     from safetensors.torch import load as from_bytes
 
@@ -358,7 +358,7 @@ def verify_all() -> list[Checked]:
 def _verify(path: Path) -> Checked:
     problem = None
     try:
-        _intact(path)
+        intact(path)
         if not path.with_suffix(".json").exists():
             problem = f"{path.stem}.json, which tells people what it is, is missing"
     except (WeightsError, OSError) as error:

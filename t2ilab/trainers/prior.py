@@ -12,6 +12,7 @@ from torch import Tensor
 
 from t2ilab.data.pairs import ASIDES
 from t2ilab.errors import UsageError
+from t2ilab.fit.randomness import derived
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.trainers.parts import load_states, one_cycle, set_rate, states
 
@@ -96,7 +97,7 @@ class PriorBatches:
         self.levels, self.batch_size, self.seed = torch.tensor(levels), batch_size, seed
 
     def __call__(self, step: int) -> dict[str, Tensor]:
-        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        rng = torch.Generator().manual_seed(derived(self.seed, step))
         b = self.batch_size
         picture = torch.randint(len(self.phi), (b,), generator=rng)
         level = torch.multinomial(self.levels, b, replacement=True, generator=rng)

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.errors import UsageError
+from t2ilab.fit.randomness import derived
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
@@ -144,14 +145,7 @@ class StyleBatches:
         self.phi, self.z, self.batch_size, self.seed = phi, z, batch_size, seed
 
     def __call__(self, step: int) -> dict[str, Tensor]:
-        rng = torch.Generator().manual_seed(_mixed(self.seed, step))
+        rng = torch.Generator().manual_seed(derived(self.seed, step))
         chosen = torch.randint(len(self.phi), (self.batch_size,), generator=rng)
         z = torch.randn(self.batch_size, self.z, generator=rng)
         return {"z": z, "phi": self.phi[chosen].float()}
-
-
-def _mixed(*numbers: int) -> int:
-    """One seed of several numbers; neighbours give seeds far apart."""
-    import numpy as np
-
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

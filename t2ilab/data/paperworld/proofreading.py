@@ -90,7 +90,7 @@ class Proofreader:
             self.source.refuse(place, "'when' tells too many kinds of pictures apart")
         every = product(*(world.content[name] for name in names))
         kinds = [dict(zip(names, values, strict=True)) for values in every]
-        kinds = [kind for kind in kinds if world._agree(kind)]
+        kinds = [kind for kind in kinds if world.agree(kind)]
         sure = [t for t in templates if all(len(slot) == 1 for slot in t.slots)]
         for kind in kinds:
             if not any(self._fits(template, kind) for template in sure):
@@ -114,7 +114,7 @@ class Proofreader:
                 if value != NONE
                 and all(value in world.content[a] for a in slot)
                 and all(kind.get(a, value) == value for a in slot)
-                and all(world._agree(kind | {a: value}) for a in slot)
+                and all(world.agree(kind | {a: value}) for a in slot)
             ]
         return self._known_values[key]
 

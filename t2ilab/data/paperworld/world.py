@@ -72,11 +72,11 @@ class World:
         Proofreader(self, found.source).proofread()
         names = self.definition["class"]
         every = product(*(self.content[a] for a in names))
-        self.classes = [c for c in every if self._agree(dict(zip(names, c, strict=True)))]
+        self.classes = [c for c in every if self.agree(dict(zip(names, c, strict=True)))]
         self.class_names = [" ".join(v for v in c if v != NONE) for c in self.classes]
         self.unseen = self._choose_unseen(found.source)
 
-    def _agree(self, facts: dict[str, str]) -> bool:
+    def agree(self, facts: dict[str, str]) -> bool:
         """Do these facts go together? A dog has fur and no shirt, a stop sign no other colour."""
         return "subject" not in facts or all(
             (facts[a] != NONE) == (facts["subject"] in subjects)
@@ -125,7 +125,7 @@ class World:
             if name in copies:
                 facts[name] = facts[copies[name][int(rng.integers(len(copies[name])))]]
             elif name not in facts:
-                agreeing = [v for v in values if self._agree(facts | {name: v})]
+                agreeing = [v for v in values if self.agree(facts | {name: v})]
                 facts[name] = agreeing[int(rng.integers(len(agreeing)))]
         for name, values in self.style.items():
             facts[name] = values[int(rng.integers(len(values)))]
@@ -281,7 +281,7 @@ class World:
             )
         for name in self.attributes:
             choose(f"value of {name}", facts[name], self.attributes[name])
-        if not self._agree(facts):
+        if not self.agree(facts):
             raise UsageError(
                 f"{self.name}: these facts do not go together: "
                 + ", ".join(f"{k} {facts[k]}" for k in self.content)

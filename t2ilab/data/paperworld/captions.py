@@ -1,4 +1,4 @@
-"""Captions of PaperWorld: from templates to sentences, and from a sentence back to what it states.
+"""Captions of PaperWorld: from templates to sentences. (`sentences` reads them back.)
 
 A template's slots name content attributes: `{breast}` is replaced by a word for the breast's colour
 and states it; `{breast+crown}` fits only where both have the same value and states both.
@@ -6,15 +6,10 @@ and states it; `{breast+crown}` fits only where both have the same value and sta
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
-
-from t2ilab.text.denials import denies
 
 SLOT = re.compile(r"\{([a-z_+]+)\}")
-WORD = re.compile(r"[a-z]+(?:[-_'][a-z]+)*")
 
 FINITE = {"has", "have", "is", "are"}  # verbs of templates: a sentence takes no second one
-BOUNDARIES = ("a", "an", "the", "its", "and", "with", "has", "have", "is", "are")
 
 
 @dataclass(frozen=True)
@@ -104,143 +99,3 @@ def with_asides(text: str, asides: list[Aside], facts: dict, rng) -> tuple[str, 
         can = [a for a in true if name in a.states and not (chosen and a.has_verb)]
         chosen += [can[int(rng.integers(len(can)))]] if can else []
     return " ".join([text, *(a.text for a in chosen)]), {n for a in chosen for n in a.states}
-
-
-class Understood(NamedTuple):
-    """What a free sentence states, and what it says that is not drawn.
-
-    Attributes:
-        stated: attribute -> value.
-        left: of what is not drawn, the word and the noun that it was said of ("red", "beak"); a
-            noun of "" where there is none, and the word itself where it names a second value of
-            what one picture has once ("a man and a dog").
-    """
-
-    stated: dict[str, str]
-    left: list[tuple[str, str]]
-
-
-def read(
-    text: str,
-    meanings: dict[str, str],
-    kinds: dict[str, list[str]],
-    heads: dict[str, list[str]],
-    plain: dict[str, str] | None = None,
-) -> Understood:
-    """What a free sentence states: attribute -> value.
-
-    Adjectives are given to the noun after them ("blue wings"), to the subject of "is" ("its wings
-    are blue"), to the noun before them where none after them takes them ("wings blue, beak long"),
-    and over "and" ("a red breast and crown"). What is said of a part counts more than what is said
-    of the whole ("a black bird with a white belly"). A word after "not", "no" or "without" states
-    nothing.
-
-    Args:
-        meanings: word -> value ("crimson" -> "red").
-        kinds: value -> the attributes that can take it.
-        heads: noun -> the attributes that its adjectives can set; a noun with none (the "field" of
-            "a green field") only takes its adjectives with it.
-        plain: value -> its attribute, for values that state themselves wherever they stand ("dog",
-            "running").
-    """
-    plain = plain or {}
-    stated: dict[str, str] = {}
-    said_of: dict[str, str] = {}  # attribute -> the noun by which it was stated
-    left: list[tuple[str, str]] = []
-    pending: list[str] = []
-    behind: list[str] = []  # those of `pending` that follow a noun directly
-    behind_words: list[str] = []
-    noun, last, copula, chained, denied = None, [], False, False, False
-
-    def takes(value, word):
-        return [name for name in heads.get(word, ()) if name in kinds.get(value, ())]
-
-    def give(values, word):
-        for value in values:
-            fits = takes(value, word)
-            free = [name for name in fits if name not in stated]
-            for name in fits:
-                if name not in stated or _is_part(word, said_of[name], heads):
-                    if stated.get(name, value) != value:
-                        left.append((stated[name], said_of[name]))
-                    stated[name], said_of[name] = value, word
-                    free.append(name)
-            if not free and value not in {stated.get(name) for name in fits}:
-                left.append((value, word))
-
-    words = _words(text, meanings, heads)
-    for position, word in enumerate(words):
-        if meanings.get(word) in plain:
-            word = meanings[word]  # synonyms share the head of their value
-            if not denied and stated.setdefault(plain[word], word) != word:
-                left.append((word, word))
-            if word not in heads:
-                continue
-        if denies(word):
-            denied = True
-        elif word in heads and not heads[word]:
-            left += [(value, word) for value in pending]
-            pending, copula, chained, denied = [], False, False, False
-        elif word in meanings and word not in plain:
-            value = meanings[word]
-            if denied:
-                continue
-            if copula and noun:
-                give([value], noun)
-            else:
-                pending.append(value)
-                if noun and words[position - 1] in (noun, *behind_words):
-                    behind.append(value)
-                    behind_words.append(word)
-        elif word in ("is", "are"):
-            copula = True
-        elif word in ("in", "wearing"):
-            copula = False
-        elif word in ("a", "an") and copula:  # "are pointed, a black centre": another noun begins
-            ahead = (w for w in words[position + 1 :] if w in heads or w in BOUNDARIES)
-            copula = next(ahead, "its") not in heads
-        elif word == "and":
-            chained = bool(last) and not pending
-        elif word in heads and word != "with":
-            values = pending or (last if chained else [])
-            back = [v for v in behind if not takes(v, word)]  # "wings blue, beak long"
-            give(back, noun)
-            values = [v for v in values if v not in back]
-            if not denied:
-                give(values, word)
-            noun, last, pending, copula, chained, denied = word, values, [], False, False, False
-            behind, behind_words = [], []
-        elif word in ("with", "has", "have"):
-            if noun and (copula or not last):  # "a bird, red, with a long beak"
-                give(pending, noun)
-                pending, behind = [], []
-            copula = False
-            before, after = words[position - 2 : position - 1], words[position + 2 : position + 3]
-            if word == "with" and noun == "bird" and before == ["is"] and after in ([], ["and"]):
-                noun, copula = "with", True  # "this bird is red with white"
-    if pending and noun:
-        give(pending, noun)
-    elif pending:
-        left += [(value, "") for value in pending]
-    return Understood(stated, list(dict.fromkeys(left)))
-
-
-def _is_part(word: str, whole: str, heads: dict[str, list[str]]) -> bool:
-    """Whether a noun names a part of what the first noun of `heads` names, and `whole` is that."""
-    of = heads[next(iter(heads))]
-    return heads[whole] == of and {*heads[word]} < {*of}
-
-
-def _words(text: str, meanings: dict[str, str], heads: dict[str, list[str]]) -> list[str]:
-    """The words of a text; a term of several words that has a meaning ("stop sign") is one word.
-
-    A compound that is not known is taken apart: "red-breasted".
-    """
-    text = text.lower().replace("\u2019", "'")
-    for term in sorted((m for m in meanings if " " in m), key=len, reverse=True):
-        text = re.sub(rf"\b{term}\b", term.replace(" ", "_"), text)
-    found = []
-    for word in WORD.findall(text):
-        known = word in meanings or word in heads or "_" in word
-        found += [word.replace("_", " ")] if known else word.split("-")
-    return found

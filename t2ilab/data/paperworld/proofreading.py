@@ -1,6 +1,6 @@
 """Is every sentence of a world understood as it is meant, and is there one for every picture?
 
-Captions are made of templates and words, and read back by nouns and words (`captions.read`). Both
+Captions are made of templates and words, and read back by nouns and words (`sentences.read`). Both
 are data that people edit; a sentence that is read otherwise than it was said would spoil every
 number that is measured by captions. So a world is proofread when it is opened.
 """

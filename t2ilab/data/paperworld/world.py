@@ -13,9 +13,10 @@ import numpy as np
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.paperworld import birds, cache, definition, flowers, phrases, scenes
-from t2ilab.data.paperworld.captions import Aside, Template, caption, read, with_asides
+from t2ilab.data.paperworld.captions import Aside, Template, caption, with_asides
 from t2ilab.data.paperworld.definition import NONE
 from t2ilab.data.paperworld.proofreading import Proofreader
+from t2ilab.data.paperworld.sentences import read
 from t2ilab.data.paperworld.source import Source
 from t2ilab.errors import UsageError, choose
 from t2ilab.paths import DATA

@@ -423,7 +423,9 @@ def _gated(size=32, width=8, **more):
 
 def _kept(path, gan):
     path.mkdir()
-    checkpoint.write(path, {"format": checkpoint.FORMAT, "trainer": gan.state_dict()})
+    record = {"options": {"system": "gan_cls", "world": "birds", "seed": 3}}
+    state = {"format": checkpoint.FORMAT, "trainer": gan.state_dict(), "record": record, "step": 7}
+    checkpoint.write(path, state)
     return path
 
 
@@ -440,7 +442,8 @@ def test_a_run_begins_with_the_networks_of_another(tmp_path):
         for p in network.parameters():
             p.data += 1
     assert _same(old, new, "G")[1] and _same(old, new, "D")[1]
-    begin_with(new, _kept(tmp_path / "old", old))
+    told = begin_with(new, _kept(tmp_path / "old", old))
+    assert told == {"system": "gan_cls", "world": "birds", "steps": 7}
     assert not any(_same(old, new, name)[1] for name in ("G", "D", "average"))
 
 

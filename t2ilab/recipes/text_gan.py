@@ -53,9 +53,16 @@ RECIPES["patient"] = replace(RECIPES["stable"], average=0.998, decay=0.3, projec
 RECIPES["varied"] = replace(RECIPES["patient"], varied=20.0)
 # What trained the weights that ship: `varied` with a generator that is told the caption at every
 # scale (`models.gated`), fewer captions between two others, and complete captions only: others are
-# completed first (`models.prior`).
+# completed first (`models.prior`). D is shown what G draws between captions: without it scenes of
+# combinations never seen fell apart into stripes, of which D had never said that they are not real.
 RECIPES["gated"] = replace(
-    RECIPES["varied"], generator="gated", average=0.999, varied=10.0, share=0.25, prior=True
+    RECIPES["varied"],
+    generator="gated",
+    average=0.999,
+    varied=10.0,
+    share=0.25,
+    between=True,
+    prior=True,
 )
 # What G and D are shown where a prior completes captions: weights of the levels, share of asides.
 COMPLETE, SIDED = (1.0, *[0.0] * (paperworld.LEVELS - 1)), 0.8
@@ -129,8 +136,7 @@ def build(o: Options, prepare) -> Built:
         shown=phi[: 16 * 7 : 7, 0].float(),
         **SYSTEMS[choose("text GAN", o.system, SYSTEMS)],
     )
-    if o.start is not None:
-        begin_with(trainer, user_path(o.start, "start"))
+    start = {} if o.start is None else {"start": begin_with(trainer, user_path(o.start, "start"))}
     batches = TextImageBatches(
         captioned,
         phi,
@@ -149,12 +155,12 @@ def build(o: Options, prepare) -> Built:
         data=captioned.name,
         fingerprint=fingerprint(captioned),
         minutes=plan.minutes,
-        more={"recipe": vars(recipe)},
+        more={"recipe": vars(recipe), **start},
     )
 
 
-def begin_with(trainer: TextGAN, folder: Path) -> None:
-    """Give the networks the layers of another run, of another world or half the side.
+def begin_with(trainer: TextGAN, folder: Path) -> dict:
+    """Give the networks the layers of another run, of another world or half the side; says whose.
 
     What was learned on one set of pictures shortens the training on another (Wang et al. 2018,
     "Transferring GANs"); a generator of half as many pixels and twice the width has the same
@@ -181,6 +187,9 @@ def begin_with(trainer: TextGAN, folder: Path) -> None:
                 "and the same --width or, with half the --size, twice the --width."
             )
         network.load_state_dict(own | fits)
+    recorded = found["record"]["options"]
+    told = ("system", "world", "data", "size", "recipe", "width")
+    return {name: recorded[name] for name in told if name in recorded} | {"steps": found["step"]}
 
 
 def _count_from_the_end(old: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -40,6 +40,8 @@ class Recipe:
         beta: the interpolated caption is beta * phi_1 + (1 - beta) * phi_2, in [0, 1].
         share: interpolated captions per matching one in the generator's step, in [0, 1]
             (repository: 1/2).
+        between: show D what G draws between two captions too, as fake. In the paper D never sees
+            it, so that G may learn there what pleases an opponent that cannot object.
         average: decay of the generator's running average, which draws the samples; 0 for none.
         decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
         generator: of `models.gated.GENERATORS`: "reed" as in the paper, or "gated".
@@ -61,6 +63,7 @@ class Recipe:
     hinge: bool = False
     beta: float = 0.5
     share: float = 0.5
+    between: bool = False
     average: float = 0.0
     decay: float = 0.0
     generator: str = "reed"
@@ -131,7 +134,8 @@ class TextGAN:
         # D: real pairs are true, wrong and fake ones are not. detach(): G is not to learn here.
         pairs = torch.cat([phi[:, None], phi_wrong], 1) if self.cls else phi[:, None]
         s_x = self.D(x, pairs)  # [b, 1 + wrong]
-        s_f = self.D(fakes[: len(x)].detach(), phi)
+        known = len(phi_all) if self.recipe.between else len(phi)
+        s_f = self.D(fakes[:known].detach(), phi_all[:known])
         loss_d = self._discriminator_loss(s_x[:, 0], s_x[:, 1:], s_f)
         self.opt_D.zero_grad()
         loss_d.backward()

@@ -8,7 +8,6 @@ threshold of its own.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -17,13 +16,12 @@ from torch import Tensor
 from t2ilab.errors import UsageError, choose
 from t2ilab.inputs.ascent import Ascended, ascend
 from t2ilab.inputs.optimisers import Adam, GradientAscent
-from t2ilab.inputs.spectral import SpectralAscent
 from t2ilab.inputs.starts import random_network, uniform_noise
 
 Pictures = Float[Tensor, "n c h w"]
 STARTS = {"random_network": random_network, "white": uniform_noise}
 UNTIL = ("boundary", "uniform", "drawn")
-RULES = {"adam": Adam, "gradient": GradientAscent, "smooth": partial(SpectralAscent, power=0.5)}
+RULES = {"adam": Adam, "gradient": GradientAscent}
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,7 @@ class Sampler:
         steps: at most so many a visit.
         rule: "adam" on pixels, its moments forgotten between visits (the released code of both
             papers), or "gradient": x + lr · grad f, for a critic whose gradient has a norm near 1;
-            Adam makes all pixels move alike, and leaves a grain; or "smooth": by `lr` a value on
-            average, along the gradient with its high frequencies damped (`spectral`).
+            Adam makes all pixels move alike, and leaves a grain.
         lr, last_lr: step size at the beginning and at the end of training, for pictures in
             [-1, 1]; in between it sinks geometrically. A trained system draws with the last.
         until: when a picture is done: "boundary": at f = 0, where p(+1|x) = 1/2 (INNg's released
@@ -64,7 +61,7 @@ class Sampler:
                 f"{self.lr} to {self.last_lr}: all must be above 0."
             )
 
-    def optimiser(self, progress: float) -> Adam | GradientAscent | SpectralAscent:
+    def optimiser(self, progress: float) -> Adam | GradientAscent:
         """The rule with the step size at `progress` in [0, 1]."""
         return RULES[self.rule](self.lr * (self.last_lr / self.lr) ** progress)
 

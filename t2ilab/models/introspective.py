@@ -1,8 +1,8 @@
 """The one network of an introspective system: it judges pictures, and its gradient draws them.
 
-Convolutions of stride 2 down to 4 x 4 places, layer norm on all but the first, SiLU (swish), and a
-linear layer. Lazarow, Jin and Tu 2017 and Lee et al. 2018 have batch norm and leaky ReLU, or twice
-as many layers; see the notes on `Critic`. Symbols: f(x) the score, w the width.
+Convolutions 5x5 of stride 2 down to 4 x 4 places, layer norm on all but the first, SiLU (swish),
+and a linear layer. Lazarow, Jin and Tu 2017 and Lee et al. 2018 have batch norm and leaky ReLU, or
+twice as many layers; see the notes on `Critic`. Symbols: f(x) the score, w the width.
 """
 
 from math import log2
@@ -27,40 +27,25 @@ class Critic(nn.Module):
         channels: 1 or 3.
         width: channels of the first convolution; doubled at each that follows.
         classes: how many classes `classify` knows; 0: none.
-        kernel: side of the convolutions' windows, 5 or 4. With stride 2, windows of 5 meet some
-            pixels more often than others, and the gradient at the picture has that pattern; of 4
-            they meet all alike (Odena et al. 2016).
 
     Raises:
-        UsageError: another size or kernel.
+        UsageError: another size.
     """
 
-    def __init__(
-        self,
-        *,
-        size: int = 32,
-        channels: int = 3,
-        width: int = 48,
-        classes: int = 0,
-        kernel: int = 5,
-    ):
+    def __init__(self, *, size: int = 32, channels: int = 3, width: int = 48, classes: int = 0):
         super().__init__()
         if size not in SIZES:
             raise UsageError(
                 f"the critic comes for {', '.join(map(str, SIZES))} pixels, "
                 f"not {size}: resize the pictures."
             )
-        if kernel not in (4, 5):
-            raise UsageError(f"kernel {kernel}: the critic's windows are 4 or 5 pixels wide.")
         self.arguments = dict(size=size, channels=channels, width=width, classes=classes)
-        self.arguments |= dict(kernel=kernel)
         self.size, self.channels, self.classes = size, channels, classes
         c = [channels, *(width * 2**i for i in range(int(log2(size // 4))))]  # 32 px: w, 2w, 4w
-        pad = (kernel - 1) // 2
-        layers = [nn.Conv2d(c[0], c[1], kernel, stride=2, padding=pad), nn.SiLU()]
+        layers = [nn.Conv2d(c[0], c[1], 5, stride=2, padding=2), nn.SiLU()]
         for before, after in zip(c[1:], c[2:], strict=False):
             layers += [
-                nn.Conv2d(before, after, kernel, stride=2, padding=pad),
+                nn.Conv2d(before, after, 5, stride=2, padding=2),
                 nn.GroupNorm(1, after),  # one group: layer norm over channels and places
                 nn.SiLU(),
             ]

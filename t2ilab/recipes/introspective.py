@@ -21,26 +21,23 @@ from t2ilab.systems.introspective import IntrospectiveSystem
 from t2ilab.systems.single import has_reader, load_reader
 from t2ilab.trainers.introspective import Introspective, Recipe
 
-# Of both: what scored best in trials of one seed and a few minutes each. INNg keeps a memory of all
-# earlier rounds, as its papers have it, although without the memory it scored better there (0.31 of
-# the real pictures' Inception score against 0.27). The papers' Adam on pixels moves all of them
-# alike and left half its pictures a chequered grain; the same step along the gradient with its high
-# frequencies damped leaves none. WINN's gradient has a norm near 1 by its penalty, so it can be
-# followed as it is; an lr of 2 then moves each value of a picture of 32 x 32 x 3 by 0.036, and
-# `_scaled` keeps that for other sizes.
+# Of both: what scored best in trials of one seed and five minutes each. INNg keeps Adam on pixels
+# and a memory of all earlier rounds, as its papers have them, although without the memory it scored
+# better there (0.31 of the real pictures' Inception score against 0.27). WINN's gradient has a norm
+# near 1 by its penalty, so it can be followed as it is; an lr of 2 then moves each value of a
+# picture of 32 x 32 x 3 by 0.036, and `_scaled` keeps that for other sizes.
 INTROSPECTIVE = {
     "inng": Recipe(
         objective="logistic",
         betas=(0.9, 0.999),
         past=0.25,
-        sampler=Sampler(rule="smooth", lr=0.02, last_lr=0.01, until="drawn"),
+        sampler=Sampler(rule="adam", lr=0.02, last_lr=0.01, until="drawn"),
     ),
     "winn": Recipe(
         objective="wasserstein",
         sampler=Sampler(rule="gradient", lr=2.0, last_lr=0.5, until="drawn"),
     ),
 }
-KERNEL = {"inng": 4, "winn": 5}  # of the critic; see `Critic`
 SQUARES = tuple(name for name in DATASETS if name != "two_digits")  # a power of two a side
 KEPT = 512  # scores of positives that go into the weight file
 MEASURED = 2000  # pictures from noise that are scored
@@ -110,8 +107,7 @@ def build(o: Options, prepare) -> Built:
     recipe = replace(recipe, pool=min(recipe.pool, plan.pool), sampler=sampler)
     width, classes = o.width or own.get("width", plan.width), _classes(pictures, o.label)
     torch.manual_seed(o.seed)
-    kernel = own.get("kernel", KERNEL[o.system])
-    critic = Critic(size=size, channels=channels, width=width, classes=classes, kernel=kernel)
+    critic = Critic(size=size, channels=channels, width=width, classes=classes)
     trainer = Introspective(critic, recipe=recipe, seed=o.seed)
     earlier = {} if begun is None else {"start": _take_over(o, trainer, begun)}
     batch_size = min(o.batch_size or plan.batch_size, len(pictures))
@@ -202,7 +198,7 @@ def from_noise(
 
 
 def _scaled(sampler: Sampler, values: int) -> Sampler:
-    """Gradient steps for pictures of so many values; those of the other rules are a value's own."""
+    """Gradient steps for pictures of so many values; Adam's are the same for all."""
     if sampler.rule != "gradient":
         return sampler
     by = sqrt(values / (3 * 32 * 32))

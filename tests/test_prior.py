@@ -192,7 +192,7 @@ def test_a_shipped_prior_keeps_and_varies_as_its_file_says(name, monkeypatch):
     found, stated = recipe.measure(prior, options, n), prior.about["measured"]
     for what in ("known", "kept_0", "kept_0_unseen", "kept_2", "kept_4", "kept_aside"):
         assert found[what] == pytest.approx(stated[what], abs=0.03)
-    assert found["variety_4"] > 0.9 and found["kept_0_unseen"] > 0.97
+    assert found["variety_4"] > stated["variety_4"] - 0.1 and found["kept_0_unseen"] > 0.95
     system, own = TrainedPrior.load(name), prior.network
     untrained = CompletingPrior(**own.arguments)  # an untrained one must not pass
     system.network = untrained

@@ -12,6 +12,7 @@ from t2ilab.cli import main
 from t2ilab.data.mixtures import PointBatches, line, ring
 from t2ilab.errors import UsageError
 from t2ilab.fit import fit
+from t2ilab.inputs.resampling import effective, resampled
 from t2ilab.models.dcgan import Discriminator, Generator
 from t2ilab.models.introspective import Critic
 from t2ilab.models.mlp_gan import MLPDiscriminator, MLPGenerator
@@ -109,6 +110,8 @@ def test_what_is_refused():
         Discriminator(size=28)
     with pytest.raises(UsageError, match="objective logistic"):
         gan(objective="wasserstein", r1_weight=0.1)
+    with pytest.raises(UsageError, match="catch_up = 0.5"):
+        gan(objective="wasserstein", catch_up=0.5)
     with pytest.raises(UsageError, match="k = 0"):
         gan(k=0)
     with pytest.raises(UsageError, match="at least 1 each"):
@@ -219,6 +222,51 @@ def test_it_finds_both_hills_of_a_line(saturating):
     x = trainer.sample(torch.randn(500, 2, generator=torch.Generator().manual_seed(3)))
     near = (x - of.centres.T).abs().min(1).values < 3 * of.std
     assert near.float().mean() > 0.7 and 0.15 < (x > 0).float().mean() < 0.85
+
+
+def test_in_the_last_part_the_critic_catches_up_and_g_stands_still():
+    trainer = trained(game(catch_up=0.5), steps=1)
+    trainer.progress = 0.6
+    before = [p.detach().clone() for p in [*trainer.G.parameters(), *trainer.average.parameters()]]
+    critic = [p.detach().clone() for p in trainer.critic.parameters()]
+    losses = trainer.step(PointBatches(ring(), batch_size=8)(0))
+    after = [*trainer.G.parameters(), *trainer.average.parameters()]
+    assert all(torch.equal(p, q) for p, q in zip(before, after, strict=True))
+    assert not all(map(torch.equal, critic, trainer.critic.parameters())) and "loss_f" in losses
+    trainer.progress = 0.25  # half of the game that is left
+    trainer.step(PointBatches(ring(), batch_size=8)(0))
+    assert not all(torch.equal(p, q) for p, q in zip(before, after, strict=True))
+
+
+def test_r1_falls_geometrically_to_its_end():
+    trainer = game(r1_weight=0.1, r1_end=0.001)
+    assert [trainer._r1(played) for played in (0, 0.5, 1)] == pytest.approx([0.1, 0.01, 0.001])
+    assert game(r1_weight=0.1)._r1(0.7) == pytest.approx(0.1) and game()._r1(0.5) == 0
+
+
+def test_a_sharp_critic_bends_all_over_the_square():
+    torch.manual_seed(0)
+    plain, sharp = (MLPDiscriminator(width=400, depth=1, sharp=s).layers[0] for s in (0.0, 4.0))
+    apart = [(one.bias[0] / one.weight[0].norm(dim=0)).abs() for one in (plain, sharp)]
+    assert apart[0].max() == 0 and 1.0 < apart[1].max() <= 1.2 and 0.4 < apart[1].mean() < 0.8
+    ratio = sharp.weight.norm() / plain.weight.norm()
+    assert 3.5 < ratio < 4.5
+
+
+def test_drawing_again_by_the_odds_gives_the_data_where_g_reaches_it():
+    """Made points: uniform on [-2, 2]; data: a normal density; f = log p/q is known."""
+    rng = torch.Generator().manual_seed(0)
+    x = 4 * torch.rand(40_000, 1, generator=rng) - 2
+    f = torch.distributions.Normal(0.5, 0.4).log_prob(x[:, 0]) + 3.0  # up to a constant
+    again = resampled(x, f, 20_000, rng)
+    assert again.mean().item() == pytest.approx(0.5, abs=0.02)
+    assert again.std().item() == pytest.approx(0.4, abs=0.02)
+    assert torch.isin(again, x).all()
+    assert effective(torch.zeros(50)) == pytest.approx(1)
+    assert effective(torch.tensor([50.0] + [0.0] * 9)) == pytest.approx(0.1)
+    assert 0.2 < effective(f) < 0.7
+    with pytest.raises(UsageError, match="logits are finite"):
+        resampled(x[:2], torch.tensor([0.0, float("nan")]), 1, rng)
 
 
 def test_strips_of_points_are_pictures_of_them():

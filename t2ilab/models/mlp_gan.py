@@ -86,6 +86,9 @@ class MLPDiscriminator(_MLP):
 
     Args:
         shape, width, depth, copies: as of `MLPGenerator`.
+        sharp: of points: the first layer begins with weights larger by this factor, and with its
+            bends all over [-1.2, 1.2]^d rather than through the origin, so that D sees fine detail
+            early; 0: as every layer.
 
     Raises:
         UsageError: as `MLPGenerator`.

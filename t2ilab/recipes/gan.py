@@ -25,37 +25,40 @@ from t2ilab.trainers.gan import GAN
 
 LOSSES = ("non-saturating", "saturating")
 POINTS, PICTURES = ("ring", "grid", "line"), ("digits", "mnist")
-MATCHED = 1000  # points of the exact W1
+MATCHED = 500  # points of the exact W1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Of a kind of data: numbers of the noise, width and depth, batch, steps, and of the trainer
-    what `GAN` takes.
+    """Of a kind of data: numbers of the noise, widths of G and D, depth, batch, steps; `sharp` is
+    D's, and the rest what `GAN` takes.
     """
 
     z: int = 2
-    width: int = 128
+    width: int = 64
+    width_critic: int = 128
     depth: int = 3
-    batch_size: int = 256
+    batch_size: int = 128
     steps: int = 4000
     lr: float = 1e-3
     lr_critic: float = 2e-3
     betas: tuple[float, float] = (0.0, 0.9)
-    r1: float = 0.1
-    average: float = 0.999
-    decay: float = 0.6
+    r1: float = 0.02
+    r1_end: float | None = 0.002
+    sharp: float = 4.0
+    average: float = 0.99
+    decay: float = 0.5
 
 
+_STEADY = dict(r1=0.05, r1_end=None, sharp=0.0)
+_PICTURES = dict(batch_size=64, lr=2e-4, lr_critic=4e-4, betas=(0.5, 0.99), **_STEADY)
 PLANS = {
-    "line": Plan(z=1, width=32, depth=2, steps=1500),
+    "line": Plan(z=1, width=32, width_critic=32, depth=2, steps=1500, **_STEADY | {"sharp": 1.0}),
     "ring": Plan(),
     "grid": Plan(),
-    "digits": Plan(z=20, width=256, depth=2, batch_size=64, steps=3000, lr=2e-4, lr_critic=4e-4,
-                   betas=(0.5, 0.99), average=0.99, r1=0.05),
-    "mnist": Plan(z=50, width=512, batch_size=64, steps=20_000, lr=2e-4, lr_critic=4e-4,
-                  betas=(0.5, 0.99), r1=0.05),
-}  # fmt: skip
+    "digits": Plan(z=20, width=256, width_critic=256, depth=2, steps=3000, **_PICTURES),
+    "mnist": Plan(z=50, width=512, width_critic=512, steps=20_000, **_PICTURES),
+}
 SMOKE = 40  # steps
 
 
@@ -96,14 +99,19 @@ System = GANSystem
 HEADLINE = ("modes", "quality", "reverse_kl", "w1", "precision", "recall")
 
 
-def trainer_of(o: Options, shape: tuple[int, ...], copies: int = 1) -> GAN:
-    """Both networks, untrained, and what trains them; `copies` games side by side."""
+def trainer_of(
+    o: Options, shape: tuple[int, ...], copies: int = 1, *, catch_up: float = 0.0
+) -> GAN:
+    """Both networks, untrained, and what trains them; `copies` games side by side.
+
+    `catch_up` is that of `GAN`: D then knows the odds of what the averaged G makes.
+    """
     plan = PLANS[o.data]
     torch.manual_seed(o.seed)
-    sizes = dict(shape=shape, width=o.width or plan.width, depth=plan.depth, copies=copies)
+    sizes = dict(shape=shape, depth=plan.depth, copies=copies)
     return GAN(
-        MLPGenerator(z=o.z or plan.z, **sizes),
-        MLPDiscriminator(**sizes),
+        MLPGenerator(z=o.z or plan.z, width=o.width or plan.width, **sizes),
+        MLPDiscriminator(width=o.width or plan.width_critic, sharp=plan.sharp, **sizes),
         objective="logistic",
         saturating=o.loss == "saturating",
         k=o.k,
@@ -112,8 +120,10 @@ def trainer_of(o: Options, shape: tuple[int, ...], copies: int = 1) -> GAN:
         lr_critic=o.lr_critic or plan.lr_critic,
         betas=plan.betas,
         r1_weight=plan.r1 if o.r1 is None else o.r1,
+        r1_end=plan.r1_end if o.r1 is None else None,
         average=plan.average,
         decay=plan.decay,
+        catch_up=catch_up,
         seed=o.seed,
     )
 
@@ -173,7 +183,7 @@ def measure(system: GANSystem, o: Options, n: int | None = None) -> dict:
 
 
 def of_points(points, data: str) -> dict[str, float | int]:
-    """`modes` of points and of as many of the data, and W1 of at most 1,000 of both to the data."""
+    """`modes` of points and of as many of the data, and W1 of at most 500 of both to the data."""
     of, rng = mixture(data), torch.Generator().manual_seed(2)
     real, other = of.sample(len(points), rng), of.sample(len(points), rng)
     ours, theirs = modes(points, of), modes(real, of)

@@ -43,8 +43,12 @@ class GAN:
         lr, betas: of Adam, for both; `lr_critic`: of the critic's, where it is another.
         penalty: weight of the gradient penalty, of "wasserstein".
         r1_weight: of E |grad f|² at the data, of "logistic" (Mescheder et al. 2018: gamma / 2).
+        r1_end: what that weight has fallen to, geometrically, when G stops; None: it stays.
         average: decay of the running average of the generator, which draws the samples.
         decay: lower the learning rates to 0 over this last part of the budget.
+        catch_up: in this last part of the budget G stands still, and the critic alone learns, on
+            the averaged G and without R1, to come near its best answer; the rest is as in a budget
+            that is shorter by it.
         seed: of the noise.
 
     Raises:
@@ -65,25 +69,32 @@ class GAN:
         betas: tuple[float, float] = (0.0, 0.9),
         penalty: float = 10.0,
         r1_weight: float = 0.0,
+        r1_end: float | None = None,
         average: float = 0.995,
         decay: float = 0.4,
+        catch_up: float = 0.0,
         seed: int = 0,
     ):
         choose("objective", objective, OBJECTIVES)
         if objective != "logistic" and (saturating or r1_weight):
             raise UsageError("a saturating loss and R1 belong to the objective logistic.")
+        if not 0 <= catch_up < 1 or (catch_up and objective != "logistic"):
+            raise UsageError(
+                f"catch_up = {catch_up}: from 0 to below 1, of the objective logistic."
+            )
         if k < 1:
             raise UsageError(f"k = {k}: the critic makes 1 update or more for one of G.")
         self.G, self.critic, self.objective, self.k = generator, critic, objective, k
         self.saturating, self.fresh = saturating, fresh
         self.lr, self.lr_critic = lr, lr_critic or lr
-        self.penalty, self.r1_weight, self.decay, self.keep = penalty, r1_weight, decay, average
+        self.penalty, self.decay, self.keep = penalty, decay, average
+        self.r1_weight, self.r1_end = r1_weight, r1_end or r1_weight
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.opt_G = torch.optim.Adam(generator.parameters(), self.lr, betas, fused=True)
         self.opt_f = torch.optim.Adam(critic.parameters(), self.lr_critic, betas, fused=True)
         self.rng = torch.Generator().manual_seed(seed)
         self.shown = torch.randn(16, *generator.noise_shape, generator=self.rng)
-        self.progress, self.device = 0.0, torch.device("cpu")
+        self.progress, self.device, self.catch_up = 0.0, torch.device("cpu"), catch_up
 
     def setup(self, fabric) -> None:
         self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
@@ -92,7 +103,10 @@ class GAN:
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """k updates of the critic, one of G. `batch`: images uint8 [b, c, h, w], or points."""
-        end = linear_end(self.progress, self.decay)
+        if self.catch_up and self.progress >= 1 - self.catch_up:
+            return self._catch_up(batch)
+        played = self.progress / (1 - self.catch_up)
+        end, self.r1_now = linear_end(played, self.decay), self._r1(played)
         set_rate(self.lr * end, self.opt_G)
         set_rate(self.lr_critic * end, self.opt_f)
         for x in self._data(batch).chunk(self.k):
@@ -112,13 +126,28 @@ class GAN:
         follow(self.average, self.G, self.keep)
         return {"loss_f": loss_f.detach(), "loss_g": loss_g.detach()}
 
+    def _r1(self, played: float) -> float:
+        """The weight of R1 at this share of the game."""
+        return self.r1_weight and self.r1_weight * (self.r1_end / self.r1_weight) ** played
+
+    def _catch_up(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The critic's cross-entropy against the averaged G, at a rate that ends at 0."""
+        set_rate(self.lr_critic * linear_end(self.progress, self.catch_up), self.opt_f)
+        x = self._data(batch)
+        z = torch.randn(len(x), *self.G.noise_shape, generator=self.rng)
+        loss_f = discriminator_bce(self.f(x), self.f(self.sample(z).clone()))
+        self.opt_f.zero_grad()
+        loss_f.backward()
+        self.opt_f.step()
+        return {"loss_f": loss_f.detach()}
+
     def _critic_loss(self, x: Tensor, fakes: Tensor) -> Tensor:
         """In float32: the penalties are gradients."""
         f = full(self.f)
         s_r, s_f = f(x.requires_grad_(self.r1_weight > 0)), f(fakes)
         if self.objective == "logistic":
             loss = discriminator_bce(s_r, s_f)
-            return loss + self.r1_weight * r1(s_r, x) if self.r1_weight else loss
+            return loss + self.r1_now * r1(s_r, x) if self.r1_weight else loss
         share = torch.rand(len(x), generator=self.rng).to(self.device)
         return critic_loss(s_r, s_f) + self.penalty * gradient_penalty(f, x, fakes, share)
 

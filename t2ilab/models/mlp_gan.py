@@ -95,11 +95,22 @@ class MLPDiscriminator(_MLP):
     """
 
     def __init__(
-        self, *, shape: tuple[int, ...] = (2,), width: int = 128, depth: int = 3, copies: int = 1
+        self,
+        *,
+        shape: tuple[int, ...] = (2,),
+        width: int = 128,
+        depth: int = 3,
+        copies: int = 1,
+        sharp: float = 0.0,
     ):
         super().__init__(prod(shape), 1, width=width, depth=depth, copies=copies)
-        self.arguments = dict(shape=list(shape), width=width, depth=depth, copies=copies)
         self.shape = tuple(shape)
+        if sharp:
+            first = self.layers[0]
+            with torch.no_grad():
+                first.weight.mul_(sharp)
+                norm = first.weight.norm(dim=1, keepdim=True)
+                first.bias.copy_(1.2 * norm * (2 * torch.rand_like(first.bias) - 1))
 
     def forward(self, x: Float[Tensor, "b *shape"]) -> Float[Tensor, "b *copies"]:
         logits = self.run(x.reshape(len(x), self.copies, -1))[..., 0]

@@ -45,7 +45,7 @@ class Plan:
     betas: tuple[float, float] = (0.0, 0.9)
     r1: float = 0.02
     r1_end: float | None = 0.002
-    sharp: float = 4.0
+    sharp: float = 10.0
     average: float = 0.99
     decay: float = 0.5
 

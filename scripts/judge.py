@@ -40,9 +40,9 @@ def judge(name: str, n: int) -> pd.DataFrame:
     for level, captions in enumerate(LEVELS):
         for what, value in level_scores(drawn[level], test, world, reader, level).items():
             rows.append((what, captions, value, floor[what]))
-        for name in set(style_of(world)) & {"setting"}:
-            off = share_off(reader.read(drawn[level])[name], test.attributes[name])
-            rows.append((f"{name}: farthest from the data's share", captions, off, 0.0))
+        if "setting" in world.style:
+            off = share_off(reader.read(drawn[level])["setting"], test.attributes["setting"])
+            rows.append(("setting: farthest from the data's share", captions, off, 0.0))
     aside = len(LEVELS) + 1
     told = caption_consistency(
         reader, drawn_for(system, test, aside), test, style_of(world), level=aside

@@ -11,11 +11,14 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.prior import CompletingPrior
+from t2ilab.recipes import prior as recipe
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.prior import completed
 from t2ilab.recipes.text_gan import RECIPES
 from t2ilab.recipes.train import train
+from t2ilab.systems import weights
 from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.single import TrainedPrior
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.trainers.prior import PriorBatches, PriorTrainer, matching_loss
 
@@ -32,6 +35,14 @@ def encoder():
 def small(**more):
     torch.manual_seed(0)
     return CompletingPrior(**dict(text=6, z=8, components=3, hidden=32, condition=16) | more)
+
+
+def test_a_prior_of_no_steps_or_for_another_generator_is_refused(encoder):
+    for steps in (0, None, 1001, 2.5):
+        with pytest.raises(UsageError, match="expected a whole number from 1 to 1000"):
+            small(steps=steps)
+    with pytest.raises(UsageError, match="noise of 8, and this generator takes 256 and 100"):
+        TextToImage(encoder, GatedGenerator(size=32, width=4), small())
 
 
 def test_components_make_complete_captions_white_and_give_them_back():
@@ -73,9 +84,7 @@ def test_it_keeps_what_is_stated_and_varies_what_is_not():
     trainer = PriorTrainer(prior, lr=3e-3)
     trainer.network = prior
     trainer.device = torch.device("cpu")
-    batches = PriorBatches(
-        torch.stack([full, bare], 1), full[:, None], levels=(0.5, 0.5), batch_size=256
-    )
+    batches = PriorBatches(torch.stack([full, bare], 1), full, levels=(0.5, 0.5), batch_size=256)
     for step in range(400):
         trainer.progress = step / 400
         trainer.step(batches(step))
@@ -105,32 +114,38 @@ def test_a_gate_hands_on_what_the_caption_says_itself():
     assert far.abs().max() <= 4
 
 
-def test_batches_are_a_function_of_seed_and_step_and_keep_asides_together():
+def test_batches_are_a_function_of_seed_and_step_and_of_one_picture_each():
     n, k = 40, 3
     phi = torch.arange(n * 2 * k).view(n, 2 * k, 1).float()
-    complete = 1000 * torch.arange(n * (k + 1)).view(n, k + 1, 1).float()
+    complete = torch.arange(n)[:, None].float()
     make = PriorBatches(phi, complete, levels=(1.0, 1.0, 1.0), batch_size=200, seed=3)
     one, again = make(7), make(7)
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not torch.equal(one["phi"], make(8)["phi"])
-    place, target = one["phi"][:, 0].long(), (one["complete"][:, 0] / 1000).long()
-    assert torch.equal(place // (2 * k), target // (k + 1))  # of one picture
-    caption = place % (2 * k)
-    assert torch.equal(target % (k + 1), torch.where(caption < k, 0, caption - k + 1))
-    assert (caption < k).float().mean() == pytest.approx(0.7, abs=0.1)
-    with pytest.raises(UsageError, match="expected 2 and 1, or 4 and 3 with asides"):
+    assert torch.equal((one["phi"] / (2 * k)).floor(), one["complete"])
+    assert (one["phi"] % (2 * k) < k).float().mean() == pytest.approx(0.7, abs=0.1)
+    without = PriorBatches(phi[:, :k], complete, levels=(1.0, 0.0, 0.0), batch_size=50)
+    assert not (without(0)["phi"] % (2 * k)).any()
+    with pytest.raises(UsageError, match="expected 2 or, with asides, 4 a picture"):
         PriorBatches(phi, complete, levels=(1.0, 1.0))
 
 
 @pytest.mark.parametrize("world", paperworld.WORLDS)
-def test_a_completed_caption_is_the_complete_one_with_the_captions_own_aside(world):
-    data, k = paperworld.world(world).load("val", 32, 60, asides=True), paperworld.LEVELS
+def test_a_completed_caption_states_all_that_captions_ever_state_and_it_is_so(world):
+    one = paperworld.world(world)
+    data, k = one.load("val", 32, 200, asides=True), paperworld.LEVELS
     full = completed(data)
-    assert all(len(captions) == k + 1 for captions in full.captions)
-    for before, after in zip(data.captions, full.captions, strict=True):
-        assert after[0] == before[0] and after[1] == before[k]
-        for i in range(k):
-            assert before[k + i] == before[i] + after[1 + i].removeprefix(before[0])
+    states = data.stated[:, [0, k]].any(1)  # content, and what an aside may state
+    of = [n for n, ever in zip(data.attributes, data.stated.any((0, 1)), strict=False) if ever]
+    said_most = 0
+    for i, (before, (after,)) in enumerate(zip(data.captions, full.captions, strict=True)):
+        assert after.startswith(before[0])
+        found = one.read(after)
+        for name, value in found.items():
+            assert one.attributes[name][data.attributes[name][i]] == value
+        said_most += set(one.style) & set(of) <= set(found)
+        assert len(found) >= states[i].sum() - 1
+    assert said_most == len(data)
 
 
 def test_a_system_with_a_prior_completes_what_it_draws_and_is_kept_with_it(encoder, tmp_path):
@@ -167,3 +182,19 @@ def test_a_training_with_an_encoder_of_its_own_trains_a_prior_first(encoder, tmp
     )
     assert trained.system.prior is not None
     assert (tmp_path / "prepared" / "prior").is_dir() or list(tmp_path.rglob("prior-birds.json"))
+
+
+@pytest.mark.parametrize("name", [name for name in weights.bundled() if name.startswith("prior-")])
+def test_a_shipped_prior_keeps_and_varies_as_its_file_says(name, monkeypatch):
+    monkeypatch.setattr(recipe, "READ_FROM", 1000)
+    prior, n = TrainedPrior.load(name), 300
+    options = recipe.Options(system="prior", world=name.split("-")[1])
+    found, stated = recipe.measure(prior, options, n), prior.about["measured"]
+    for what in ("known", "kept_0", "kept_0_unseen", "kept_2", "kept_4", "kept_aside"):
+        assert found[what] == pytest.approx(stated[what], abs=0.03)
+    assert found["variety_4"] > 0.9 and found["kept_0_unseen"] > 0.97
+    system, own = TrainedPrior.load(name), prior.network
+    untrained = CompletingPrior(**own.arguments)  # an untrained one must not pass
+    system.network = untrained
+    untrained.learn_components(torch.randn(200, own.text, generator=rng()))
+    assert recipe.measure(system, options, n)["kept_0"] < 0.5

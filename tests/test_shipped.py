@@ -29,6 +29,7 @@ from t2ilab.data.factors import of_world
 from t2ilab.exact.partition import log_zs
 from t2ilab.losses.variational import terms
 from t2ilab.metrics.consistency import caption_consistency
+from t2ilab.metrics.evaluate import drawn_for
 from t2ilab.metrics.factors import read_right
 from t2ilab.metrics.style import transfer_success
 from t2ilab.recipes import draw
@@ -44,6 +45,7 @@ ELSEWHERE = {
     "judge": "test_reader.py",
     "encoder": "test_encoders_shipped.py",
     "parts": "test_anatomy.py",
+    "prior": "test_prior.py",
 }
 LIKELIHOODS = {"rbm": "log_p_ais", "dbm": "log_p_bound_ais", "iwae": "elbo", "draw": "nats_1"}
 PICTURES = {"gan": 256, "style": 256, "winn": 32, "inng": 12}  # 0.2 s and 1 s for each
@@ -132,8 +134,7 @@ def test_kid_and_its_error_are_right():
 @pytest.mark.parametrize("name", shipped("gan"))
 def test_a_text_to_image_system_obeys_as_it_is_said_to(name):
     of = opened(name)
-    phi = of.system.encoder.encode([captions[0] for captions in of.real.captions])
-    drawn = of.system(of.system.noise(of.n, seed=2), phi)  # not the noise it was measured with
+    drawn = drawn_for(of.system, of.real, 0, seed=2)  # not the noise it was measured with
     unseen = of.world.unseen[of.real.classes]
     facts = of.world.content
     found = caption_consistency(of.reader, drawn, of.real, facts, level=0)
@@ -168,15 +169,14 @@ def test_a_style_encoder_finds_style_as_it_is_said_to(name):
     others = of.real.subset(np.roll(np.arange(of.n), 1))
     phi = of.generator.encoder.encode([captions[0] for captions in others.captions])
     styles = tuple(of.world.style)
-    success = transfer_success(
-        of.reader, of.generator(vectors, phi), others, of.real, of.counted, styles
-    )
     z = of.generator.noise(of.n, seed=3)
-    chance = transfer_success(of.reader, of.generator(z, phi), others, of.real, of.counted, styles)
+    transferred, drawn = (of.generator.draw_vectors(phi, s) for s in (vectors, z))
+    success = transfer_success(of.reader, transferred, others, of.real, of.counted, styles)
+    chance = transfer_success(of.reader, drawn, others, of.real, of.counted, styles)
     for part, share in success.items():
         assert holds(of.measured[f"transfer_{part}"], total, share, of.n), (part, share)
     assert not holds(of.measured["transfer_style"], total, chance["style"], of.n)
-    missed = (z - of.system.style(of.generator(z, phi))).square().mean(1)
+    missed = (z - of.system.style(drawn)).square().mean(1)
     error = float(missed.std()) / of.n**0.5
     assert may_be(of.measured["loss"], 512, float(missed.mean()), error, of.n), missed.mean()
     assert not may_be(1.0, 512, float(missed.mean()), error, of.n)  # nothing found

@@ -214,8 +214,8 @@ def test_all_that_ships_is_whole_documented_and_small():
     checked = weights.verify_all()
     assert [x.name for x in checked] == weights.bundled()
     assert {x.name: x.problem for x in checked if x.problem} == {}
-    assert all(x.megabytes < 4 for x in checked)  # a clone stays a matter of seconds
-    assert sum(x.megabytes for x in checked) < 50
+    assert all(x.megabytes < 6 for x in checked)  # a clone stays a matter of seconds
+    assert sum(x.megabytes for x in checked) < 60
 
 
 def test_what_ships_is_described_without_reading_tensors(saved, monkeypatch):

@@ -59,12 +59,14 @@ class Order:
         data: the captioned pictures.
         batch_size: pictures a batch.
         seed: of the order.
-        levels: weight of each caption of a picture; None for equal weights. Where pictures have
-            twice as many captions, the second half are the first with asides, and `ASIDES` is
-            their share.
+        levels: weight of each caption of a picture; None for equal weights.
+        asides: where pictures have twice as many captions, the second half are the first with an
+            aside, and this is their share.
     """
 
-    def __init__(self, data: CaptionedImages, batch_size: int, seed: int, levels=None):
+    def __init__(
+        self, data: CaptionedImages, batch_size: int, seed: int, levels=None, asides=ASIDES
+    ):
         if not 2 <= batch_size <= len(data):
             raise UsageError(
                 f"batch size {batch_size}: expected 2 to {len(data)}, the number of "
@@ -73,7 +75,7 @@ class Order:
         self.n, self.batch_size, self.seed = len(data), batch_size, seed
         self.counts = np.array([len(c) for c in data.captions])
         if levels is not None and 2 * len(levels) == self.counts[0]:
-            levels = np.outer((1 - ASIDES, ASIDES), levels).ravel()
+            levels = np.outer((1 - asides, asides), levels).ravel()
         equal = len(set(self.counts)) == 1 and levels is not None and len(levels) == self.counts[0]
         self.levels = np.cumsum(levels) / np.sum(levels) if equal else None
         self._epoch, self._permutation = -1, np.zeros(0, int)
@@ -116,6 +118,7 @@ class TextImageBatches:
             or right.
         levels: weights of a picture's captions (PaperWorld: from complete to bare); equal ones
             where None, or where pictures have another number of captions.
+        asides: share of captions with an aside; see `Order`.
 
     Raises:
         UsageError: vectors and pictures differ in number, or the batch size is not from 2 to the
@@ -133,14 +136,16 @@ class TextImageBatches:
         near: int = 1,
         flip: bool = True,
         levels: tuple[float, ...] | None = LEVEL_WEIGHTS,
+        asides: float = ASIDES,
     ):
         if len(phi) != len(data):
             raise UsageError(f"{len(phi)} caption vectors for {len(data)} pictures of {data.name}.")
         self.data, self.phi, self.flip = data, phi, flip
         self.wrong, self.near = wrong, max(near, wrong)
-        self.options = dict(batch_size=batch_size, wrong=wrong, near=near, flip=flip, levels=levels)
+        self.options = dict(batch_size=batch_size, wrong=wrong, near=near, flip=flip)
+        self.options |= dict(levels=levels, asides=asides)
         self.seed, self.truth = seed, Truth(data)
-        self.order = Order(data, batch_size, seed, levels)
+        self.order = Order(data, batch_size, seed, levels, asides)
         most = max(self.order.counts)
         self.sided = np.array(
             [[bool(SIDED.search(c[k % len(c)])) for k in range(most)] for c in data.captions]

@@ -61,7 +61,7 @@ def style_renderer(
         query = pictures[choose("picture", picture, pictures)]
         phi = system.encoder.encode([caption])
         z = strength * style.style(to_float(query[None]))
-        drawn = to_uint8(system(z.to(phi.device), system.complete(phi, z)))
+        drawn = to_uint8(system.draw_vectors(phi, z))
         wanted, found = {}, {}
         if world is not None and reader is not None:
             wanted, found = _asked(world, reader, query, drawn[0], caption)

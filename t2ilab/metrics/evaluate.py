@@ -83,8 +83,7 @@ def drawn_for(
 ) -> Float[Tensor, "n 3 h w"]:
     """A picture for caption `level` of each picture of `data`."""
     phi = system.encoder.encode([captions[level] for captions in data.captions])
-    z = system.noise(len(data), seed)
-    return system(z, system.complete(phi, z))
+    return system.draw_vectors(phi, system.noise(len(data), seed))
 
 
 def readable(reader: AttributeReader, images: Float[Tensor, "n 3 h w"]) -> float:
@@ -172,8 +171,7 @@ def _diversity(system, world, reader, test, noises, seed) -> float:
     z = system.noise(noises, seed + 1)
     some = test.captions[:: max(1, len(test) // 16)][:16]
     phi = system.encoder.encode([captions[0] for captions in some])
-    each = [system.complete(p.expand(noises, -1), z) for p in phi]
-    drawn = torch.stack([system(z, p) for p in each])
+    drawn = torch.stack([system.draw_vectors(p.expand(noises, -1), z) for p in phi])
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from t2ilab.errors import UsageError
+
 FREQUENCIES = 8  # of sines and cosines that tell the time
 REACH = 4.0  # standard deviations: coordinates of a caption beyond are none of a complete one
 
@@ -49,7 +51,10 @@ class CompletingPrior(nn.Module):
         components: principal components of complete captions' vectors; at most z and text.
         hidden, blocks: width and depth of the network.
         condition: size of what the network is told of phi and t.
-        steps: of Euler's method from noise to a vector.
+        steps: of Euler's method from noise to a vector, 1 to 1000.
+
+    Raises:
+        UsageError: another number of steps.
     """
 
     def __init__(
@@ -57,13 +62,15 @@ class CompletingPrior(nn.Module):
         *,
         text: int = 256,
         z: int = 100,
-        components: int = 40,
+        components: int = 48,
         hidden: int = 320,
         blocks: int = 3,
         condition: int = 128,
         steps: int = 16,
     ):
         super().__init__()
+        if not isinstance(steps, int) or not 1 <= steps <= 1000:
+            raise UsageError(f"a prior of {steps} steps: expected a whole number from 1 to 1000.")
         components = min(components, text, z)
         self.text, self.z, self.components, self.steps = text, z, components, steps
         self.arguments = dict(text=text, z=z, components=components, hidden=hidden)
@@ -104,7 +111,6 @@ class CompletingPrior(nn.Module):
         own = self.coordinates(phi).clamp(-REACH, REACH)
         return self.leave(F.silu(h)) + self.keep(phi).sigmoid() * own
 
-    @torch.inference_mode()
     def complete(
         self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
     ) -> Float[Tensor, "b text"]:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.metrics.consistency import entropy
-from t2ilab.metrics.style import discriminant
+from t2ilab.metrics.style import Discriminant, discriminant
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.options import Options as Common
@@ -24,6 +25,7 @@ SIZE = 32  # of pictures whose captions are read; the pictures are not used
 STEPS = {"smoke": 20, "laptop": 6000, "gpu": 30_000}
 HIDDEN = {"smoke": 64, "laptop": 320, "gpu": 1024}
 PICTURES = {"smoke": 256, "laptop": None, "gpu": None}  # None: all
+READ_FROM = 4000  # captions from which it is learned to read attributes off vectors
 LEVELS = (0.25, 0.2, 0.2, 0.2, 0.15)  # how often a caption of each level is completed
 
 
@@ -43,7 +45,7 @@ class Options(Common):
 
 
 System = TrainedPrior
-HEADLINE = ("kept_0_unseen", "kept_3", "variety_4")
+HEADLINE = ("kept_0_unseen", "kept_3", "variety_4", "kept_aside")
 
 
 def build(o: Options, prepare) -> Built:
@@ -51,9 +53,9 @@ def build(o: Options, prepare) -> Built:
     torch.manual_seed(o.seed)
     encoder = _encoder(o)
     data = paperworld.world(o.world).load("train", SIZE, PICTURES[o.profile], asides=True)
-    phi, complete = encode_all(encoder, data), encode_all(encoder, completed(data))
+    phi, complete = encode_all(encoder, data), encode_all(encoder, completed(data))[:, 0]
     prior = CompletingPrior(text=encoder.text, hidden=HIDDEN[o.profile])
-    prior.learn_components(complete[:, 0].float(), seed=o.seed)
+    prior.learn_components(complete.float(), seed=o.seed)
     return Built(
         PriorTrainer(prior, seed=o.seed),
         PriorBatches(phi, complete, levels=LEVELS, seed=o.seed),
@@ -73,18 +75,39 @@ def _encoder(o: Options) -> CaptionEncoder:
 
 
 def completed(data: CaptionedImages) -> CaptionedImages:
-    """The same pictures with complete captions only: one, and one with each caption's aside.
+    """The same pictures with one caption each, which states all that captions ever state.
+
+    It is the complete one and, of a world with asides, one that states as much as any, taken from
+    captions of pictures that agree in it: "..., on a branch looking to the left".
 
     Args:
         data: of a world; of 2 k captions, the second k are the first ones with an aside behind.
     """
-    k = paperworld.LEVELS
+    first = [captions[0] for captions in data.captions]
+    tails, of = _asides(data)
+    values = np.stack([data.attributes[name] for name in of], 1) if of else np.zeros((len(data), 0))
+    tail = [tails.get(tuple(one), [""]) for one in values.tolist()]
+    full = [[said + tail[i][i % len(tail[i])]] for i, said in enumerate(first)]
+    return replace(data, captions=full, stated=None)
 
-    def of(captions: list[str]) -> list[str]:
-        asides = [captions[k + i].removeprefix(captions[i]) for i in range(len(captions) - k)]
-        return [captions[0]] + [captions[0] + aside for aside in asides]
 
-    return replace(data, captions=[of(captions) for captions in data.captions], stated=None)
+def _asides(data: CaptionedImages) -> tuple[dict[tuple, list[str]], list[str]]:
+    """values -> asides that stood behind complete captions and state them; and of which attributes.
+
+    These are the attributes that any aside states; asides that do not state all are left out. Both
+    are empty where captions have none.
+    """
+    k, names = paperworld.LEVELS, list(data.attributes)
+    if len(data.captions[0]) == k:
+        return {}, []
+    extra = data.stated[:, k] & ~data.stated[:, 0]  # [n, attributes]
+    columns = np.flatnonzero(extra.any(0))
+    of, tails = [names[c] for c in columns], {}
+    for i in np.flatnonzero(extra[:, columns].all(1)):
+        values = tuple(int(data.attributes[name][i]) for name in of)
+        tail = data.captions[i][k].removeprefix(data.captions[i][0])
+        tails.setdefault(values, []).append(tail)
+    return tails, of
 
 
 @torch.inference_mode()
@@ -98,39 +121,61 @@ def measure(system: TrainedPrior, o: Options, n: int | None = None) -> dict[str,
         most that can be kept; for levels 0 to 4 "kept_<level>", the share of captions all of whose
         stated attributes are still there, "kept_<level>_unseen", of classes not trained on, and
         "variety_<level>", of the attributes that it leaves open the least entropy as a share of
-        the data's.
+        the data's, style included; "kept_aside" and "kept_aside_unseen", of the captions with an
+        aside those whose stated style is still there.
     """
     world, encoder, prior = paperworld.world(o.world), _encoder(o), system.network
     n = n or (64 if o.profile == "smoke" else 2000)
-    test, train = (world.load(s, SIZE, PICTURES[o.profile]) for s in ("test", "train"))
-    test = test.subset(slice(0, n))
-    full = encode_all(encoder, train)[:, 0].float()
-    tell = {
-        name: discriminant(full, torch.as_tensor(train.attributes[name]).long())
-        for name in world.content
-    }
+    train = world.load("train", SIZE, PICTURES[o.profile] or READ_FROM, asides=True)
+    test = world.load("test", SIZE, asides=True).subset(slice(0, n))
+    tell = _readers(world, train, encode_all(encoder, completed(train))[:, 0].float())
     true = {name: torch.as_tensor(test.attributes[name]).long() for name in tell}
-
-    def read(phi: Float[Tensor, "n text"]) -> dict[str, Int[Tensor, " n"]]:
-        return {name: one.probabilities(phi).argmax(1) for name, one in tell.items()}
-
-    phi = encode_all(encoder, test).float()
-    rng = torch.Generator().manual_seed(1)
+    phi, rng = encode_all(encoder, test).float(), torch.Generator().manual_seed(1)
     z = torch.randn(len(test), prior.z, generator=rng)
-    right = torch.stack([values == true[k] for k, values in read(phi[:, 0]).items()])
-    found = {"known": float(right.all(0).float().mean())}
-    stated, unseen = torch.from_numpy(test.stated), torch.from_numpy(world.unseen[test.classes])
+    stated, names = torch.from_numpy(test.stated), list(test.attributes)
+    unseen = torch.from_numpy(world.unseen[test.classes])
+
+    def kept(phi: Float[Tensor, "n text"], of, k: int) -> Bool[Tensor, " n"]:
+        """Whether all attributes `of` these that caption k states are read right."""
+        ok = torch.ones(len(phi), dtype=torch.bool)
+        for name in of:
+            right = tell[name].probabilities(phi).argmax(1) == true[name]
+            ok &= right | ~stated[:, k, names.index(name)]
+        return ok
+
+    content = [name for name in world.content if name in tell]
+    found = {"known": _share(kept(phi[:, 0], content, 0))}
     for level in range(paperworld.LEVELS):
-        kept, shares = torch.ones(len(test), dtype=torch.bool), [1.0]
-        for k, (name, values) in enumerate(read(prior.complete(phi[:, level], z)).items()):
-            said = stated[:, level, k]
-            kept &= (values == true[name]) | ~said
-            of_data = entropy(test.attributes[name][~said.numpy()])
+        full = prior.complete(phi[:, level], z)
+        ok, shares = kept(full, content, level), [1.0]
+        for name in tell:
+            open_ = ~stated[:, level, names.index(name)]
+            of_data = entropy(test.attributes[name][open_.numpy()])
             if of_data > 0:
-                shares.append(entropy(values[~said].numpy()) / of_data)
-        found |= {
-            f"kept_{level}": float(kept.float().mean()),
-            f"kept_{level}_unseen": float(kept[unseen].float().mean()),
-            f"variety_{level}": min(shares),
-        }
+                read = tell[name].probabilities(full[open_]).argmax(1)
+                shares.append(entropy(read.numpy()) / of_data)
+        found |= {f"kept_{level}": _share(ok), f"kept_{level}_unseen": _share(ok[unseen])}
+        found[f"variety_{level}"] = min(shares)
+    style, asides = [name for name in world.style if name in tell], phi.shape[1] > paperworld.LEVELS
+    if style and asides:
+        each = range(paperworld.LEVELS, phi.shape[1])
+        ok = torch.stack([kept(prior.complete(phi[:, k], z), style, k) for k in each], 1)
+        found |= {"kept_aside": _share(ok), "kept_aside_unseen": _share(ok[unseen])}
     return found
+
+
+def _readers(
+    world: paperworld.World, data: CaptionedImages, complete: Float[Tensor, "n text"]
+) -> dict[str, Discriminant]:
+    """What reads each attribute off the vector of a completed caption, of those that it states."""
+    read = [*world.content, *_asides(data)[1]]
+    values = {name: torch.as_tensor(data.attributes[name]).long() for name in read}
+    return {
+        name: discriminant(complete, labels)
+        for name, labels in values.items()
+        if len(labels.unique()) > 1 and int(torch.bincount(labels).min()) > 1
+    }
+
+
+def _share(of: Bool[Tensor, "*n"]) -> float:
+    return float(of.float().mean())

@@ -69,7 +69,7 @@ def build(o: Options, prepare) -> Built:
     style = StyleEncoder(size=32, z=g.z, width=WIDTH[o.profile])
     name = str(system.about.get("name") or f"a generator of {g.size} pixels")
     return Built(
-        StyleTrainer(style, g, redraw=o.redraw, noise=o.noise, seed=o.seed),
+        StyleTrainer(style, g, system.prior, redraw=o.redraw, noise=o.noise, seed=o.seed),
         StyleBatches(phi, z=g.z, seed=o.seed),
         finish=lambda: TrainedStyle(style),
         name=f"style-{o.of}-{system.size}",
@@ -141,7 +141,7 @@ def held_out_loss(style: StyleEncoder, system: TextToImage, phi: Float[Tensor, "
     """Equation 4 (mean over z's numbers) on 512 pictures from noise that training did not use."""
     z = system.noise(512, seed=1234)
     chosen = torch.arange(len(z)) % len(phi)
-    return float(style_loss(z, style.style(system(z, phi[chosen]))))
+    return float(style_loss(z, style.style(system.draw_vectors(phi[chosen], z))))
 
 
 def measure_style(
@@ -162,8 +162,7 @@ def measure_style(
     styles = list(world.style)
     others = data.subset(torch.arange(n).roll(1).numpy())
     phi = system.encoder.encode([c[0] for c in others.captions])
-    z = system.noise(n, seed=77)
-    drawn = system(z, system.complete(phi, z))  # to learn the discriminant from
+    drawn = system.draw_vectors(phi, system.noise(n, seed=77))  # to learn the discriminant from
     read, known = reader.read(drawn), style.style(drawn)
     found = {}
     for name in styles:
@@ -174,7 +173,7 @@ def measure_style(
         if len(count) > 1 and int(count.min()) > 1:  # an untrained generator may draw one only
             told = discriminant(known[can], read[name][can]).probabilities(vectors)
             found[f"auc_{name}_told"] = verification(told, pairs, agreement).auc
-    transferred = system(vectors, system.complete(phi, vectors))
+    transferred = system.draw_vectors(phi, vectors)
     success = transfer_success(reader, transferred, others, data, world.definition["class"], styles)
     found |= {f"transfer_{name}": share for name, share in success.items()}
     return {name: round(float(value), 4) for name, value in found.items()}

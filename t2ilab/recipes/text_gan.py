@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from t2ilab.data import paperworld
-from t2ilab.data.pairs import TextImageBatches
+from t2ilab.data.pairs import ASIDES, TextImageBatches
 from t2ilab.errors import choose
 from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.gated import GENERATORS
@@ -52,7 +52,8 @@ RECIPES["varied"] = replace(RECIPES["patient"], varied=20.0)
 RECIPES["gated"] = replace(
     RECIPES["varied"], generator="gated", average=0.999, varied=10.0, share=0.25, prior=True
 )
-COMPLETE = (1.0, *[0.0] * (paperworld.LEVELS - 1))  # weights of the levels
+# What G and D are shown where a prior completes captions: weights of the levels, share of asides.
+COMPLETE, SIDED = (1.0, *[0.0] * (paperworld.LEVELS - 1)), 0.8
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def build(o: Options, prepare) -> Built:
         wrong=recipe.wrong,
         near=recipe.near if captioned.stated is not None else 1,
         levels=recipe.levels if prior is None else COMPLETE,
+        asides=ASIDES if prior is None else SIDED,
     )
     return Built(
         trainer,

@@ -13,6 +13,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
+from t2ilab.errors import UsageError
 from t2ilab.models.gated import GatedGenerator, describe_generator, make_generator
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
@@ -28,6 +29,9 @@ class TextToImage(System):
         encoder: phi, captions to vectors [b, text].
         generator: G(z, phi(t)) -> [b, 3, size, size] in [-1, 1].
         prior: fills what a caption leaves open, where G knows complete captions only.
+
+    Raises:
+        UsageError: the prior is for other sizes of vectors or of noise.
     """
 
     kind = "text_to_image"
@@ -40,6 +44,11 @@ class TextToImage(System):
         prior: CompletingPrior | None = None,
     ):
         super().__init__()
+        if prior is not None and (prior.text, prior.z) != (generator.text, generator.z):
+            raise UsageError(
+                f"the prior is for vectors of {prior.text} numbers and noise of {prior.z}, and "
+                f"this generator takes {generator.text} and {generator.z}: train a prior for it."
+            )
         self.encoder, self.generator, self.prior = encoder, generator, prior
         self.eval()
 
@@ -52,6 +61,7 @@ class TextToImage(System):
         rng = torch.Generator().manual_seed(int(seed))
         return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
 
+    @torch.inference_mode()
     def complete(
         self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
     ) -> Float[Tensor, "b text"]:
@@ -66,6 +76,13 @@ class TextToImage(System):
         parts = [self.generator(z[i : i + 256], phi[i : i + 256]) for i in range(0, len(z), 256)]
         return torch.cat(parts)
 
+    def draw_vectors(
+        self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
+    ) -> Float[Tensor, "b 3 size size"]:
+        """Pictures in [-1, 1] of captions' vectors, each completed with its own noise."""
+        z = z.to(phi.device)
+        return self(z, self.complete(phi, z))
+
     def draw(
         self, caption: str | Sequence[str], n: int = 8, seed: int = 0
     ) -> UInt8[np.ndarray, "n size size 3"]:
@@ -77,8 +94,7 @@ class TextToImage(System):
         """
         n = checked_count(n if isinstance(caption, str) else len(caption))
         phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
-        z = self.noise(n, seed).to(phi.device)
-        return to_uint8(self(z, self.complete(phi, z)))
+        return to_uint8(self.draw_vectors(phi, self.noise(n, seed)))
 
     def unknown(self, caption: str) -> list[str]:
         """The words of a caption that the encoder does not know; they are read as "something"."""

@@ -66,11 +66,10 @@ class PriorBatches:
     """Batches of captions' vectors: step -> {"phi", "complete"}, both [b, text].
 
     Args:
-        phi: [n, k, text], the vectors of a picture's captions, from complete to bare; where
-            `complete` has more than one, the second half of the k are the first with an aside.
-        complete: [n, 1, text], those of the complete captions; or [n, 1 + k / 2, text], the others
-            with the aside of each caption that has one, which must not be lost.
-        levels: weights of the levels.
+        phi: [n, k, text], the vectors of a picture's captions, from complete to bare; of 2 k, the
+            second k are the first with an aside, and `ASIDES` is their share.
+        complete: [n, text], that of a caption of the same picture which leaves nothing open.
+        levels: weights of the k levels.
         batch_size: captions a batch.
         seed: of the choice; a batch is a function of (seed, step) alone.
 
@@ -81,19 +80,19 @@ class PriorBatches:
     def __init__(
         self,
         phi: Float[Tensor, "n k text"],
-        complete: Float[Tensor, "n m text"],
+        complete: Float[Tensor, "n text"],
         *,
         levels: tuple[float, ...],
         batch_size: int = 512,
         seed: int = 0,
     ):
-        count, asides = len(levels), complete.shape[1] > 1
-        if phi.shape[1] != count * (1 + asides) or complete.shape[1] != 1 + asides * count:
+        count = len(levels)
+        if phi.shape[1] not in (count, 2 * count) or len(phi) != len(complete):
             raise UsageError(
-                f"{phi.shape[1]} captions a picture and {complete.shape[1]} complete ones: "
-                f"expected {count} and 1, or {2 * count} and {1 + count} with asides."
+                f"{phi.shape[1]} captions of {len(phi)} pictures, and {len(complete)} complete "
+                f"ones: expected {count} or, with asides, {2 * count} a picture, and one complete."
             )
-        self.phi, self.complete, self.asides = phi, complete, ASIDES * asides
+        self.phi, self.complete, self.asides = phi, complete, ASIDES * (phi.shape[1] > count)
         self.levels, self.batch_size, self.seed = torch.tensor(levels), batch_size, seed
 
     def __call__(self, step: int) -> dict[str, Tensor]:
@@ -104,5 +103,5 @@ class PriorBatches:
         aside = (torch.rand(b, generator=rng) < self.asides).long()
         return {
             "phi": self.phi[picture, level + aside * len(self.levels)].float(),
-            "complete": self.complete[picture, aside * (1 + level)].float(),
+            "complete": self.complete[picture].float(),
         }

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from t2ilab.errors import UsageError
+from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
 from t2ilab.models.style import StyleEncoder, brought_to
 from t2ilab.trainers.parts import load_states, one_cycle, set_rate, states
@@ -54,6 +55,7 @@ class StyleTrainer:
     Args:
         style: S, to train.
         generator: G, trained; it is only asked.
+        prior: completes captions with z before G draws them, where the system has one.
         lr: of AdamW, reached after a tenth of the budget and lowered to 0 along a cosine.
         noise: see `roughened`.
         redraw: weight of the squared error of the picture drawn again, the mean over its pixels;
@@ -68,6 +70,7 @@ class StyleTrainer:
         self,
         style: StyleEncoder,
         generator: Generator,
+        prior: CompletingPrior | None = None,
         *,
         lr: float = 2e-3,
         noise: float = 0.1,
@@ -79,14 +82,14 @@ class StyleTrainer:
                 f"S gives {style.z} numbers, but this generator's z has "
                 f"{generator.z}: make it with z={generator.z}."
             )
-        self.style, self.generator = style, generator
+        self.style, self.generator, self.prior = style, generator, prior
         self.lr, self.noise, self.redraw, self.progress = lr, noise, redraw, 0.0
         self.optimizer = torch.optim.AdamW(style.parameters(), lr=lr, weight_decay=1e-4)
         self.rng = torch.Generator().manual_seed(seed)
 
     def setup(self, fabric) -> None:
-        self.generator.eval().requires_grad_(False)  # frozen: the loss changes S, never G
-        self.generator.to(fabric.device)
+        for frozen in filter(None, (self.generator, self.prior)):  # the loss changes S, never G
+            frozen.eval().requires_grad_(False).to(fabric.device)
         self.autocast = fabric.autocast  # G has nothing to learn, so it is not set up
         self.S, self.optimizer = fabric.setup(self.style, self.optimizer)
         self.device = fabric.device
@@ -95,6 +98,8 @@ class StyleTrainer:
         set_rate(self.lr * one_cycle(self.progress), self.optimizer)
         z, phi = batch["z"].to(self.device), batch["phi"].to(self.device)
         with torch.no_grad():  # no gradient has to go through this picture
+            if self.prior is not None:
+                phi = self.prior.complete(phi, z)
             x = self._drawn(z, phi)
         found = self.S(roughened(x, self.noise, self.rng)).float()
         losses = {"style": style_loss(z, found)}

@@ -34,6 +34,8 @@ CATALOGUE = {
     "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),
     "vae": Entry("variational autoencoder", "vae"),
     "iwae": Entry("importance-weighted autoencoder, a tighter bound", "vae"),
+    "gan": Entry("the game of two networks, multilayer perceptrons: points, digits", "gan"),
+    "dcgan": Entry("the game of two convolutional networks, Radford et al. 2016", "dcgan"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),
 }
 

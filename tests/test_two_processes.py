@@ -22,7 +22,7 @@ from t2ilab.data import paperworld
 from t2ilab.data.batches import PictureBatches
 from t2ilab.errors import TrainingError
 from t2ilab.fit import fit
-from t2ilab.models.dcgan import Generator
+from t2ilab.models.dcgan import Discriminator, Generator
 from t2ilab.models.introspective import Critic
 from t2ilab.trainers.adversarial_training import AdversarialTraining
 from t2ilab.trainers.gan import GAN, OBJECTIVES
@@ -107,6 +107,12 @@ def every_system(rank):
         gan = GAN(Generator(size=32, width=4), Critic(size=32, width=4), objective=objective)
         fit(gan, batches, **OPTIONS | {"steps": 3})
         seen[f"gan {objective}"] = parameters(gan)
+    dcgan = GAN(
+        Generator(size=32, width=4), Discriminator(size=32, width=4),
+        objective="logistic", k=2, fresh=True,
+    )  # fmt: skip
+    fit(dcgan, batches, **OPTIONS | {"steps": 3})
+    seen["dcgan, k = 2"] = parameters(dcgan)
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 200))
     robust = AdversarialTraining(network, epsilon=4 / 255, steps=1)
     fit(robust, batches, **OPTIONS | {"steps": 3})

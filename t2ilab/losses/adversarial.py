@@ -5,6 +5,7 @@ generated pictures, and real pictures with captions that do not fit them (Reed e
 may have a shape of its own. All losses are means over the batch and are minimised.
 """
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -31,6 +32,20 @@ def generator_nonsaturating(fake: Logits) -> Loss:
 def generator_saturating(fake: Logits) -> Loss:
     """log(1 - D(fake)): the minimax game as written; its gradient dies while D is sure."""
     return -F.softplus(fake).mean()
+
+
+def r1(real: Float[Tensor, "b *copies"], x: Float[Tensor, "b ..."]) -> Loss:
+    """E |grad f(x)|² at real x: Mescheder et al. 2018, eq. 9, without its factor gamma / 2.
+
+    Args:
+        real: f(x), the logits, no sample's depending on another's (no batch norm).
+        x: the data that they were computed from, with `requires_grad`.
+
+    Where several games are played side by side, [b, copies], it is the mean over all of them.
+    """
+    # create_graph: the penalty is a function of a gradient, and is itself differentiated.
+    (gradient,) = torch.autograd.grad(real.sum(), x, create_graph=True)
+    return gradient.square().sum() / real.numel()
 
 
 def discriminator_hinge(real: Logits, fake: Logits) -> Loss:

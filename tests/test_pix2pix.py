@@ -373,14 +373,14 @@ SHIPPED = [name for name in weights.bundled() if name.startswith("pix2pix")]
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_ships_scores_as_it_is_said_to(name):
-    """On other maps than those it was measured on, within four standard errors of the mean."""
+    """On other maps than those it was measured on, within five standard errors."""
     system = Pix2PixSystem.load(name)
-    other = maps.load("birds", "val", 32, 150)
+    other = maps.load("birds", "val", 32, 60)
     made, of = system.sample(other.maps, seed=4), torch.from_numpy(other.maps)
     finder, stated = load_parts("birds"), system.about["measured"]
     large = of.repeat_interleave(2, 1).repeat_interleave(2, 2)
     right = (finder.find(made) == large).float().mean((1, 2))  # of each picture
     error = float(right.std()) * (1 / len(right) + 1 / stated["tested"]) ** 0.5
-    assert abs(float(right.mean()) - stated["pixel"]) < 4 * error
+    assert abs(float(right.mean()) - stated["pixel"]) < 5 * error
     wrong = (finder.find(made) == large.roll(1, 0)).float().mean()
-    assert abs(float(wrong) - stated["pixel"]) > 4 * error  # maps of other pictures
+    assert abs(float(wrong) - stated["pixel"]) > 5 * error  # maps of other pictures

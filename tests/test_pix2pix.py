@@ -243,7 +243,7 @@ def test_d_hears_of_the_map_where_it_is_shown_it():
 
 
 def test_what_the_trainer_refuses():
-    with pytest.raises(UsageError, match="loss l2"):
+    with pytest.raises(UsageError, match="unknown loss .l2."):
         trainer("l2")
     with pytest.raises(UsageError, match="there is no D"):
         Pix2Pix(UNet(width=4), PatchDiscriminator(), loss="l1")

@@ -36,6 +36,8 @@ CATALOGUE = {
     "iwae": Entry("importance-weighted autoencoder, a tighter bound", "vae"),
     "gan": Entry("the game of two networks, multilayer perceptrons: points, digits", "gan"),
     "dcgan": Entry("the game of two convolutional networks, Radford et al. 2016", "dcgan"),
+    "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
+    "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),
 }
 

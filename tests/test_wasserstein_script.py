@@ -18,16 +18,18 @@ def test_a_row_and_pictures_for_each_run_and_none_twice(tmp_path, monkeypatch):
     file = tmp_path / "results" / "table.csv"
     monkeypatch.setattr(wasserstein, "TIMED", 2)
     rows = wasserstein.measured(file, seeds=1, rates={"dcgan": 1e-3, "wgan_gp": 1e-3}, **TINY)
-    assert list(rows["system"]) == ["dcgan", "wgan_gp"] and list(rows["k"]) == [1, 5]
+    assert list(rows["system"]) == ["dcgan", "wgan_gp"] and list(rows["k"]) == [1, 1]
     assert np.isfinite(rows["fid"]).all() and rows["fid"].nunique() > 1
     assert (rows["updates"] >= 1).all()
     kept = np.load(file.with_suffix(".npz"))
-    assert kept["wgan_gp_0"].shape == (wasserstein.SHOWN, 32, 32, 3)
+    assert kept["wgan_gp_1_0"].shape == (wasserstein.SHOWN, 32, 32, 3)
     written = file.read_bytes()
     monkeypatch.setattr(wasserstein, "one", None)  # nothing is left to run
     again = wasserstein.measured(file, seeds=1, rates={"dcgan": 1e-3, "wgan_gp": 1e-3}, **TINY)
     assert len(again) == 2 and file.read_bytes() == written
-    with pytest.raises(TypeError):  # another rate is another run
+    with pytest.raises(TypeError):  # another k is another run, and so is another rate
+        wasserstein.measured(file, seeds=1, k=2, rates={"dcgan": 1e-3}, **TINY)
+    with pytest.raises(TypeError):
         wasserstein.measured(file, seeds=1, rates={"dcgan": 2e-3}, **TINY)
 
 

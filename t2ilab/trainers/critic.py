@@ -43,6 +43,7 @@ def train_critics(
     steps: int = 1000,
     lr: float = 2e-3,
     decay: float = 0.5,
+    ramp: float = 0.5,
     seed: int = 0,
 ) -> Judged:
     """Minimise f(fake) - f(real) + penalty, then clip, `steps` times; what the critics then say.
@@ -55,6 +56,8 @@ def train_critics(
         one_sided: slopes below 1 cost nothing.
         lr, decay: of Adam without momentum (RMSProp with its start corrected); the rate falls to 0
             over this last part of the steps.
+        ramp: in this first part of the steps the penalty is one-sided in any case. A large one of
+            two sides would hold every piece of f at the slope, 1 or -1, with which it begins.
         seed: of the places between the samples where the penalty looks.
 
     Raises:
@@ -67,7 +70,8 @@ def train_critics(
             f"samples [n, {f.copies}, d]."
         )
     clip, penalty = (torch.as_tensor(v, dtype=torch.float).expand(copies) for v in (clip, penalty))
-    optimizer = torch.optim.Adam(f.parameters(), lr, (0.0, 0.99))
+    # eps: the gradients of a clipped critic lie far below the usual 1e-8.
+    optimizer = torch.optim.Adam(f.parameters(), lr, (0.0, 0.99), eps=1e-15)
     rng = torch.Generator().manual_seed(seed)
     for step in range(steps):
         set_rate(lr * linear_end(step / steps, decay), optimizer)
@@ -76,7 +80,9 @@ def train_critics(
             fresh = fake[torch.randperm(n, generator=rng)]  # other pairs each time
             share = torch.rand(n, copies, 1, generator=rng)
             over = _slopes(f, share * real + (1 - share) * fresh, learn=True) - 1
-            loss = loss + penalty * (over.clamp(min=0) if one_sided else over).square().mean(0)
+            if one_sided or step < ramp * steps:
+                over = over.clamp(min=0)
+            loss = loss + penalty * over.square().mean(0)
         optimizer.zero_grad()
         loss.sum().backward()  # the critics share no weight: each follows its own loss
         optimizer.step()

@@ -56,8 +56,9 @@ def train_critics(
         one_sided: slopes below 1 cost nothing.
         lr, decay: of Adam without momentum (RMSProp with its start corrected); the rate falls to 0
             over this last part of the steps.
-        ramp: in this first part of the steps the penalty is one-sided in any case. A large one of
-            two sides would hold every piece of f at the slope, 1 or -1, with which it begins.
+        ramp: over this first part of the steps the penalty is one-sided, and one above 1 grows from
+            1 to its weight. A large one, of two sides, would at once hold each piece of f at the
+            slope, 1 or -1, that it begins with.
         seed: of the places between the samples where the penalty looks.
 
     Raises:
@@ -80,9 +81,10 @@ def train_critics(
             fresh = fake[torch.randperm(n, generator=rng)]  # other pairs each time
             share = torch.rand(n, copies, 1, generator=rng)
             over = _slopes(f, share * real + (1 - share) * fresh, learn=True) - 1
-            if one_sided or step < ramp * steps:
-                over = over.clamp(min=0)
-            loss = loss + penalty * over.square().mean(0)
+            grown = min(1.0, step / (ramp * steps)) if ramp else 1.0
+            over = over.clamp(min=0) if one_sided or grown < 1 else over
+            weight = penalty * penalty.clamp(min=1) ** (grown - 1)
+            loss = loss + weight * over.square().mean(0)
         optimizer.zero_grad()
         loss.sum().backward()  # the critics share no weight: each follows its own loss
         optimizer.step()

@@ -36,6 +36,8 @@ CATALOGUE = {
     "iwae": Entry("importance-weighted autoencoder, a tighter bound", "vae"),
     "gan": Entry("the game of two networks, multilayer perceptrons: points, digits", "gan"),
     "dcgan": Entry("the game of two convolutional networks, Radford et al. 2016", "dcgan"),
+    "wgan": Entry("the Wasserstein game, a critic with clipped weights", "wgan"),
+    "wgan_gp": Entry("the Wasserstein game, a critic with a gradient penalty", "wgan"),
     "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
     "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),

@@ -17,6 +17,7 @@ from t2ilab.models.dcgan import Discriminator, Generator
 from t2ilab.models.introspective import Critic
 from t2ilab.models.mlp_gan import MLPDiscriminator, MLPGenerator
 from t2ilab.recipes import dcgan as dcgan_recipe
+from t2ilab.recipes import wgan as wgan_recipe
 from t2ilab.systems.gan import DCGANSystem, GANSystem
 from t2ilab.trainers.gan import GAN
 
@@ -85,8 +86,9 @@ def test_the_first_losses_are_those_of_scores_of_zero():
     assert history.loss_f[0] == pytest.approx(2 * 0.693147, abs=1e-3)
 
 
-def test_resume_goes_on_bit_for_bit(tmp_path):
-    whole, first, again = gan(), gan(), gan(seed=3)
+@pytest.mark.parametrize("changed", [{}, {"clip": 0.01, "optimizer": "rmsprop"}])
+def test_resume_goes_on_bit_for_bit(changed, tmp_path):
+    whole, first, again = gan(**changed), gan(**changed), gan(seed=3, **changed)
     fit(whole, squares, steps=8, device="cpu", show=False)
 
     def stops(step):
@@ -112,6 +114,10 @@ def test_what_is_refused():
         gan(objective="wasserstein", r1_weight=0.1)
     with pytest.raises(UsageError, match="catch_up = 0.5"):
         gan(objective="wasserstein", catch_up=0.5)
+    with pytest.raises(UsageError, match="clip = 0.1: 0 or more, of the objective wasserstein"):
+        gan(objective="logistic", clip=0.1)
+    with pytest.raises(UsageError, match="optimizer"):
+        gan(optimizer="sgd")
     with pytest.raises(UsageError, match="k = 0"):
         gan(k=0)
     with pytest.raises(UsageError, match="at least 1 each"):
@@ -274,6 +280,30 @@ def test_strips_of_points_are_pictures_of_them():
     assert strip.shape == (1, 64, 64, 3) and strip.dtype == np.uint8 and strip.min() < 200
 
 
+def test_the_weights_of_a_clipped_critic_are_cut_after_its_step_and_before_gs():
+    trainer, seen = game(objective="wasserstein", clip=0.01, optimizer="rmsprop", k=2), []
+
+    def widest(*_):
+        seen.append(max(float(p.detach().abs().max()) for p in trainer.critic.parameters()))
+
+    trainer.opt_f.register_step_post_hook(widest)
+    trainer.opt_G.register_step_post_hook(widest)
+    trained(trainer, steps=2, batch_size=32)
+    steps, at_g = [seen[i] for i in (0, 1, 3, 4)], [seen[2], seen[5]]
+    assert min(steps) > 0.01 >= max(at_g)  # the step leads out of the box, and the cut back
+    assert max(float(p.detach().abs().max()) for p in trainer.G.parameters()) > 0.01
+
+
+def test_the_clipped_critic_minimises_the_difference_alone():
+    trainer = trained(game(objective="wasserstein", clip=0.5), steps=1)
+    x, fakes = torch.randn(8, 2), torch.randn(8, 2)
+    loss = trainer._critic_loss(x, fakes)
+    f = trainer.critic
+    assert torch.allclose(loss, f(fakes).mean() - f(x).mean())
+    trainer.clip = 0.0
+    assert trainer._critic_loss(x, fakes) > loss + 1e-6  # the penalty
+
+
 # DCGAN with and without each guideline
 
 
@@ -336,6 +366,8 @@ def call(*words):
         (("gan", "--data", "ring"), "gan", GANSystem),
         (("gan", "--data", "digits", "--k", 2, "--loss", "saturating"), "gan", GANSystem),
         (("dcgan", "--world", "birds", "--leaky", "off"), "dcgan", DCGANSystem),
+        (("wgan", "--data", "digits", "--clip", 0.02, "--k", 2), "dcgan", DCGANSystem),
+        (("wgan_gp", "--world", "birds", "--penalty", 1), "dcgan", DCGANSystem),
     ],
 )
 def test_train_sample_evaluate(words, kind, system, tmp_path):
@@ -343,7 +375,7 @@ def test_train_sample_evaluate(words, kind, system, tmp_path):
     done = call("train", *words, "--profile", "smoke", "--steps", 3, "--out", out)
     assert done.exit_code == 0, done.output
     (about,) = (json.loads(p.read_text()) for p in out.glob(f"{words[0]}-*.json"))
-    assert about["kind"] == kind and about["measured"]
+    assert about["kind"] == kind and (about["measured"] or words[0] == "wgan")  # digits: none
     drawn = call("sample", words[0], "--weights", out, "-n", 2, "-o", picture)
     assert drawn.exit_code == 0 and picture.exists(), drawn.output
     loaded = system.load(out)
@@ -354,6 +386,25 @@ def test_train_sample_evaluate(words, kind, system, tmp_path):
         assert loaded.of_points and loaded.sample(3).shape == (3, 2)
         found = json.loads(call("evaluate", "gan", "--weights", out, "--json").stdout)
         assert "reverse_kl" in json.dumps(found)
+
+
+def test_both_wasserstein_recipes_have_the_constants_of_their_papers():
+    built = {}
+    for name in ("wgan", "wgan_gp"):
+        o = wgan_recipe.Options(system=name, data="digits", profile="smoke")
+        built[name] = wgan_recipe.build(o, None).trainer
+    clipped, penalised = built["wgan"], built["wgan_gp"]
+    assert clipped.k == penalised.k == 5 and clipped.fresh and penalised.fresh
+    assert isinstance(clipped.opt_f, torch.optim.RMSprop) and clipped.lr == 5e-5
+    assert (clipped.clip, penalised.clip, penalised.penalty) == (0.01, 0.0, 10.0)
+    assert isinstance(penalised.opt_f, torch.optim.Adam) and penalised.lr == 1e-4
+    assert penalised.opt_f.param_groups[0]["betas"] == (0.0, 0.9)
+    assert "BatchNorm2d" in kinds(clipped.critic) and "BatchNorm2d" not in kinds(penalised.critic)
+    assert str(clipped.G) == str(penalised.G)
+    with pytest.raises(UsageError, match="--penalty is no option of wgan"):
+        wgan_recipe.Options(system="wgan", penalty=1.0)
+    with pytest.raises(UsageError, match="--clip is no option of wgan_gp"):
+        wgan_recipe.Options(system="wgan_gp", clip=1.0)
 
 
 def test_the_recipe_takes_each_guideline_away():

@@ -113,6 +113,13 @@ def every_system(rank):
         gan = GAN(Generator(size=32, width=4), Critic(size=32, width=4), objective=objective)
         fit(gan, batches, **OPTIONS | {"steps": 3})
         seen[f"gan {objective}"] = parameters(gan)
+    clipped = GAN(
+        Generator(size=32, width=4), Discriminator(size=32, width=4),
+        objective="wasserstein", optimizer="rmsprop", clip=0.01, k=2, fresh=True,
+    )  # fmt: skip
+    fit(clipped, batches, **OPTIONS | {"steps": 3})
+    assert max(float(p.detach().abs().max()) for p in clipped.critic.parameters()) <= 0.01
+    seen["gan clipped"] = parameters(clipped)
     dcgan = GAN(
         Generator(size=32, width=4), Discriminator(size=32, width=4),
         objective="logistic", k=2, fresh=True,
@@ -259,7 +266,8 @@ def test_fabric_run_starts_the_same_thing(tmp_path, torchrun):
 def test_every_system_trains_one_model(tmp_path):
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone")
     first, second = launch(tmp_path, *launcher, "--nproc-per-node", "2", scenarios="systems")
-    assert set(first) >= set(CATALOGUE) | {"gan logistic", "gan wasserstein", "pix2pix l1"}
+    more = {"gan logistic", "gan wasserstein", "gan clipped", "pix2pix l1", "pix2pix gan"}
+    assert set(first) >= set(CATALOGUE) | more
     assert first == second
 
 

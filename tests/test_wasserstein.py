@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
+from t2ilab.losses.wasserstein import critic_loss, gradient_penalty, slopes
 
 
 def linear(w):
@@ -46,3 +46,15 @@ def test_the_penalty_looks_between_real_and_fake():
     real, fake = torch.ones(2, 1, 1, 1), torch.zeros(2, 1, 1, 1)
     gradient_penalty(critic, real, fake, torch.tensor([0.25, 1.0]))
     assert seen[0].flatten().tolist() == [0.25, 1.0]
+
+
+def test_slopes_are_of_each_sample_alone():
+    def critic(x):
+        return x.flatten(1).square().sum(1) / 2  # its gradient at x is x
+
+    x, _ = pictures()
+    found = slopes(critic, x, learn=False)
+    assert torch.allclose(found, x.flatten(1).norm(dim=1)) and not found.requires_grad
+    _, weight = scaled = linear([3.0, 4.0, 0.0, 0.0])
+    assert torch.allclose(slopes(scaled[0], x), torch.full((5,), 5.0))
+    assert slopes(scaled[0], x).requires_grad and not x.requires_grad and weight.grad is None

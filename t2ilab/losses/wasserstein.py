@@ -1,4 +1,4 @@
-"""The Wasserstein critic's objective, and the penalty that keeps it 1-Lipschitz.
+"""The Wasserstein critic's objective, its slopes, and the penalty that keeps it 1-Lipschitz.
 
 A critic f gives one number a picture, without bounds and without a meaning of its own: only
 differences count. `real` and `fake` are its numbers for real and for made pictures.
@@ -18,6 +18,24 @@ def critic_loss(real: Float[Tensor, " b"], fake: Float[Tensor, " c"]) -> Loss:
     return fake.mean() - real.mean()
 
 
+def slopes(
+    critic: Callable[[Tensor], Tensor], x: Float[Tensor, "b ..."], *, learn: bool = True
+) -> Float[Tensor, " b"]:
+    """|grad f(x)| of each sample: the Euclidean norm over all its numbers (pixels and channels).
+
+    A function is 1-Lipschitz where it is at most 1 everywhere (on a convex set).
+
+    Args:
+        critic: samples -> [b], no sample's number depending on another's (no batch norm).
+        x: where.
+        learn: the slopes are to be differentiated by the critic's weights.
+    """
+    x = x.detach().requires_grad_(True)
+    # create_graph: the penalty is a function of a gradient, and is itself differentiated.
+    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=learn)
+    return gradient.flatten(1).norm(dim=1)
+
+
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor],
     real: Float[Tensor, "b ..."],
@@ -33,7 +51,4 @@ def gradient_penalty(
         share: uniform in [0, 1], one a pair.
     """
     share = share.view(-1, *[1] * (real.dim() - 1))
-    x = (share * real + (1 - share) * fake).detach().requires_grad_(True)
-    # create_graph: the penalty is a function of a gradient, and is itself differentiated.
-    (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    return (slopes(critic, share * real + (1 - share) * fake) - 1).square().mean()

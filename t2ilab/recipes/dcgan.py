@@ -6,12 +6,12 @@ import torch
 
 from t2ilab.data import paperworld
 from t2ilab.data.batches import PictureBatches
-from t2ilab.data.captioned import to_float
+from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.dcgan import Discriminator, Generator
 from t2ilab.recipes.data import DATASETS, load_data
-from t2ilab.recipes.gan import Game
+from t2ilab.recipes.gan import Game, Two
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.gan import DCGANSystem
@@ -91,13 +91,10 @@ def build(o: Options, prepare) -> Built:
     Raises:
         UsageError: fewer pictures than k batches need.
     """
-    plan = PLANS[o.profile]
-    size = o.size or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
-    pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
-    channels = 1 if o.data in ("digits", "mnist") else 3
-    width, lr = o.width or plan.width, o.lr or 2e-4
+    pictures, shape = pictures_of(o)
+    lr = o.lr or 2e-4
     trainer = GAN(
-        *networks_of(o, size=size, channels=channels, width=width),
+        *networks_of(o, **shape),
         objective="logistic",
         saturating=o.loss == "saturating",
         k=o.k,
@@ -107,18 +104,38 @@ def build(o: Options, prepare) -> Built:
         betas=(0.5, 0.999),
         seed=o.seed,
     )
+    without = ", ".join(name for name in GUIDELINES if getattr(o, name) == "off")
+    return ready(o, trainer, pictures, without=without)
+
+
+def pictures_of(o: Two) -> tuple[CaptionedImages, dict[str, int]]:
+    """What is learned from, and `size`, `channels` and `width` of the networks for it."""
+    plan = PLANS[o.profile]
+    size = o.size or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
+    pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
+    channels = 1 if o.data in ("digits", "mnist") else 3
+    return pictures, {"size": size, "channels": channels, "width": o.width or plan.width}
+
+
+def ready(o: Two, trainer: GAN, pictures: CaptionedImages, **more: str | float) -> Built:
+    """The trainer with its batches of k parts and its budget.
+
+    Raises:
+        UsageError: fewer pictures than k batches need.
+    """
+    plan, made = PLANS[o.profile], trainer.G
     number = o.k * (o.batch_size or plan.batch_size)
     if number > len(pictures):
         raise UsageError(f"k x batch size = {number}: there are {len(pictures)} pictures.")
     return Built(
         trainer,
-        PictureBatches(pictures, batch_size=number, channels=channels, seed=o.seed),
+        PictureBatches(pictures, batch_size=number, channels=made.channels, seed=o.seed),
         finish=lambda: DCGANSystem(trainer.average.cpu()),
-        name=f"{o.system}-{o.of}-{size}",
+        name=f"{o.system}-{o.of}-{made.size}",
         data=pictures.name,
         fingerprint=fingerprint(pictures),
         minutes=plan.minutes,
-        more={"without": ", ".join(name for name in GUIDELINES if getattr(o, name) == "off")},
+        more=more,
     )
 
 

@@ -63,11 +63,10 @@ SMOKE = 40  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
-class Game(Common):
-    """What every game takes."""
+class Two(Common):
+    """What every two networks take that play, whatever they play for."""
 
     k: int = option(1, "Updates of D for one of G.", kind=int, least=1, most=1000)
-    loss: str = option("non-saturating", f"G's: {' or '.join(LOSSES)}.", choices=LOSSES)
     lr: float | None = option(None, "Of Adam for G.", kind=float, least=1e-8, most=1)
     lr_critic: float | None = option(None, "Of Adam for D.", kind=float, least=1e-8, most=1)
     batch_size: int | None = option(
@@ -76,6 +75,13 @@ class Game(Common):
     width: int | None = option(
         None, "Of the hidden layers; of convolutions, channels.", kind=int, least=1, most=4096
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Game(Two):
+    """What every game with cross-entropy takes."""
+
+    loss: str = option("non-saturating", f"G's: {' or '.join(LOSSES)}.", choices=LOSSES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""GAN and WGAN-GP: a generator and a critic, in turn (Goodfellow et al. 2014, Algorithm 1).
+"""GAN, WGAN, WGAN-GP: a generator and a critic, in turn (Goodfellow et al. 2014, Algorithm 1).
 
 Two objectives: "logistic", the game with cross-entropy, where G's loss is the non-saturating one or
-the one of the minimax game; and "wasserstein", with the gradient penalty of Gulrajani et al. 2017,
-Algorithm 1. By default one update of the critic for each of the generator (paper of WGAN-GP: five).
+the one of the minimax game; and "wasserstein", with clipped weights (Arjovsky et al. 2017; Le 2018,
+figure 2.3) or with the gradient penalty of Gulrajani et al. 2017, both Algorithm 1 of their papers.
+By default one update of the critic for each of the generator (both papers of Wasserstein: five).
 Symbols: x data, z noise, f the critic's score, G the generator, k its updates for one of G.
 """
 
@@ -24,9 +25,18 @@ from t2ilab.losses.adversarial import (
     r1,
 )
 from t2ilab.losses.wasserstein import critic_loss, gradient_penalty
-from t2ilab.trainers.parts import follow, full, linear_end, load_states, pictures, set_rate, states
+from t2ilab.trainers.parts import (
+    clip_weights,
+    follow,
+    full,
+    linear_end,
+    load_states,
+    pictures,
+    set_rate,
+    states,
+)
 
-OBJECTIVES = ("logistic", "wasserstein")
+OBJECTIVES, OPTIMIZERS = ("logistic", "wasserstein"), ("adam", "rmsprop")
 
 
 class GAN:
@@ -40,8 +50,12 @@ class GAN:
         k: updates of the critic for one of G, each on its own part of the batch.
         fresh: new noise for G's update, as in Algorithm 1; else it takes what the critic has just
             seen, and each sample is made once.
-        lr, betas: of Adam, for both; `lr_critic`: of the critic's, where it is another.
+        optimizer: "adam" or "rmsprop" (WGAN), for both networks.
+        lr, betas: of the optimiser (RMSProp has no betas); `lr_critic`: of the critic's, where it
+            is another.
         penalty: weight of the gradient penalty, of "wasserstein".
+        clip: of "wasserstein", in place of the penalty: after each of its updates the critic's
+            weights are cut to [-clip, clip]; 0: they are not.
         r1_weight: of E |grad f|² at the data, of "logistic" (Mescheder et al. 2018: gamma / 2).
         r1_end: what that weight has fallen to, geometrically, when G stops; None: it stays.
         average: decay of the running average of the generator, which draws the samples.
@@ -64,10 +78,12 @@ class GAN:
         saturating: bool = False,
         k: int = 1,
         fresh: bool = False,
+        optimizer: str = "adam",
         lr: float = 5e-4,
         lr_critic: float | None = None,
         betas: tuple[float, float] = (0.0, 0.9),
         penalty: float = 10.0,
+        clip: float = 0.0,
         r1_weight: float = 0.0,
         r1_end: float | None = None,
         average: float = 0.995,
@@ -82,16 +98,19 @@ class GAN:
             raise UsageError(
                 f"catch_up = {catch_up}: from 0 to below 1, of the objective logistic."
             )
+        choose("optimizer", optimizer, OPTIMIZERS)
+        if clip < 0 or (clip and objective != "wasserstein"):
+            raise UsageError(f"clip = {clip}: 0 or more, of the objective wasserstein.")
         if k < 1:
             raise UsageError(f"k = {k}: the critic makes 1 update or more for one of G.")
         self.G, self.critic, self.objective, self.k = generator, critic, objective, k
         self.saturating, self.fresh = saturating, fresh
         self.lr, self.lr_critic = lr, lr_critic or lr
-        self.penalty, self.decay, self.keep = penalty, decay, average
+        self.penalty, self.clip, self.decay, self.keep = penalty, clip, decay, average
         self.r1_weight, self.r1_end = r1_weight, r1_end or r1_weight
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.opt_G = torch.optim.Adam(generator.parameters(), self.lr, betas, fused=True)
-        self.opt_f = torch.optim.Adam(critic.parameters(), self.lr_critic, betas, fused=True)
+        self.opt_G = _optimizer(optimizer, generator, self.lr, betas)
+        self.opt_f = _optimizer(optimizer, critic, self.lr_critic, betas)
         self.rng = torch.Generator().manual_seed(seed)
         self.shown = torch.randn(16, *generator.noise_shape, generator=self.rng)
         self.progress, self.device, self.catch_up = 0.0, torch.device("cpu"), catch_up
@@ -115,6 +134,8 @@ class GAN:
             self.opt_f.zero_grad()
             loss_f.backward()
             self.opt_f.step()
+            if self.clip:
+                clip_weights(self.critic, self.clip)
 
         # G: the critic only hands the gradient on.
         self.critic.requires_grad_(False)
@@ -142,12 +163,14 @@ class GAN:
         return {"loss_f": loss_f.detach()}
 
     def _critic_loss(self, x: Tensor, fakes: Tensor) -> Tensor:
-        """In float32: the penalties are gradients."""
+        """In float32: the penalties are gradients. Minimised: Algorithm 1 of WGAN climbs."""
         f = full(self.f)
         s_r, s_f = f(x.requires_grad_(self.r1_weight > 0)), f(fakes)
         if self.objective == "logistic":
             loss = discriminator_bce(s_r, s_f)
             return loss + self.r1_now * r1(s_r, x) if self.r1_weight else loss
+        if self.clip:
+            return critic_loss(s_r, s_f)
         share = torch.rand(len(x), generator=self.rng).to(self.device)
         return critic_loss(s_r, s_f) + self.penalty * gradient_penalty(f, x, fakes, share)
 
@@ -184,3 +207,11 @@ class GAN:
 
     def load_state_dict(self, state: dict) -> None:
         load_states(self, state)
+
+
+def _optimizer(
+    name: str, network: nn.Module, lr: float, betas: tuple[float, float]
+) -> torch.optim.Optimizer:
+    if name == "rmsprop":
+        return torch.optim.RMSprop(network.parameters(), lr)
+    return torch.optim.Adam(network.parameters(), lr, betas, fused=True)

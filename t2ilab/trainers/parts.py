@@ -72,6 +72,16 @@ def load_states(trainer: object, state: dict[str, dict]) -> None:
 
 
 @torch.no_grad()
+def clip_weights(network: nn.Module, c: float) -> None:
+    """w <- clip(w, -c, c), every parameter in place (Arjovsky et al. 2017, Algorithm 1).
+
+    It belongs after the optimiser's step: before it, the step would lead out of the box again.
+    """
+    for w in network.parameters():
+        w.clamp_(-c, c)
+
+
+@torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """average = decay · average + (1 - decay) · network; what is no float, and decay 0, is copied.
 

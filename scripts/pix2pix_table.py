@@ -1,6 +1,6 @@
 """pix2pix on PaperWorld: losses, architectures and patches at equal steps, as in three tables.
 
-    python scripts/pix2pix_table.py                          # 8 variants, one seed, 800 steps
+    python scripts/pix2pix_table.py                          # 8 variants, one seed, 3,000 steps
     python scripts/pix2pix_table.py --seeds 3 --steps 4000   # with intervals
 
 Isola et al. 2017 compare losses (table 1), the encoder-decoder with the U-Net (table 2), and sizes
@@ -76,7 +76,7 @@ def keep(file: Path, variant: tuple, system: Pix2PixSystem) -> None:
 
 
 def measured(
-    file: Path = FILE, *, seeds: int = 1, steps: int = 800, weights: Path | None = None, **options
+    file: Path = FILE, *, seeds: int = 1, steps: int = 3000, weights: Path | None = None, **options
 ) -> pd.DataFrame:
     """Run what is missing, a row at a time, seeds in the outer loop; the whole table."""
     rows = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
@@ -104,7 +104,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     words.add_argument("--seeds", type=int, default=1, help="runs of each variant; default 1")
-    words.add_argument("--steps", type=int, default=800, help="of training; default 800")
+    words.add_argument("--steps", type=int, default=3000, help="of training; default 3000")
     words.add_argument("--profile", default="laptop", help="sizes: smoke, laptop or gpu")
     words.add_argument("--weights", type=Path, help="keep the weights of the first seed there")
     words.add_argument("--out", type=Path, default=FILE, help="the table")

@@ -234,7 +234,7 @@ def test_what_can_go_wrong_anywhere_is_planted_everywhere():
         "arguments",
         "an error",
     }
-    numbers = len(Q) - 4  # all but a list of pairs, a word, a pair of scores, and two chains
+    numbers = len(Q) - 8  # all but lists, words, pairs of numbers, and two chains
     assert planted.count("shape") == numbers and planted.count("nan") == numbers - 2
     mistakes = sum(len(exercise.mistakes) for exercise in Q.values())
     print(f"{len(Q)} exercises, {mistakes} mistakes of their own and {len(planted)} usual ones")

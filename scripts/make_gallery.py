@@ -1,6 +1,6 @@
 """Make the pictures of README.md and the head of notebook 00: `python scripts/make_gallery.py`.
 
-`worlds.png` is drawn by PaperWorld, `captions.png` and `sixty_four.png` by the bundled GAN-INT-CLS.
+`worlds.png` is drawn by PaperWorld, the others by the bundled GAN-INT-CLS.
 Each stays below 200 kB, by at most 256 colours.
 """
 
@@ -56,6 +56,16 @@ def sixty_four(system: TextToImage) -> Image.Image:
     return grid(system.draw([c[0] for c in test.captions]), columns=16, gap=2)
 
 
+def others() -> Image.Image:
+    """Two rows of pictures of each other world, for the first captions of its test split."""
+    rows = []
+    for name in ("flowers", "phrases", "scenes"):
+        system = TextToImage.load(f"gan_int_cls-{name}-64")
+        test = paperworld.world(name).load("test", system.size, 28)
+        rows.append(system.draw([c[0] for c in test.captions]))
+    return grid(np.concatenate(rows), columns=14, gap=2)
+
+
 def png(image: Image.Image) -> bytes:
     """The picture in at most 256 colours.
 
@@ -84,6 +94,7 @@ def main() -> None:
         "worlds.png": worlds(),
         "captions.png": captions(system),
         "sixty_four.png": sixty_four(system),
+        "others.png": others(),
     }
     GALLERY.mkdir(parents=True, exist_ok=True)
     for name, image in made.items():

@@ -12,6 +12,7 @@ from t2ilab.errors import UsageError
 from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.recipes import prior as recipe
+from t2ilab.recipes import text_gan
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.prior import completed
 from t2ilab.recipes.text_gan import RECIPES
@@ -182,6 +183,20 @@ def test_a_training_with_an_encoder_of_its_own_trains_a_prior_first(encoder, tmp
     )
     assert trained.system.prior is not None
     assert (tmp_path / "prepared" / "prior").is_dir() or list(tmp_path.rglob("prior-birds.json"))
+
+
+@pytest.mark.parametrize("world", ["flowers", "phrases", "scenes"])
+def test_a_world_without_a_prior_of_its_own_takes_that_of_its_generator(world):
+    def prepare(name, **options):
+        raise AssertionError(f"{name} would be trained")
+
+    options = text_gan.Options(system="gan_cls", world=world, recipe="gated")
+    encoder = load_encoder(f"encoder-{world}")
+    prior = text_gan._prior(options, encoder, prepare)
+    assert prior.state_dict().keys() == CompletingPrior(**prior.arguments).state_dict().keys()
+    next(encoder.parameters()).data += 1  # another encoder, another space
+    with pytest.raises(AssertionError, match="prior would be trained"):
+        text_gan._prior(options, encoder, prepare)
 
 
 @pytest.mark.parametrize("name", [name for name in weights.bundled() if name.startswith("prior-")])

@@ -210,11 +210,25 @@ def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:
 
 
 def _prior(o: Options, encoder: CaptionEncoder, prepare) -> CompletingPrior:
-    """The world's bundled prior if the encoder is the bundled one, or one that is trained first."""
+    """The world's bundled prior if the encoder is the bundled one, or one that is trained first.
+
+    A prior travels with its generator; that of the birds is a file of its own besides.
+    """
+    drawn = f"gan_int_cls-{o.world}-64"
     if o.encoder is None and f"prior-{o.world}" in weights.bundled():
         return TrainedPrior.load(f"prior-{o.world}").network
+    if o.encoder is None and drawn in weights.bundled():
+        shipped = TextToImage.load(drawn)
+        if shipped.prior is not None and _alike(shipped.encoder, encoder):
+            return shipped.prior
     found: TrainedPrior = prepare("prior", profile=o.profile, world=o.world, encoder=encoder)
     return found.network
+
+
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same weights."""
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(v.equal(second[k]) for k, v in first.items())
 
 
 def measure(system: TextToImage, o: Options, n: int | None = None) -> dict:

@@ -1,6 +1,6 @@
 """WGAN, WGAN-GP and the non-saturating game on PaperWorld: equal processor time, several seeds.
 
-    python scripts/wasserstein.py                          # 3 systems x 3 seeds x 0.5 minutes
+    python scripts/wasserstein.py                          # 3 systems x 3 seeds x 1.5 minutes
     python scripts/wasserstein.py --k 5 --seeds 1          # with five updates of the critic for one
 
 Writes `data/results/wasserstein.csv`, a row a run: system, seed, k (updates of the critic for one
@@ -72,7 +72,7 @@ def measured(
     *,
     seeds: int = 3,
     k: int = 1,
-    minutes: float = 0.5,
+    minutes: float = 1.5,
     n: int = N,
     rates: dict[str, float] = RATES,
     **options,
@@ -106,7 +106,7 @@ def main() -> None:
     )
     words.add_argument("--seeds", type=int, default=3, help="runs of each system; default 3")
     words.add_argument("--k", type=int, default=1, help="updates of the critic for one of G")
-    words.add_argument("--minutes", type=float, default=0.5, help="of processor time a run")
+    words.add_argument("--minutes", type=float, default=1.5, help="of processor time a run")
     words.add_argument("--n", type=int, default=N, help=f"pictures that are scored; default {N}")
     words.add_argument("--world", default="birds")
     words.add_argument("--size", type=int, default=32)

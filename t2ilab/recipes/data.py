@@ -1,5 +1,7 @@
 """What training runs read: captioned pictures, their captions' vectors, their features."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -8,6 +10,7 @@ from t2ilab.data import digits, paperworld, photos, public, svhn
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
+from t2ilab.recipes.options import Pictures, option
 from t2ilab.text.encoders import CaptionEncoder
 
 OWN = ("digits", "two_digits")  # need no folder
@@ -17,6 +20,28 @@ LAYOUTS = {name: one.source.layout for name, one in public.DATASETS.items()} | {
     "svhn": svhn.SOURCE.layout,
     "folder": "  pictures of any names and sizes",
 }
+SQUARES = tuple(name for name in DATASETS if name != "two_digits")  # a power of two a side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Squares(Pictures):
+    """Of a system whose networks take pictures of a power of two a side, grey or in colour."""
+
+    data: str | None = option(
+        None,
+        f"A data set: {', '.join(SQUARES)}; digits needs no --root.",
+        choices=SQUARES,
+        called="data set",
+    )
+
+    def side(self, of_plan: int) -> int:
+        """Of the pictures in pixels, where `size` is not given."""
+        return {"digits": 16, "mnist": 32}.get(self.data, of_plan)
+
+    @property
+    def channels(self) -> int:
+        """1 of grey pictures, 3 of coloured ones."""
+        return 1 if self.data in ("digits", "mnist") else 3
 
 
 def load_data(

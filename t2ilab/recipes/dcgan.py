@@ -10,16 +10,15 @@ from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.dcgan import Discriminator, Generator
-from t2ilab.recipes.data import DATASETS, load_data
+from t2ilab.recipes.data import Squares, load_data
 from t2ilab.recipes.gan import Game, Two
-from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.gan import DCGANSystem
 from t2ilab.systems.single import has_reader, load_reader
 from t2ilab.trainers.gan import GAN
 
 SWITCH = ("on", "off")
-SQUARES = tuple(name for name in DATASETS if name != "two_digits")  # a power of two a side
 MEASURED = 2000  # pictures from noise that are scored
 
 
@@ -42,15 +41,9 @@ PLANS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Game, Pictures):
+class Options(Game, Squares):
     """Of DCGAN; "off" takes a guideline away."""
 
-    data: str | None = option(
-        None,
-        f"A data set: {', '.join(SQUARES)}; digits needs no --root.",
-        choices=SQUARES,
-        called="data set",
-    )
     strides: str = option("on", "off: pooling in D, repeated pixels in G.", choices=SWITCH)
     batch_norm: str = option("on", "off: none, in neither network.", choices=SWITCH)
     no_dense: str = option("on", "off: a hidden dense layer in both networks.", choices=SWITCH)
@@ -111,10 +104,9 @@ def build(o: Options, prepare) -> Built:
 def pictures_of(o: Two) -> tuple[CaptionedImages, dict[str, int]]:
     """What is learned from, and `size`, `channels` and `width` of the networks for it."""
     plan = PLANS[o.profile]
-    size = o.size or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
+    size = o.size or o.side(plan.size)
     pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
-    channels = 1 if o.data in ("digits", "mnist") else 3
-    return pictures, {"size": size, "channels": channels, "width": o.width or plan.width}
+    return pictures, {"size": size, "channels": o.channels, "width": o.width or plan.width}
 
 
 def ready(o: Two, trainer: GAN, pictures: CaptionedImages, **more: str | float) -> Built:

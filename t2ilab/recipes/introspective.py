@@ -14,8 +14,8 @@ from t2ilab.errors import UsageError, choose
 from t2ilab.inputs.synthesis import Sampler, synthesise
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.introspective import Critic
-from t2ilab.recipes.data import DATASETS, load_data
-from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.data import Squares, load_data
+from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.introspective import IntrospectiveSystem
 from t2ilab.systems.single import has_reader, load_reader
@@ -38,7 +38,6 @@ INTROSPECTIVE = {
         sampler=Sampler(rule="gradient", lr=2.0, last_lr=0.5, until="drawn"),
     ),
 }
-SQUARES = tuple(name for name in DATASETS if name != "two_digits")  # a power of two a side
 KEPT = 512  # scores of positives that go into the weight file
 MEASURED = 2000  # pictures from noise that are scored
 
@@ -63,15 +62,9 @@ PLANS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Pictures):
+class Options(Squares):
     """Of INNg and WINN."""
 
-    data: str | None = option(
-        None,
-        f"A data set: {', '.join(SQUARES)}; digits needs no --root.",
-        choices=SQUARES,
-        called="data set",
-    )
     width: int | None = option(None, "Channels of the critic.", kind=int, least=1, most=1024)
     batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
     label: str | None = option(None, "An attribute, or class, to learn to tell apart as well.")
@@ -100,9 +93,9 @@ def build(o: Options, prepare) -> Built:
     if o.start is not None:
         begun = IntrospectiveSystem.load(o.start)
         recipe, own = going_on(recipe), begun.critic.arguments
-    size = o.size or own.get("size") or {"digits": 16, "mnist": 32}.get(o.data, plan.size)
+    size = o.size or own.get("size") or o.side(plan.size)
     pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
-    channels = 1 if o.data in ("digits", "mnist") else 3
+    channels = o.channels
     sampler = _scaled(recipe.sampler, channels * size * size)
     recipe = replace(recipe, pool=min(recipe.pool, plan.pool), sampler=sampler)
     width, classes = o.width or own.get("width", plan.width), _classes(pictures, o.label)

@@ -11,9 +11,10 @@ import torch
 
 from t2ilab.errors import UsageError
 from t2ilab.models.dcgan import Discriminator, Generator
-from t2ilab.recipes.dcgan import HEADLINE, SQUARES, measure, pictures_of, ready
+from t2ilab.recipes.data import Squares
+from t2ilab.recipes.dcgan import HEADLINE, measure, pictures_of, ready
 from t2ilab.recipes.gan import Two
-from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built
 from t2ilab.systems.gan import DCGANSystem
 from t2ilab.trainers.gan import GAN
@@ -41,15 +42,9 @@ System = DCGANSystem
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Two, Pictures):
+class Options(Two, Squares):
     """Of both; what is not given is as in the paper."""
 
-    data: str | None = option(
-        None,
-        f"A data set: {', '.join(SQUARES)}; digits needs no --root.",
-        choices=SQUARES,
-        called="data set",
-    )
     k: int = option(5, "Updates of the critic for one of G.", kind=int, least=1, most=1000)
     clip: float | None = option(
         None, "Of wgan: weights stay in [-clip, clip].", kind=float, least=1e-8, most=100

@@ -14,7 +14,7 @@ from t2ilab.data.captioned import to_uint8
 from t2ilab.data.maps import encoded
 from t2ilab.errors import UsageError, choose
 from t2ilab.losses.adversarial import discriminator_bce
-from t2ilab.losses.pix2pix import generator_loss
+from t2ilab.losses.pix2pix import generator_loss, l1
 from t2ilab.models.pix2pix import PatchDiscriminator, UNet
 from t2ilab.trainers.parts import bare, linear_end, load_states, pictures, set_rate, states
 
@@ -77,10 +77,11 @@ class Pix2Pix:
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update of each. `batch`: maps uint8 [b, h, w], images uint8 [b, 3, h, w]."""
         y, x = self.seen(batch["maps"]), pictures(batch["images"], self.device)
+        lr = self.lr * linear_end(self.progress, self.decay)
         made = self.G(y)
         losses = {}
         if self.plays:
-            set_rate(self.lr * linear_end(self.progress, self.decay), self.opt_D)
+            set_rate(lr, self.opt_D)
             real, fake = self.judged(x, y), self.judged(made.detach(), y)  # detach(): not G's turn
             loss_d = 0.5 * discriminator_bce(real, fake)  # half: D learns more slowly than G
             self.opt_D.zero_grad()
@@ -89,7 +90,7 @@ class Pix2Pix:
             losses["loss_d"] = loss_d.detach()
 
         # G: D, as it now is, only hands the gradient on.
-        set_rate(self.lr * linear_end(self.progress, self.decay), self.opt_G)
+        set_rate(lr, self.opt_G)
         self.freeze(True)
         fake = self.judged(made, y) if self.plays else None
         loss_g = generator_loss(fake, made, x, self.weight)
@@ -97,7 +98,7 @@ class Pix2Pix:
         loss_g.backward()
         self.opt_G.step()
         self.freeze(False)
-        return losses | {"loss_g": loss_g.detach(), "l1": (x - made.detach()).abs().mean()}
+        return losses | {"loss_g": loss_g.detach(), "l1": l1(made.detach(), x)}
 
     def seen(self, maps: UInt8[Tensor, "b h w"]) -> Float[Tensor, "b channels h w"]:
         """y: what both networks see of the maps."""

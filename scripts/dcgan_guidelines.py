@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from t2ilab.files import write_csv
+from t2ilab.files import add_row
 from t2ilab.paths import DATA
 from t2ilab.recipes.dcgan import GUIDELINES, Options, measure
 from t2ilab.recipes.train import train
@@ -57,11 +57,10 @@ def measured(
         done = rows[(rows["without"] == without) & (rows["seed"] == seed)]
         if len(done[(done["steps"] == steps) & (done["tested"] == n)]):
             continue
-        row = pd.DataFrame([one(without, seed, steps=steps, n=n, **options)])
-        rows = row if rows.empty else pd.concat([rows, row], ignore_index=True)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_csv(file, rows, float_format="%.6g")
-        print(row[["without", "seed", "seconds", "fid"]].to_string(index=False), flush=True)
+        rows = add_row(file, rows, one(without, seed, steps=steps, n=n, **options))
+        print(
+            rows[["without", "seed", "seconds", "fid"]].tail(1).to_string(index=False), flush=True
+        )
     return rows
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from t2ilab.data import maps
-from t2ilab.files import write_csv
+from t2ilab.files import add_row
 from t2ilab.paths import DATA
 from t2ilab.recipes import pix2pix
 from t2ilab.recipes.options import make
@@ -88,14 +88,11 @@ def measured(
             name = "-".join(map(str, variant)).replace("+", "_")
             out = None if weights is None or seed else weights / name
             found, system = one(variant, seed, steps=steps, out=out, **options)
-            row = pd.DataFrame([found])
-            rows = row if rows.empty else pd.concat([rows, row], ignore_index=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_csv(file, rows, float_format="%.6g")
+            rows = add_row(file, rows, found)
             if seed == 0:
                 keep(file.with_suffix(".npz"), variant, system)
-            print(row[["loss", "architecture", "patch", "seconds", "iou"]].to_string(index=False),
-                  flush=True)  # fmt: skip
+            shown = rows[["loss", "architecture", "patch", "seconds", "iou"]].tail(1)
+            print(shown.to_string(index=False), flush=True)
     return rows
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 
 from t2ilab import catalogue
-from t2ilab.files import write_csv
+from t2ilab.files import add_row
 from t2ilab.fit import fit
 from t2ilab.paths import DATA
 from t2ilab.recipes.dcgan import measure
@@ -87,16 +87,12 @@ def measured(
             if same.any():
                 continue
             row, drawn = one(system, seed, k, lr, minutes=minutes, n=n, **options)
-            row = pd.DataFrame([row])
-            rows = row if rows.empty else pd.concat([rows, row], ignore_index=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
+            pictures.parent.mkdir(parents=True, exist_ok=True)
             kept = dict(np.load(pictures)) if pictures.exists() else {}
             np.savez_compressed(pictures, **kept | {f"{system}_{k}_{seed}": drawn})
-            write_csv(file, rows, float_format="%.6g")
-            print(
-                row[["system", "seed", "k", "updates", "took", "fid"]].to_string(index=False),
-                flush=True,
-            )
+            rows = add_row(file, rows, row)
+            shown = rows[["system", "seed", "k", "updates", "took", "fid"]].tail(1)
+            print(shown.to_string(index=False), flush=True)
     return rows
 
 

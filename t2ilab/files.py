@@ -54,6 +54,17 @@ def write_csv(path: Path, table: "pd.DataFrame", **how: Any) -> None:
     write_atomically(path, table.to_csv(index=False, **how).encode())
 
 
+def add_row(path: Path, table: "pd.DataFrame", row: dict[str, Any]) -> "pd.DataFrame":
+    """The table with a row more, kept in `path`, whose folder is made if need be."""
+    import pandas as pd
+
+    new = pd.DataFrame([row])
+    table = new if table.empty else pd.concat([table, new], ignore_index=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(path, table, float_format="%.6g")
+    return table
+
+
 def write_json(path: Path, data: Any) -> None:
     """`write_atomically` of readable JSON; a number that is not finite is a ValueError."""
     write_atomically(path, json.dumps(data, indent=1, allow_nan=False).encode() + b"\n")

@@ -2,9 +2,11 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from t2ilab import durable
@@ -208,6 +210,45 @@ def test_a_full_disk_leaves_the_weights_that_were_there(saved, monkeypatch):
         weights.save(saved.parent, network(9).state_dict(), ABOUT, name="tiny")
     assert saved.read_bytes() == before and weights.load(saved)
     assert sorted(x.name for x in saved.parent.iterdir()) == ["tiny.json", "tiny.safetensors"]
+
+
+@pytest.fixture
+def lent(tmp_path, monkeypatch):
+    """A system in two files: its part "reads" lies in that of "reader"."""
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    torch.manual_seed(1)
+    reader = nn.ModuleDict({"first": nn.Linear(3, 4), "second": nn.Linear(4, 2)})
+    more = nn.ModuleDict({**reader, "not_used": nn.Linear(2, 2)})
+    weights.save(tmp_path, more.state_dict(), ABOUT, name="reader", half=True)
+    whole = nn.ModuleDict({"reads": reader, "draws": nn.Linear(3, 5)})
+    path = weights.save(tmp_path, whole.state_dict(), ABOUT, name="whole", half=True)
+    about, tensors = weights.intact(path)
+    described = msgspec.structs.replace(about, shared=weights.shared(tensors, ["reader"]))
+    weights.write(path, tensors, described)
+    return path, tensors
+
+
+def test_a_part_that_ships_by_itself_is_stored_once(lent):
+    path, tensors = lent
+    with safe_open(path, "pt") as file:
+        assert sorted(file.keys()) == ["draws.bias", "draws.weight"]
+    about, found = weights.intact(path)
+    assert about.shared["reads"].modules == ["first", "second"] and set(about.shared) == {"reads"}
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[key], value) for key, value in tensors.items())
+    assert weights.digest(tensors) == about.tensors, "the sha256 is that of the whole, as before"
+    assert weights.shared({"draws.bias": tensors["draws.bias"]}, ["reader"]) == {}
+
+
+def test_a_shared_part_that_is_lost_or_another_is_named(lent):
+    path, _ = lent
+    other = nn.ModuleDict({"first": nn.Linear(3, 4), "second": nn.Linear(4, 2)})
+    weights.save(path.parent, other.state_dict(), ABOUT, name="reader", half=True)
+    with pytest.raises(WeightsError, match="altered, or those of reader were"):
+        weights.load(path)
+    (path.parent / "reader.safetensors").unlink()
+    with pytest.raises(WeightsError, match="takes its reads from the bundled weights 'reader'"):
+        weights.load(path)
 
 
 def test_all_that_ships_is_whole_documented_and_small():

@@ -12,6 +12,13 @@ Count = Annotated[int, Meta(ge=0, le=10**10)]
 Measured = Annotated[dict[str, int | float | str], Meta(max_length=500)]
 
 
+class Shared(Strict, kw_only=True):
+    """A part that lies in other bundled weights: their name, and their modules that make it."""
+
+    name: Word
+    modules: Annotated[list[Word], Meta(min_length=1, max_length=100)]
+
+
 class Description(Strict, kw_only=True):
     """Where weights come from, what they are of, and what was measured with them.
 
@@ -27,7 +34,9 @@ class Description(Strict, kw_only=True):
         measured: name -> number or text; `headline`: the names that matter most.
         more: of this system alone: its recipe, the generator that it inverts, ...
         versions: of the package, torch and Python.
-        tensors: sha256 of all tensors with their names.
+        shared: part, e.g. "encoder" -> the bundled weights that hold its tensors in place of this
+            file, so that they are shipped once.
+        tensors: sha256 of all tensors with their names, shared ones included.
     """
 
     kind: Word
@@ -43,6 +52,7 @@ class Description(Strict, kw_only=True):
     measured: Measured
     headline: Annotated[list[str], Meta(max_length=20)] = []
     more: dict[str, Any] = {}
+    shared: dict[Word, Shared] = {}
     versions: dict[str, Text]
     tensors: Sha256
 

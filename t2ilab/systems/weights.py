@@ -9,7 +9,7 @@ What ships lies in `data/weights/`.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from t2ilab.durable import replacing_all
 from t2ilab.errors import UsageError, WeightsError, choose
 from t2ilab.paths import DATA, user_path
 from t2ilab.provenance import versions
-from t2ilab.schemas.weights import Beside, Description
+from t2ilab.schemas.weights import Beside, Description, Shared
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -94,11 +94,12 @@ def save(
 
 
 def write(path: Path, stored: "Mapping[str, Tensor]", described: Description) -> None:
-    """Write the pair of files; see `save`."""
+    """Write the pair of files, without the parts that are `shared`; see `save`."""
     from safetensors.torch import save as to_bytes
 
     words = _as_json(schemas.to_dict(described))
-    data = to_bytes(dict(stored), {"description": words, "sha256": _sha256(words.encode())})
+    own = {key: value for key, value in stored.items() if key.split(".")[0] not in described.shared}
+    data = to_bytes(own, {"description": words, "sha256": _sha256(words.encode())})
     beside = json.loads(words) | {"sha256": _sha256(data), "bytes": len(data)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,37 @@ def _complete(about: Mapping[str, Any], stored: "Mapping[str, Tensor]") -> Descr
         raise UsageError(f"weights need words on where they come from; missing: {missing}")
     whole = {**about, "versions": versions(), "tensors": digest(stored)}
     return schemas.decode(_as_json(whole), Description, "about", error=UsageError)
+
+
+def shared(tensors: "Mapping[str, Tensor]", names: Iterable[str]) -> dict[str, Shared]:
+    """Which parts (encoder, prior) of a system are, bit by bit, in the bundled weights `names`."""
+    found = {}
+    for name in names:
+        held = intact(FOLDER / f"{name}{SUFFIX}")[1]
+        for part in {key.split(".")[0] for key in tensors} - {*found}:
+            start = f"{part}."
+            own = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+            modules = {key.split(".")[0] for key in own}
+            same = {key: v for key, v in held.items() if key.split(".")[0] in modules}
+            if same and digest(own) == digest(same):
+                found[part] = Shared(name=name, modules=sorted(modules))
+    return found
+
+
+def _borrowed(path: Path, about: Description) -> "dict[str, Tensor]":
+    """The tensors of the parts that lie in other bundled weights, by their names in this file."""
+    found = {}
+    for part, of in about.shared.items():
+        if of.name not in bundled():
+            raise WeightsError(
+                f"{path} takes its {part} from the bundled weights '{of.name}', which are not here: "
+                "use a version of the course that has both."
+            )
+        other, held = intact(FOLDER / f"{of.name}{SUFFIX}")
+        if other.shared:
+            raise WeightsError(f"{path} takes its {part} from '{of.name}', which takes it itself.")
+        found |= {f"{part}.{k}": v for k, v in held.items() if k.split(".")[0] in of.modules}
+    return found
 
 
 def digest(tensors: "Mapping[str, Tensor]") -> str:
@@ -248,8 +280,10 @@ def intact(path: Path) -> "tuple[Description, dict[str, Tensor]]":
         tensors = from_bytes(data)
     except Exception as error:  # safetensors has errors of its own, and does not promise which
         raise WeightsError(f"{path} is cut short or damaged: {error}. {_AGAIN}.") from error
+    tensors |= _borrowed(path, about)
     if digest(tensors) != about.tensors:
-        raise WeightsError(f"{path} was altered: its tensors have another sha256. {_AGAIN}.")
+        lent = "".join(f", or those of {of.name} were" for of in about.shared.values())
+        raise WeightsError(f"{path} was altered{lent}: the tensors have another sha256. {_AGAIN}.")
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise WeightsError(f"{path}: tensor '{key}' holds numbers that are not finite.")

@@ -142,8 +142,8 @@ def _borrowed(path: Path, about: Description) -> "dict[str, Tensor]":
     for part, of in about.shared.items():
         if of.name not in bundled():
             raise WeightsError(
-                f"{path} takes its {part} from the bundled weights '{of.name}', which are not here: "
-                "use a version of the course that has both."
+                f"{path} takes its {part} from the bundled weights '{of.name}', which are not "
+                "here: use a version of the course that has both."
             )
         other, held = intact(FOLDER / f"{of.name}{SUFFIX}")
         if other.shared:

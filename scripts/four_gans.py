@@ -1,60 +1,111 @@
-"""Gabel's Figure 4 in numbers: train the four GANs alike, keep their table and their pictures.
+"""Gabel's Figure 4 in numbers: the four GANs of Reed et al., trained alike.
 
-    python scripts/four_gans.py                    # train (about an hour on two cores) and collect
-    python scripts/four_gans.py --collect runs/four_gans     # collect what has been trained
+    python scripts/four_gans.py table      # 32 pixels, three seeds each: the table and its dots
+    python scripts/four_gans.py shipped    # 64 pixels, one seed each, longer: weights and pictures
+    python scripts/four_gans.py strong     # a run whose discriminator is too strong
 
-Writes `data/results/four_gans.csv` (a row a run), `four_gans.npz` (pictures of seed 0), and
-`strong_d.npz` (a run whose discriminator is too strong), which notebook 18 shows.
+Writes `data/results/four_gans.csv` (a row a run, kept and not run again), `four_gans.npz` (pictures
+of the longer runs as they learned) and `strong_d.npz`; the weights of `shipped` lie below `--out`
+and are made to ship by `scripts/ship.py`. Notebook 18 shows them all. All four have the recipe
+`gated`, the same captions, noise, order of pictures and number of steps.
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
-from t2ilab.files import write_csv
+from t2ilab.data import paperworld
+from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.files import add_row
+from t2ilab.fit import strips
+from t2ilab.metrics.evaluate import evaluate, picture_scores, readable
+from t2ilab.models.reader import AttributeReader
 from t2ilab.paths import DATA
-from t2ilab.runs import run, sweep, table
+from t2ilab.recipes.train import train
+from t2ilab.runs import run
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.trainers.text_gan import SYSTEMS
 
 RESULTS = DATA / "results"
-PARAMETERS = ["SYSTEM", "SEED", "STEPS", "PROFILE", "RECIPE", "WORLD"]
-METRICS = [
-    "live_all_unseen",
-    "live_all_seen",
-    "live_breast",
-    "live_wing",
-    "live_beak",
-    "live_diversity",
-    "live_fid_unseen",
-    "live_kid_unseen",
-    "live_fid_between",
-    "live_kid_between",
-    "steps",
-    "train_seconds",
-]
+WORLD, RECIPE = "birds", "gated"
+KEY = ["system", "seed", "steps", "size", "width", "batch_size", "recipe", "tested"]
+SCORES = ("consistency_all", "consistency_all_unseen", "readable", "diversity")
+DISTANCES = ("fid", "kid", "precision", "recall")
 STRONG = {"SYSTEM": "text_gan", "RECIPE": "paper", "LR_D": 0.004, "STEPS": 1000}  # G: 2e-4
 SHOWN, MOMENTS = 8, 12  # captions, and moments of the training, whose pictures are kept
 
 
-def collect(folder: Path, results: Path = RESULTS) -> None:
-    """Write table and pictures of the finished runs below `folder`.
+@torch.inference_mode()
+def half_way(system: TextToImage, test: CaptionedImages, seed: int = 1) -> torch.Tensor:
+    """Pictures [n, 3, h, w] of the middle between two complete captions' vectors each."""
+    z = system.noise(len(test), seed)
+    phi = system.complete(system.encoder.encode([c[0] for c in test.captions]), z)
+    return system(z, 0.5 * (phi + phi.roll(1, 0)))
+
+
+def measured(system: TextToImage, reader: AttributeReader, n: int) -> dict[str, float]:
+    """What `evaluate` finds, and readable share, FID and KID half-way between two captions."""
+    world = paperworld.world(WORLD)
+    found = evaluate(system, world, reader, n=n, noises=50)
+    test = world.load("test", system.size).subset(slice(0, n))
+    made = half_way(system, test)
+    between = picture_scores(world, reader, to_float(test.images), made)
+    row = {name: found[name] for name in (*SCORES, *DISTANCES)}
+    row |= {"readable_between": readable(reader, made)}
+    return row | {f"{name}_between": between[name] for name in ("fid", "kid")}
+
+
+def compare(seeds: int, n: int, results: Path, **options) -> pd.DataFrame:
+    """Train and measure each system with each seed; the table, to which rows are added.
 
     Raises:
-        DataError: there is no finished run.
+        SystemExit: a signal ended a training.
     """
-    runs = table(folder, metrics=METRICS).sort_values(["SYSTEM", "SEED"])
-    results.mkdir(parents=True, exist_ok=True)
-    write_csv(results / "four_gans.csv", runs[[*PARAMETERS, *METRICS]], float_format="%.6g")
+    file, reader = results / "four_gans.csv", load_reader(WORLD)
+    table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
+    for seed in range(seeds):  # seeds outside, so that what is there can be compared at any time
+        for system in SYSTEMS:
+            row = {"system": system, "seed": seed, **options, "recipe": RECIPE, "tested": n}
+            if (table[KEY] == pd.Series(row)[KEY]).all(axis=1).any():
+                continue
+            began = time.process_time()
+            trained = train(system, world=WORLD, recipe=RECIPE, seed=seed, show=False, **options)
+            took = time.process_time() - began
+            if trained.fitted.stopped == "signal":
+                raise SystemExit("stopped; finished rows are kept")
+            row |= {"seconds": round(took, 1)} | measured(trained.system, reader, n)
+            table = add_row(file, table, row)
+            print(row, flush=True)
+    return table
+
+
+def longer(folder: Path, results: Path, **options) -> None:
+    """Train each system once, into a folder of its own, and keep pictures of their trainings."""
+    for system in SYSTEMS:
+        out = folder / system
+        if not list(out.glob("*.safetensors")):
+            given = dict(world=WORLD, recipe=RECIPE, show=False, out=out, resume=out.exists())
+            trained = train(system, **given, **options)
+            if trained.fitted.stopped == "signal":
+                raise SystemExit(f"stopped; the same command goes on with {out}")
+            print(system, f"{trained.fitted.seconds:.0f} s", flush=True)
+    keep_pictures(folder, results)
+
+
+def keep_pictures(folder: Path, results: Path) -> None:
+    """Write `four_gans.npz`: pictures of each system below `folder` at moments of its training."""
     kept = {}
-    for _, row in runs[runs["SEED"] == 0].iterrows():
-        with np.load(next(folder.rglob(f"{row['run']}/frames.npz"))) as frames:
-            some = np.linspace(0, len(frames["steps"]) - 1, MOMENTS).round().astype(int)
-            some = np.unique(some)
-            kept["steps"] = frames["steps"][some]
-            kept[f"{row['SYSTEM']}_training"] = frames["training"][some][:, :SHOWN]
-            kept[f"{row['SYSTEM']}_between"] = frames["between"][:4]
+    for system in SYSTEMS:
+        taken = strips.read(folder / system)
+        some = np.unique(np.linspace(0, len(taken) - 1, MOMENTS).round().astype(int))
+        kept["steps"] = np.array([taken[k][0] for k in some])
+        kept[system] = np.stack([taken[k][1][:SHOWN] for k in some])
+    results.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(results / "four_gans.npz", **kept)
 
 
@@ -75,21 +126,24 @@ def main() -> None:
     words = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    words.add_argument("what", choices=("table", "shipped", "strong"))
     words.add_argument("--seeds", type=int, default=3, help="runs of each system; default 3")
-    words.add_argument("--steps", type=int, default=2500, help="of training; default 2500")
-    words.add_argument("--at-once", type=int, default=2, help="runs at a time; default 2")
-    words.add_argument("--profile", default="laptop")
-    words.add_argument("--out", type=Path, default=Path("runs/four_gans"))
-    words.add_argument("--collect", type=Path, metavar="FOLDER", help="train nothing")
+    words.add_argument("--steps", type=int, help="of training; default 2500, shipped 5000")
+    words.add_argument("--width", type=int, default=16, help="of the networks; default 16")
+    words.add_argument("--batch-size", type=int, default=16, help="pictures a step; default 16")
+    words.add_argument("-n", type=int, default=1000, help="captions that are tested; default 1000")
+    words.add_argument("--profile", default="laptop", help="of the run that is too strong")
+    words.add_argument("--out", type=Path, default=Path("runs/four_gans"), help="for longer runs")
     given = words.parse_args()
-    if given.collect is None:
-        grid = {"SYSTEM": list(SYSTEMS), "SEED": list(range(given.seeds)), "STEPS": [given.steps]}
-        sweep(18, grid, profile=given.profile, out=given.out, at_once=given.at_once)
-        collect_strong(
-            run(18, profile=given.profile, out=given.out.with_name("strong_d"), parameters=STRONG)
-        )
-    collect(given.collect or given.out)
-    print(table(given.collect or given.out, by="SYSTEM", metrics=METRICS[:1]).to_string())
+    sizes = dict(width=given.width, batch_size=given.batch_size)
+    if given.what == "table":
+        table = compare(given.seeds, given.n, RESULTS, size=32, steps=given.steps or 2500, **sizes)
+        print(table.groupby("system")[list(SCORES)].mean().round(2).to_string())
+    elif given.what == "shipped":
+        longer(given.out, RESULTS, size=64, steps=given.steps or 5000, **sizes)
+    else:
+        out = given.out.with_name("strong_d")
+        collect_strong(run(18, profile=given.profile, out=out, parameters=STRONG))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,12 @@ def half_way(system: TextToImage, test: CaptionedImages, seed: int = 1) -> torch
     return system(z, 0.5 * (phi + phi.roll(1, 0)))
 
 
-def measured(system: TextToImage, reader: AttributeReader, n: int) -> dict[str, float]:
+def measured(
+    system: TextToImage, reader: AttributeReader, n: int, noises: int = 50
+) -> dict[str, float]:
     """What `evaluate` finds, and readable share, FID and KID half-way between two captions."""
     world = paperworld.world(WORLD)
-    found = evaluate(system, world, reader, n=n, noises=50)
+    found = evaluate(system, world, reader, n=n, noises=noises)
     test = world.load("test", system.size).subset(slice(0, n))
     made = half_way(system, test)
     between = picture_scores(world, reader, to_float(test.images), made)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float, to_uint8
-from t2ilab.data.pairs import LEVEL_WEIGHTS, Order, TextImageBatches, Truth
+from t2ilab.data.pairs import LEVEL_WEIGHTS, Order, Recombined, TextImageBatches, Truth
 from t2ilab.errors import UsageError
 from t2ilab.text.tokens import Vocabulary, tokenize
 
@@ -223,6 +223,58 @@ def test_pictures_come_as_they_are_or_mirrored_with_their_own_captions(birds):
     flipped = (there == here[:, :, ::-1]).all((1, 2, 3))
     assert (as_is | flipped).all() and 25 < flipped.sum() < 75
     assert np.array_equal(birds.images, untouched)
+
+
+def test_d_can_be_asked_about_other_captions_of_the_same_pictures(birds):
+    batches = TextImageBatches(
+        birds, labels(birds), batch_size=20, levels=(1, 0, 0, 0, 0), asked=(0, 0, 1, 1, 0), wrong=2
+    )
+    batch = batches(3)
+    assert (batch["phi"][:, 1] == 0).all() and {2, 3} == {*batch["phi_asked"][:, 1].tolist()}
+    assert torch.equal(batch["phi"][:, 0], batch["phi_asked"][:, 0]), "of the same pictures"
+    assert {2, 3} == {*batch["phi_wrong"][..., 1].flatten().tolist()}
+    names = list(WORLD.content)
+    for (i, _), wrong in zip(
+        batch["phi_asked"].long().tolist(), batch["phi_wrong"].long(), strict=True
+    ):
+        facts = {n: WORLD.content[n][birds.attributes[n][i]] for n in names}
+        assert not any(is_true(birds.captions[j][k], facts) for j, k in wrong.tolist())
+
+
+def test_captions_without_pictures_come_with_a_part_of_their_own(birds):
+    phi = torch.arange(9.0).view(9, 1)
+    extra = Recombined(phi, (phi + torch.tensor([0.1, 0.2])).unsqueeze(2), share=0.3)
+    batches = TextImageBatches(birds, labels(birds), batch_size=20, recombined=extra)
+    batch, other = batches(0), batches.shard(1, 2)(0)
+    assert batch["phi_mixed"].shape == (6, 1) == other["phi_mixed"].shape
+    tenths = (batch["phi_mixed_asked"] - batch["phi_mixed"]).mul(10).round().flatten()
+    assert {*tenths.tolist()} == {1, 2}
+    assert "phi_mixed" not in TextImageBatches(birds, labels(birds), batch_size=20)(0)
+
+
+@pytest.mark.parametrize("name", paperworld.WORLDS)
+def test_recombined_captions_are_new_and_each_part_is_of_a_picture_that_was_seen(name):
+    world = paperworld.world(name)
+    whole, parts = world.recombined(60, seed=1)
+    keys = world.definition["class"]
+    assert len(whole) == len(parts) == 60 and {len(few) for few in parts} == {3}
+    new = 0
+    for caption, few in zip(whole, parts, strict=True):
+        facts = world.read(caption)
+        for part in few:
+            told = world.read(part)
+            assert all(facts.get(k, v) == v for k, v in told.items()), (caption, part)
+            assert any(
+                all(told.get(k, v) == v for k, v in zip(keys, one, strict=True))
+                for one, held in zip(world.classes, world.unseen, strict=True)
+                if not held
+            ), f"no training picture shows '{part}'"
+        new += all(
+            held
+            for one, held in zip(world.classes, world.unseen, strict=True)
+            if all(facts.get(k, v) == v for k, v in zip(keys, one, strict=True))
+        )
+    assert 0 < new < 60, "some are of combinations never seen, and some are not"
 
 
 def test_half_floats_become_full_ones(birds):

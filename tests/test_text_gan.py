@@ -140,6 +140,22 @@ def test_the_generator_draws_between_captions_with_interpolate_only(interpolate)
     assert len(phi) == 12 and torch.allclose(phi[8:], between)
 
 
+@pytest.mark.parametrize("interpolate", [False, True])
+def test_asked_part_by_part_d_is_never_asked_about_a_mixed_caption(interpolate):
+    gan, batch = make(interpolate=interpolate, between=True), batch_of(b=4)
+    batch |= {"phi_asked": randn(4, TEXT, seed=3), "phi_mixed": randn(2, TEXT, seed=4)}
+    batch |= {"phi_mixed_asked": randn(2, TEXT, seed=5)}
+    drawn, judged = spy(gan, "G"), spy(gan, "D")
+    gan.step(batch)
+    mixed, asked = (batch["phi_mixed"], batch["phi_mixed_asked"]) if interpolate else ([], [])
+    whole = torch.cat([batch["phi"], *([mixed] if interpolate else [])])
+    parts = torch.cat([batch["phi_asked"], *([asked] if interpolate else [])])
+    assert torch.equal(drawn[0].given[1], whole), "G is given complete captions"
+    real, fake, again = (call.given[1] for call in judged)
+    assert torch.equal(real[:, 0], batch["phi_asked"])
+    assert torch.equal(fake, parts) and torch.equal(again, parts)
+
+
 @pytest.mark.parametrize("share, count", [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])
 def test_share_says_how_many_lie_between_two_different_captions(share, count):
     gan, phi = make(share=share), batch_of()["phi"]

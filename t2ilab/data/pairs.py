@@ -7,6 +7,7 @@ captions without that check would call many true pairs false: "a bird" fits ever
 """
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -99,11 +100,28 @@ class Order:
         return np.searchsorted(self.levels, u).clip(max=len(self.levels) - 1)
 
 
+@dataclass(frozen=True)
+class Recombined:
+    """Vectors of captions that mix the facts of two pictures, and of parts of what they state.
+
+    Attributes:
+        phi: float [m, text]; no picture need show what such a caption states.
+        parts: float [m, k, text]; each is true of what the caption states, and of some picture.
+        share: so many of them a picture of the batch, in [0, 1].
+    """
+
+    phi: Float[Tensor, "m text"]
+    parts: Float[Tensor, "m k text"]
+    share: float = 0.5
+
+
 class TextImageBatches:
     """Batches for text-to-image training: step -> {"images", "phi", "phi_wrong"}.
 
     `images` are uint8 [b, 3, h, w]; `phi` [b, text] are the vectors of their captions, and
-    `phi_wrong` [b, wrong, text] those of captions that do not fit them.
+    `phi_wrong` [b, wrong, text] those of captions that do not fit them. With `asked` there is also
+    `phi_asked` [b, text], vectors of other captions of the same pictures; with `recombined`
+    `phi_mixed` and `phi_mixed_asked` [share * b, text].
 
     Args:
         data: the captioned pictures.
@@ -119,6 +137,9 @@ class TextImageBatches:
         levels: weights of a picture's captions (PaperWorld: from complete to bare); equal ones
             where None, or where pictures have another number of captions.
         asides: share of captions with an aside; see `Order`.
+        asked: weights of the captions that D is asked about, with `phi_wrong` alike, where these
+            are to be others than those that G is given; half of them with an aside.
+        recombined: captions without pictures, drawn with equal chances.
 
     Raises:
         UsageError: vectors and pictures differ in number, or the batch size is not from 2 to the
@@ -137,15 +158,18 @@ class TextImageBatches:
         flip: bool = True,
         levels: tuple[float, ...] | None = LEVEL_WEIGHTS,
         asides: float = ASIDES,
+        asked: tuple[float, ...] | None = None,
+        recombined: Recombined | None = None,
     ):
         if len(phi) != len(data):
             raise UsageError(f"{len(phi)} caption vectors for {len(data)} pictures of {data.name}.")
         self.data, self.phi, self.flip = data, phi, flip
         self.wrong, self.near = wrong, max(near, wrong)
         self.options = dict(batch_size=batch_size, wrong=wrong, near=near, flip=flip)
-        self.options |= dict(levels=levels, asides=asides)
-        self.seed, self.truth = seed, Truth(data)
+        self.options |= dict(levels=levels, asides=asides, asked=asked, recombined=recombined)
+        self.seed, self.truth, self.recombined = seed, Truth(data), recombined
         self.order = Order(data, batch_size, seed, levels, asides)
+        self.asked = None if asked is None else Order(data, batch_size, seed, asked, 0.5)
         most = max(self.order.counts)
         self.sided = np.array(
             [[bool(SIDED.search(c[k % len(c)])) for k in range(most)] for c in data.captions]
@@ -159,15 +183,30 @@ class TextImageBatches:
 
     def __call__(self, step: int) -> dict[str, Tensor]:
         chosen, levels, rng = self.order(step)
-        phi = self._phi(chosen, levels)
+        asked = levels if self.asked is None else self.asked.draw_levels(chosen, rng)
+        phi, phi_asked = self._phi(chosen, levels), self._phi(chosen, asked)
         images = self.data.images[chosen]
-        mirrored = (rng.random(len(images)) < 0.5) & self.flip & ~self.sided[chosen, levels]
+        sided = self.sided[chosen, levels] | self.sided[chosen, asked]
+        mirrored = (rng.random(len(images)) < 0.5) & self.flip & ~sided
         images[mirrored] = images[mirrored, :, ::-1]
-        return {
+        batch = {
             "images": torch.from_numpy(images).permute(0, 3, 1, 2),
             "phi": phi,
-            "phi_wrong": self._wrong(chosen, mirrored, phi, rng),
+            "phi_wrong": self._wrong(chosen, mirrored, phi_asked, rng),
         }
+        if self.asked is not None:
+            batch["phi_asked"] = phi_asked
+        if self.recombined is not None:
+            batch |= self._mixed(len(chosen), rng)
+        return batch
+
+    def _mixed(self, b: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Captions without pictures, and one part of each."""
+        of = self.recombined
+        rows = rng.integers(len(of.phi), size=round(of.share * b))
+        parts = rng.integers(of.parts.shape[1], size=len(rows))
+        asked = of.parts[torch.from_numpy(rows), torch.from_numpy(parts)]
+        return {"phi_mixed": of.phi[torch.from_numpy(rows)], "phi_mixed_asked": asked}
 
     def _phi(self, pictures: np.ndarray, levels: np.ndarray) -> Float[Tensor, "n text"]:
         return self.phi[torch.from_numpy(pictures), torch.from_numpy(levels)].float()
@@ -175,7 +214,7 @@ class TextImageBatches:
     def _wrong(self, chosen, mirrored, phi, rng) -> Float[Tensor, "b wrong text"]:
         """For each picture the vectors of captions that do not fit it."""
         others = rng.integers(len(self.data), size=max(self.near, POOL))
-        levels = self.order.draw_levels(others, rng)
+        levels = (self.asked or self.order).draw_levels(others, rng)
         fits = self.truth.fits(chosen, others, levels, mirrored)
         for picture in chosen[fits.all(1)]:  # rare: none of those drawn mismatches it
             other, level = self._any_mismatch(picture, rng)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from t2ilab.data import paperworld
-from t2ilab.data.pairs import ASIDES, TextImageBatches
+from t2ilab.data.pairs import ASIDES, Recombined, TextImageBatches
 from t2ilab.errors import UsageError, choose
 from t2ilab.fit import checkpoint
 from t2ilab.metrics.evaluate import evaluate
@@ -64,8 +64,15 @@ RECIPES["gated"] = replace(
     between=True,
     prior=True,
 )
+# `gated`, and D is asked part by part. Scenes of combinations never seen came out right in .93
+# instead of .80 of all cases: a point between two captions is no combination, and of a caption that
+# it never sees with a picture D can learn that it is false, whatever the picture. Captions that mix
+# the facts of two pictures take the place of interpolated ones: GAN-INT in spirit only.
+RECIPES["parted"] = replace(RECIPES["gated"], share=0.5, parts=True)
 # What G and D are shown where a prior completes captions: weights of the levels, share of asides.
 COMPLETE, SIDED = (1.0, *[0.0] * (paperworld.LEVELS - 1)), 0.8
+# And what D is asked where it is asked part by part; so many captions are recombined.
+ASKED, MIXED = (0.3, 0.1, 0.3, 0.3, 0.0), 6000
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ def build(o: Options, prepare) -> Built:
         near=recipe.near if captioned.stated is not None else 1,
         levels=recipe.levels if prior is None else COMPLETE,
         asides=ASIDES if prior is None else SIDED,
+        **(_asked(o, encoder, recipe) if recipe.parts and o.world is not None else {}),
     )
     return Built(
         trainer,
@@ -157,6 +165,16 @@ def build(o: Options, prepare) -> Built:
         minutes=plan.minutes,
         more={"recipe": vars(recipe), **start},
     )
+
+
+def _asked(o: Options, encoder: CaptionEncoder, recipe: Recipe) -> dict:
+    """What `TextImageBatches` needs for a D that is asked part by part."""
+    n = MIXED if o.profile != "smoke" else 64
+    whole, parts = paperworld.world(o.world).recombined(n, o.seed)
+    said = [*whole, *(text for few in parts for text in few)]
+    vectors = encoder.encode(said).float().cpu().clone()
+    phi, of_parts = vectors[:n], vectors[n:].unflatten(0, (n, -1))
+    return {"asked": ASKED, "recombined": Recombined(phi, of_parts, recipe.share)}
 
 
 def begin_with(trainer: TextGAN, folder: Path) -> dict:

@@ -42,6 +42,10 @@ class Recipe:
             (repository: 1/2).
         between: show D what G draws between two captions too, as fake. In the paper D never sees
             it, so that G may learn there what pleases an opponent that cannot object.
+        parts: in a world of PaperWorld: the generator is given captions that mix the facts of two
+            pictures, in place of interpolated ones, and D is asked part by part: about captions
+            that state some of the facts only. It has seen every part in some picture, so it can
+            judge combinations that no picture shows.
         average: decay of the generator's running average, which draws the samples; 0 for none.
         decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
         generator: of `models.gated.GENERATORS`: "reed" as in the paper, or "gated".
@@ -64,6 +68,7 @@ class Recipe:
     beta: float = 0.5
     share: float = 0.5
     between: bool = False
+    parts: bool = False
     average: float = 0.0
     decay: float = 0.0
     generator: str = "reed"
@@ -127,15 +132,15 @@ class TextGAN:
         """One update. `batch`: images uint8 [b, 3, h, w], phi [b, text], phi_wrong [b, k, text]."""
         self._set_learning_rates()
         x, phi, phi_wrong = self._on_device(batch)
-        phi_all = self._with_interpolated(phi)
+        asked, phi_all, asked_all = self._with_others(phi, batch)
         z = self.draw_noise(len(phi_all))
         fakes = self.G(z, phi_all)  # drawn once, used by D and by G
 
         # D: real pairs are true, wrong and fake ones are not. detach(): G is not to learn here.
-        pairs = torch.cat([phi[:, None], phi_wrong], 1) if self.cls else phi[:, None]
+        pairs = torch.cat([asked[:, None], phi_wrong], 1) if self.cls else asked[:, None]
         s_x = self.D(x, pairs)  # [b, 1 + wrong]
         known = len(phi_all) if self.recipe.between else len(phi)
-        s_f = self.D(fakes[:known].detach(), phi_all[:known])
+        s_f = self.D(fakes[:known].detach(), asked_all[:known])
         loss_d = self._discriminator_loss(s_x[:, 0], s_x[:, 1:], s_f)
         self.opt_D.zero_grad()
         loss_d.backward()
@@ -143,7 +148,7 @@ class TextGAN:
 
         # G: fakes are to be taken for true, between captions too. D only hands the gradient on.
         self.D.requires_grad_(False)
-        logits = self.D(fakes, phi_all)
+        logits = self.D(fakes, asked_all)
         please = loss.generator_hinge if self.recipe.hinge else loss.generator_nonsaturating
         loss_g = please(logits)
         if self.recipe.varied:
@@ -171,6 +176,23 @@ class TextGAN:
         if not self.cls:
             return (loss.discriminator_hinge if hinge else loss.discriminator_bce)(s_r, s_f)
         return (loss.matching_aware_hinge if hinge else loss.matching_aware_bce)(s_r, s_w, s_f)
+
+    def _with_others(
+        self, phi: Float[Tensor, "b text"], batch: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What D is asked of real pictures [b, text]; what G is given [c, text], and D asked of it.
+
+        In the papers all three are the captions, and GAN-INT adds points between them.
+        """
+        asked, mixed, mixed_asked = (
+            batch[key].to(self.device) if key in batch else None
+            for key in ("phi_asked", "phi_mixed", "phi_mixed_asked")
+        )
+        asked = phi if asked is None else asked
+        if mixed is not None and self.interpolate:
+            return asked, torch.cat([phi, mixed]), torch.cat([asked, mixed_asked])
+        phi_all = self._with_interpolated(phi)
+        return asked, phi_all, torch.cat([asked, phi_all[len(phi) :]])
 
     def _with_interpolated(self, phi: Float[Tensor, "b text"]) -> Float[Tensor, "c text"]:
         """phi and, below it, beta * phi_1 + (1 - beta) * phi_2 for `share` * b pairs (GAN-INT)."""

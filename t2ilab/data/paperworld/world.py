@@ -167,6 +167,48 @@ class World:
             found.append((longer, states | more))
         return found
 
+    def recombined(
+        self, n: int, seed: int = 0, parts: int = 3
+    ) -> tuple[list[str], list[list[str]]]:
+        """Complete captions that mix the facts of two training pictures each, and parts of them.
+
+        Many are of combinations that no training picture shows. Every part is true of the mixed
+        facts and of some training picture, so it never gives such a combination away.
+
+        Args:
+            n: how many captions.
+            parts: how many for each; some may be the same.
+
+        Returns:
+            n captions, most of them with an aside, and for each its parts.
+        """
+        rng, keys = (
+            np.random.default_rng((crc32(self.name.encode()), seed)),
+            self.definition["class"],
+        )
+        known, seen = (
+            {*self.classes},
+            [c for c, held in zip(self.classes, self.unseen, strict=True) if not held],
+        )
+        whole, of_whole = [], []
+        while len(whole) < n:
+            i, j = (int(k) for k in rng.integers(SPLITS["train"], size=2))
+            one, other = self.facts("train", i), self.facts("train", j)
+            facts = {name: (one, other)[int(rng.integers(2))][name] for name in one}
+            if tuple(facts[name] for name in keys) not in known or not self.agree(facts):
+                continue
+            plain = self._captions(facts, "train", i)
+            sided = self._with_asides(facts, "train", j)
+            can = []
+            for text, states in (*plain[:-1], *sided[:-1]):
+                told = [(k, facts[name]) for k, name in enumerate(keys) if name in states]
+                if any(all(c[k] == value for k, value in told) for c in seen):
+                    can.append(text)
+            if can:
+                whole.append((sided if rng.random() < 0.8 else plain)[0][0])
+                of_whole.append([can[int(k)] for k in rng.integers(len(can), size=parts)])
+        return whole, of_whole
+
     def words(self, which: str = "words") -> dict[str, list[str]]:
         """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only.
 

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _rows(quick: bool):
-    from bench import boltzmann, drawing, inputs, start, text_gan
+    from bench import boltzmann, dcgan, drawing, inputs, start, text_gan
     from bench.sizes import FULL, QUICK
 
     sizes = QUICK if quick else FULL
@@ -46,6 +46,7 @@ def _rows(quick: bool):
         start,
         drawing,
         text_gan,
+        dcgan,
         inputs,
         boltzmann,
     ):  # the smallest process measures memory best

@@ -11,8 +11,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bench.dcgan import ExampleLoop
 from bench.plain_loop import PlainLoop
 from bench.row import Row, in_turn
+from t2ilab.models import dcgan
 from t2ilab.models.reed import Discriminator, Generator
 from t2ilab.paths import ROOT
 
@@ -22,6 +24,7 @@ ASKED_FOR = (
     "PaperWorld drawing, birds 128x128",
     "training, gan_cls",
     "training, gan_int_cls",
+    "training, dcgan",
     "waiting for data",
     "64 pictures of a caption",
     "import t2ilab",
@@ -106,6 +109,33 @@ def test_the_plain_loop_learns_gan_cls_with_twice_the_work_and_leaks_into_g():
     assert loss_g.item() == pytest.approx(
         F.softplus(-discriminator(fakes, phi)).mean().item(), rel=1e-4
     )
+    for after, before in ((generator, g), (discriminator, d)):
+        pairs = zip(after.parameters(), before.parameters(), strict=True)
+        assert all(not torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_loop_of_the_example_asks_d_three_times_and_g_once():
+    torch.manual_seed(0)
+    generator, discriminator = (
+        make(size=16, width=4) for make in (dcgan.Generator, dcgan.Discriminator)
+    )
+    g, d = copy.deepcopy((generator, discriminator))
+    loop, ran = ExampleLoop(generator, discriminator), Counter()
+    generator.unfold.register_forward_hook(lambda *_: ran.update("G"))
+    discriminator.body.register_forward_hook(lambda *_: ran.update("D"))
+    images = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8)
+    rng = torch.get_rng_state()
+    loss_d, loss_g, d_real, d_fake, d_after = loop.step(images)
+    assert ran == {"G": 1, "D": 3}
+
+    torch.set_rng_state(rng)
+    real, fake = d(images.float() / 127.5 - 1), d(g(torch.randn(4, g.z)))
+    right = F.softplus(-real).mean() + F.softplus(fake).mean()
+    assert loss_d == pytest.approx(right.item(), rel=1e-4)
+    assert d_real == pytest.approx(real.sigmoid().mean().item(), rel=1e-4)
+    assert d_fake == pytest.approx(fake.sigmoid().mean().item(), rel=1e-4)
+    assert d_after < d_fake  # D has learned to refuse these
+    assert loss_g > F.softplus(-fake).mean().item()
     for after, before in ((generator, g), (discriminator, d)):
         pairs = zip(after.parameters(), before.parameters(), strict=True)
         assert all(not torch.equal(a, b) for a, b in pairs)

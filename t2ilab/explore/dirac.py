@@ -53,7 +53,7 @@ def dirac_image(
             [x - 7 * fine, y - 7 * fine, x + 7 * fine, y + 7 * fine], None, INK, 2 * fine
         )
         font = letters(14 * fine)
-        canvas.text((w - 6 * fine, y + 12 * fine), "theta: the generator", INK, font, "rm")
+        canvas.text((w - 6 * fine, y + 24 * fine), "theta: the generator", INK, font, "rm")
         canvas.text((x + 8 * fine, 10 * fine), "psi: the critic's slope", INK, font, "lm")
 
     return arranged([label(words, SIDE, size=13), smooth((SIDE, SIDE), draw)])

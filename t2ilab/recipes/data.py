@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data import digits, paperworld, photos, public, svhn
+from t2ilab.data import cifar10, digits, paperworld, photos, public, svhn
 from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
@@ -14,10 +14,11 @@ from t2ilab.recipes.options import Pictures, option
 from t2ilab.text.encoders import CaptionEncoder
 
 OWN = ("digits", "two_digits")  # need no folder
-DATASETS = (*public.DATASETS, *OWN, "mnist", "svhn", "folder")  # folder: any pictures
+DATASETS = (*public.DATASETS, *OWN, "mnist", "svhn", "cifar10", "folder")  # folder: any pictures
 LAYOUTS = {name: one.source.layout for name, one in public.DATASETS.items()} | {
     "mnist": digits.MNIST.layout,
     "svhn": svhn.SOURCE.layout,
+    "cifar10": cifar10.SOURCE.layout,
     "folder": "  pictures of any names and sizes",
 }
 SQUARES = tuple(name for name in DATASETS if name != "two_digits")  # a power of two a side
@@ -36,7 +37,7 @@ class Squares(Pictures):
 
     def side(self, of_plan: int) -> int:
         """Of the pictures in pixels, where `size` is not given."""
-        return {"digits": 16, "mnist": 32}.get(self.data, of_plan)
+        return {"digits": 16, "mnist": 32, "cifar10": 32}.get(self.data, of_plan)
 
     @property
     def channels(self) -> int:
@@ -84,6 +85,8 @@ def load_data(
         )
     if data == "svhn":
         return svhn.load(root, split, size, n=n)
+    if data == "cifar10":
+        return cifar10.load(root, split, size, n=n)
     if data == "folder":
         return photos.captioned(root, split, size, n=n)
     if data != "mnist":

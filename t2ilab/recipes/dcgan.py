@@ -20,6 +20,7 @@ from t2ilab.trainers.gan import GAN
 
 SWITCH = ("on", "off")
 MEASURED = 2000  # pictures from noise that are scored
+LR = 2e-4  # of Adam, in the paper
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def build(o: Options, prepare) -> Built:
         UsageError: fewer pictures than k batches need.
     """
     pictures, shape = pictures_of(o)
-    lr = o.lr or 2e-4
+    lr = o.lr or LR
     trainer = GAN(
         *networks_of(o, **shape),
         objective="logistic",

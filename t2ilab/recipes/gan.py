@@ -24,7 +24,8 @@ from t2ilab.systems.gan import GANSystem
 from t2ilab.trainers.gan import GAN
 
 LOSSES = ("non-saturating", "saturating")
-POINTS, PICTURES = ("ring", "grid", "line"), ("digits", "mnist")
+POINTS = ("ring", "grid", "line")
+PICTURES = {"digits": (1, 8), "mnist": (1, 28), "cifar10": (3, 32)}  # channels, side
 MATCHED = 500  # points of the exact W1
 
 
@@ -58,6 +59,7 @@ PLANS = {
     "grid": Plan(),
     "digits": Plan(z=20, width=256, width_critic=256, depth=2, steps=3000, **_PICTURES),
     "mnist": Plan(z=50, width=512, width_critic=512, steps=20_000, **_PICTURES),
+    "cifar10": Plan(z=100, width=1024, width_critic=512, steps=50_000, **_PICTURES),
 }
 SMOKE = 40  # steps
 
@@ -90,11 +92,11 @@ class Options(Game):
 
     data: str = option(
         "ring",
-        f"Points: {', '.join(POINTS)}. Pictures: digits; mnist, which needs --root.",
-        choices=POINTS + PICTURES,
+        f"Points: {', '.join(POINTS)}. Pictures: digits; mnist and cifar10 need --root.",
+        choices=(*POINTS, *PICTURES),
         called="data set",
     )
-    root: str | None = option(None, "Where MNIST's files are.", path=True, free=True)
+    root: str | None = option(None, "Where their files are.", path=True, free=True)
     r1: float | None = option(
         None, "Weight of the penalty R1 at the data.", kind=float, least=0, most=1000
     )
@@ -146,10 +148,11 @@ def build(o: Options, prepare) -> Built:
         marks = {"name": o.data, "centres": len(of.centres)}
     else:
         pictures = load(o, "train")
-        trainer = trainer_of(o, (1, pictures.size, pictures.size))
+        channels, side = PICTURES[o.data]
+        trainer = trainer_of(o, (channels, side, side))
         if size > len(pictures):
             raise UsageError(f"k x batch size = {size}: there are {len(pictures)} pictures.")
-        batches = PictureBatches(pictures, batch_size=size, channels=1, seed=o.seed)
+        batches = PictureBatches(pictures, batch_size=size, channels=channels, seed=o.seed)
         data, marks = pictures.name, fingerprint(pictures)
     return Built(
         trainer,
@@ -166,14 +169,14 @@ def build(o: Options, prepare) -> Built:
 
 def load(o: Options, split: str) -> CaptionedImages:
     """The pictures in the size that they have of themselves."""
-    size = {"digits": 8, "mnist": 28}[o.data]
+    _, size = PICTURES[o.data]
     n = 512 if o.profile == "smoke" else None
     return load_data(data=o.data, root=o.root, split=split, size=size, n=n)
 
 
 def measure(system: GANSystem, o: Options, n: int | None = None) -> dict:
-    """Of points modes, quality, reverse KL and exact W1, beside those of data; of digits precision
-    and recall over pixels, against the test split.
+    """Of points modes, quality, reverse KL and exact W1, beside those of data; of pictures
+    precision and recall over pixels, against the test split.
 
     Raises:
         UsageError: the weights are of other data than the options.
@@ -181,7 +184,8 @@ def measure(system: GANSystem, o: Options, n: int | None = None) -> dict:
     if system.of_points != (o.data in POINTS):
         raise UsageError(f"these weights are not of {o.data}: name the data they learned from.")
     if not system.of_points:
-        test = to_float(load(o, "test").images)[:, :1]
+        channels, _ = PICTURES[o.data]
+        test = to_float(load(o, "test").images)[:, :channels]
         made = system.sample(n or len(test), seed=1).clamp(-1, 1)
         found = manifold(test.flatten(1), made.flatten(1))
         return {"precision": found.precision, "recall": found.recall, "tested": len(test)}

@@ -9,6 +9,7 @@ from scipy.stats import betabinom, kstest, truncnorm
 from torch import nn
 
 from t2ilab.cli import main
+from t2ilab.data.digits import load_digits
 from t2ilab.errors import UsageError
 from t2ilab.fit import fit
 from t2ilab.losses.orthogonal import orthogonal, orthogonal_gradient
@@ -127,7 +128,7 @@ def test_the_class_sets_scale_and_shift():
     with torch.no_grad():
         G.embed.weight.copy_(G.embed.weight[:1].expand(3, -1))
     alike = G(z.expand(3, -1), torch.arange(3))
-    assert torch.allclose(alike[0], alike[1])
+    assert torch.allclose(alike[0], alike[1], atol=1e-5)
 
 
 def test_every_layer_has_the_largest_singular_value_1():
@@ -212,7 +213,7 @@ def test_the_regularisation_makes_filters_less_alike():
             for w in filters(one.G):
                 w.add_(0.2)
         fit(one, batch, steps=30, **OPTIONS)
-        alike[beta] = sum(float(orthogonal(w)) for w in filters(one.G))
+        alike[beta] = sum(float(orthogonal(w.detach())) for w in filters(one.G))
     assert alike[1.0] < 0.5 * alike[0.0], alike
 
 
@@ -267,7 +268,7 @@ def test_train_sample_evaluate(words, tmp_path):
         assert about["measured"]["read_real"] > 0.9 and "recall_0.4" in about["measured"]
         assert loaded.label == "shape" and loaded.names == ("round", "pointed")
     else:
-        assert loaded.names == tuple("0123456789")
+        assert loaded.names == tuple(load_digits("train", 16).class_names)
     drawn = call("sample", "biggan", "--weights", out, "-n", 2, "-o", picture)
     assert drawn.exit_code == 0 and picture.exists(), drawn.output
     assert loaded.draw(3).shape == (3, loaded.size, loaded.size, 3)

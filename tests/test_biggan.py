@@ -208,7 +208,7 @@ def test_it_learns_classes_that_are_grey_tones():
 def test_the_regularisation_makes_filters_less_alike():
     alike = {}
     for beta in (0.0, 1.0):
-        one = BigGAN(generator(), discriminator(), beta=beta)
+        one = BigGAN(generator(), discriminator(), beta=beta, lr=1e-2)
         with torch.no_grad():
             for w in filters(one.G):
                 w.add_(0.2)

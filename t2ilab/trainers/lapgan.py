@@ -28,7 +28,8 @@ class LAPGAN:
         generator: of the whole pyramid.
         discriminators: one a level, the smallest first; of pictures of its side.
         lr, betas: of Adam, of all networks.
-        average: decay of the running average of the generators, which draws the samples.
+        average: decay of the running average of the generators, which draws the samples; short, or
+            the first weights would be seen in it for hundreds of steps.
         decay: lower the learning rate to 0 over this last part of the budget.
         seed: of the noise.
 
@@ -43,7 +44,7 @@ class LAPGAN:
         *,
         lr: float = 2e-4,
         betas: tuple[float, float] = (0.5, 0.999),
-        average: float = 0.995,
+        average: float = 0.98,
         decay: float = 0.4,
         seed: int = 0,
     ):

@@ -66,7 +66,8 @@ class Progressive:
         penalty, drift: of "wasserstein": of (|grad f| - 1)², and of f(x)² at the data.
         r1_weight: of "logistic".
         growing: share of the budget after which the last level is there (see `stage`).
-        average: decay of the running average of G, which draws the samples (paper: 0.999).
+        average: decay of the running average of G, which draws the samples (paper: 0.999, for
+            runs of many hundred thousand steps: a new level begins at random, and would be seen).
         decay: lower the learning rates to 0 over this last part of the budget (paper: never).
         seed: of the noise.
 
@@ -86,7 +87,7 @@ class Progressive:
         drift: float = 1e-3,
         r1_weight: float = 0.5,
         growing: float = 0.6,
-        average: float = 0.995,
+        average: float = 0.98,
         decay: float = 0.2,
         seed: int = 0,
     ):

@@ -47,7 +47,6 @@ ELSEWHERE = {
     "parts": "test_anatomy.py",
     "prior": "test_prior.py",
     "pix2pix": "test_pix2pix.py",
-    "progressive": "test_progressive.py",
     "biggan": "test_biggan.py",
 }
 LIKELIHOODS = {"rbm": "log_p_ais", "dbm": "log_p_bound_ais", "iwae": "elbo", "draw": "nats_1"}

@@ -38,6 +38,11 @@ CATALOGUE = {
     "dcgan": Entry("the game of two convolutional networks, Radford et al. 2016", "dcgan"),
     "wgan": Entry("the Wasserstein game, a critic with clipped weights", "wgan"),
     "wgan_gp": Entry("the Wasserstein game, a critic with a gradient penalty", "wgan"),
+    "lapgan": Entry("a pyramid of games: a small picture, then what enlarging it misses", "lapgan"),
+    "progressive": Entry(
+        "one game that grows from 4 x 4 pixels, Karras et al. 2018", "progressive"
+    ),
+    "biggan": Entry("residual networks told a class, Brock et al. 2019, at a small size", "biggan"),
     "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
     "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),

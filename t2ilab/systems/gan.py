@@ -15,7 +15,9 @@ from torch import Tensor
 from t2ilab.data.captioned import to_uint8
 from t2ilab.data.mixtures import seen
 from t2ilab.models.dcgan import Generator
+from t2ilab.models.lapgan import LaplacianGenerator
 from t2ilab.models.mlp_gan import MLPGenerator
+from t2ilab.models.progressive import ProgressiveGenerator
 from t2ilab.systems.single import Single
 from t2ilab.systems.system import checked_count
 
@@ -28,7 +30,9 @@ class DCGANSystem(Single):
     kind = "dcgan"
     draws = True
 
-    def __init__(self, generator: Generator | MLPGenerator):
+    def __init__(
+        self, generator: Generator | MLPGenerator | LaplacianGenerator | ProgressiveGenerator
+    ):
         super().__init__(generator)
         self.requires_grad_(False)
 
@@ -82,3 +86,45 @@ class GANSystem(DCGANSystem):
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "GANSystem":
         return cls(MLPGenerator(**arguments))
+
+
+class LAPGANSystem(DCGANSystem):
+    """The generators of a pyramid, trained."""
+
+    kind = "lapgan"
+
+    @torch.inference_mode()
+    def refined(
+        self, images: Float[Tensor, "n c s s"], seed: int = 0
+    ) -> Float[Tensor, "n c size size"]:
+        """What the levels above these pictures, in [-1, 1], make of them."""
+        rng = torch.Generator().manual_seed(seed)
+        z = torch.randn(len(images), *self.network.noise_shape, generator=rng)
+        both = zip(images.split(250), z.split(250), strict=True)
+        return torch.cat([self.network.refine(*part) for part in both])
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any]) -> "LAPGANSystem":
+        return cls(LaplacianGenerator(**arguments))
+
+
+class ProgressiveSystem(DCGANSystem):
+    """A generator that has grown, of which each earlier size can still be asked."""
+
+    kind = "progressive"
+
+    @torch.inference_mode()
+    def grown(
+        self, n: int, seed: int = 0, *, level: int | None = None, alpha: float = 1.0
+    ) -> Float[Tensor, "n c s s"]:
+        """n pictures at a level (0: 4 x 4 pixels), faded in by alpha; the same seed, the same z.
+
+        Raises:
+            UsageError: no such level, or alpha outside [0, 1].
+        """
+        z = torch.randn(n, *self.network.noise_shape, generator=torch.Generator().manual_seed(seed))
+        return torch.cat([self.network(part, level, alpha) for part in z.split(250)])
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any]) -> "ProgressiveSystem":
+        return cls(ProgressiveGenerator(**arguments))

@@ -1,17 +1,15 @@
 """Gabel's Figure 4 in numbers: the four GANs of Reed et al., trained alike.
 
-    python scripts/four_gans.py table      # 32 pixels, three seeds each: the table and its dots
-    python scripts/four_gans.py shipped    # 64 pixels, one seed each, longer: weights and pictures
-    python scripts/four_gans.py strong     # a run whose discriminator is too strong
+    python scripts/four_gans.py              # three seeds each; the first ships
+    python scripts/four_gans.py --strong     # a run whose discriminator is too strong
 
 Writes `data/results/four_gans.csv` (a row a run, kept and not run again), `four_gans.npz` (pictures
-of the longer runs as they learned) and `strong_d.npz`; the weights of `shipped` lie below `--out`
-and are made to ship by `scripts/ship.py`. Notebook 18 shows them all. All four have the recipe
-`gated`, the same captions, noise, order of pictures and number of steps.
+of seed 0 as they were learned) and `strong_d.npz`; weights lie below `--out`, and `scripts/ship.py`
+makes them ship. Notebook 18 shows them all. All four have the recipe `gated`, the same captions,
+noise, order of pictures and number of steps. A run takes some ten minutes on one core.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
@@ -62,11 +60,11 @@ def measured(
     return row | {f"{name}_between": between[name] for name in ("fid", "kid")}
 
 
-def compare(seeds: int, n: int, results: Path, **options) -> pd.DataFrame:
+def compare(seeds: int, n: int, folder: Path, results: Path, **options) -> pd.DataFrame:
     """Train and measure each system with each seed; the table, to which rows are added.
 
     Raises:
-        SystemExit: a signal ended a training.
+        SystemExit: a signal ended a training; the same call goes on with it.
     """
     file, reader = results / "four_gans.csv", load_reader(WORLD)
     table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
@@ -75,35 +73,24 @@ def compare(seeds: int, n: int, results: Path, **options) -> pd.DataFrame:
             row = {"system": system, "seed": seed, **options, "recipe": RECIPE, "tested": n}
             if (table[KEY] == pd.Series(row)[KEY]).all(axis=1).any():
                 continue
-            began = time.process_time()
-            trained = train(system, world=WORLD, recipe=RECIPE, seed=seed, show=False, **options)
-            took = time.process_time() - began
-            if trained.fitted.stopped == "signal":
-                raise SystemExit("stopped; finished rows are kept")
-            row |= {"seconds": round(took, 1)} | measured(trained.system, reader, n)
+            out = folder / f"{system}-{seed}"
+            if not list(out.glob("*.safetensors")):
+                given = dict(world=WORLD, recipe=RECIPE, seed=seed, show=False, out=out)
+                trained = train(system, resume=out.exists(), **given, **options)
+                if trained.fitted.stopped == "signal":
+                    raise SystemExit("stopped; finished rows are kept")
+            made = TextToImage.load(out)
+            row |= {"seconds": made.about["seconds"]} | measured(made, reader, n)
             table = add_row(file, table, row)
             print(row, flush=True)
     return table
 
 
-def longer(folder: Path, results: Path, **options) -> None:
-    """Train each system once, into a folder of its own, and keep pictures of their trainings."""
-    for system in SYSTEMS:
-        out = folder / system
-        if not list(out.glob("*.safetensors")):
-            given = dict(world=WORLD, recipe=RECIPE, show=False, out=out, resume=out.exists())
-            trained = train(system, **given, **options)
-            if trained.fitted.stopped == "signal":
-                raise SystemExit(f"stopped; the same command goes on with {out}")
-            print(system, f"{trained.fitted.seconds:.0f} s", flush=True)
-    keep_pictures(folder, results)
-
-
 def keep_pictures(folder: Path, results: Path) -> None:
-    """Write `four_gans.npz`: pictures of each system below `folder` at moments of its training."""
+    """Write `four_gans.npz`: pictures of each system's seed 0 at moments of its training."""
     kept = {}
     for system in SYSTEMS:
-        taken = strips.read(folder / system)
+        taken = strips.read(folder / f"{system}-0")
         some = np.unique(np.linspace(0, len(taken) - 1, MOMENTS).round().astype(int))
         kept["steps"] = np.array([taken[k][0] for k in some])
         kept[system] = np.stack([taken[k][1][:SHOWN] for k in some])
@@ -128,24 +115,26 @@ def main() -> None:
     words = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("what", choices=("table", "shipped", "strong"))
+    words.add_argument("--strong", action="store_true", help="only the run that is too strong")
     words.add_argument("--seeds", type=int, default=3, help="runs of each system; default 3")
-    words.add_argument("--steps", type=int, help="of training; default 2500, shipped 5000")
+    words.add_argument("--steps", type=int, default=3600, help="of training; default 3600")
+    words.add_argument("--size", type=int, default=64, help="of the pictures; default 64")
     words.add_argument("--width", type=int, default=16, help="of the networks; default 16")
     words.add_argument("--batch-size", type=int, default=16, help="pictures a step; default 16")
     words.add_argument("-n", type=int, default=1000, help="captions that are tested; default 1000")
     words.add_argument("--profile", default="laptop", help="of the run that is too strong")
-    words.add_argument("--out", type=Path, default=Path("runs/four_gans"), help="for longer runs")
+    words.add_argument(
+        "--out", type=Path, default=Path("runs/four_gans"), help="folder of the runs"
+    )
     given = words.parse_args()
-    sizes = dict(width=given.width, batch_size=given.batch_size)
-    if given.what == "table":
-        table = compare(given.seeds, given.n, RESULTS, size=32, steps=given.steps or 2500, **sizes)
-        print(table.groupby("system")[list(SCORES)].mean().round(2).to_string())
-    elif given.what == "shipped":
-        longer(given.out, RESULTS, size=64, steps=given.steps or 5000, **sizes)
-    else:
+    if given.strong:
         out = given.out.with_name("strong_d")
         collect_strong(run(18, profile=given.profile, out=out, parameters=STRONG))
+        return
+    sizes = {name: getattr(given, name) for name in ("size", "steps", "width", "batch_size")}
+    table = compare(given.seeds, given.n, given.out, RESULTS, **sizes)
+    keep_pictures(given.out, RESULTS)
+    print(table.groupby("system")[list(SCORES)].mean().round(2).to_string())
 
 
 if __name__ == "__main__":

@@ -20,22 +20,22 @@ def test_a_row_is_added_for_each_run_and_a_finished_one_is_not_run_again(tmp_pat
     monkeypatch.setattr(four_gans, "measured", few)
     monkeypatch.setattr(four_gans, "SYSTEMS", ["text_gan", "gan_int"])
     options = dict(size=32, steps=2, width=8, batch_size=4)
-    first = four_gans.compare(1, 50, tmp_path, **options)
+    first = four_gans.compare(1, 50, tmp_path / "runs", tmp_path, **options)
     assert first[["system", "seed"]].to_numpy().tolist() == [["text_gan", 0], ["gan_int", 0]]
     assert ((first["readable_between"] >= 0) & (first["readable_between"] <= 1)).all()
     assert (first[["fid", "fid_between"]] > 0).all(axis=None)
     written = (tmp_path / "four_gans.csv").read_bytes()
     monkeypatch.setattr(four_gans, "train", lambda *_, **__: pytest.fail("trained again"))
-    assert len(four_gans.compare(1, 50, tmp_path, **options)) == 2
+    assert len(four_gans.compare(1, 50, tmp_path / "runs", tmp_path, **options)) == 2
     assert (tmp_path / "four_gans.csv").read_bytes() == written
     assert list(pd.read_csv(tmp_path / "four_gans.csv")["steps"]) == [2, 2]
 
 
 def test_pictures_are_kept_of_all_four_at_the_same_moments(tmp_path):
     for shade, system in enumerate(four_gans.SYSTEMS):
-        (tmp_path / system).mkdir()
+        (tmp_path / f"{system}-0").mkdir()
         taken = [(10 * k, np.full((16, 4, 4, 3), shade + k, np.uint8)) for k in range(20)]
-        strips.write(tmp_path / system, taken)
+        strips.write(tmp_path / f"{system}-0", taken)
     four_gans.keep_pictures(tmp_path, tmp_path / "results")
     with np.load(tmp_path / "results" / "four_gans.npz") as kept:
         assert set(kept) == {"steps", *four_gans.SYSTEMS}

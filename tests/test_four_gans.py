@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from t2ilab.data import paperworld
 from t2ilab.errors import DataError
 from t2ilab.fit import strips
-from t2ilab.paths import ROOT
+from t2ilab.metrics.evaluate import drawn_for, readable
+from t2ilab.paths import DATA, ROOT
+from t2ilab.systems.single import load_reader
+from t2ilab.systems.text_to_image import TextToImage
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import four_gans  # noqa: E402
@@ -48,3 +52,16 @@ def test_where_a_run_is_missing_nothing_is_written(tmp_path):
     with pytest.raises(DataError):
         four_gans.keep_pictures(tmp_path, tmp_path / "results")
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("system", four_gans.SYSTEMS)
+def test_the_table_is_of_the_weights_that_ship(system):
+    table = pd.read_csv(DATA / "results" / "four_gans.csv").set_index(["system", "seed"])
+    row, made = table.loc[(system, 0)], TextToImage.load(f"{system}-birds-64-alike")
+    assert made.about["steps"] == row["steps"] and made.about["system"] == system
+    assert made.about["measured"]["fid"] == pytest.approx(row["fid"], rel=0.01)
+    test = paperworld.world("birds").load("test", 64).subset(slice(128))
+    drawn = drawn_for(made, test, 0, seed=5)
+    share = readable(load_reader("birds"), drawn)
+    error = (row["readable"] * (1 - row["readable"]) / len(test)) ** 0.5
+    assert abs(share - row["readable"]) < 4 * error

@@ -48,6 +48,7 @@ ELSEWHERE = {
     "prior": "test_prior.py",
     "pix2pix": "test_pix2pix.py",
     "biggan": "test_biggan.py",
+    "text": "test_four_gans.py",
 }
 LIKELIHOODS = {"rbm": "log_p_ais", "dbm": "log_p_bound_ais", "iwae": "elbo", "draw": "nats_1"}
 PICTURES = {"gan": 256, "style": 256, "winn": 32, "inng": 12}  # 0.2 s and 1 s for each

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from t2ilab.files import add_row
+from t2ilab.files import add_row, has_row
 from t2ilab.paths import DATA
 from t2ilab.recipes.dcgan import GUIDELINES, LR, PLANS, Options, measure
 from t2ilab.recipes.train import train
@@ -62,7 +62,7 @@ def measured(
     for seed, without in variants(seeds):
         asked = options | {"without": without, "seed": seed, "steps": steps, "tested": n}
         known = {k: v for k, v in asked.items() if k in KEY and v is not None}
-        if len(rows) and (rows[list(known)] == pd.Series(known)).all(axis=1).any():
+        if has_row(rows, known):
             continue
         rows = add_row(file, rows, one(without, seed, steps=steps, n=n, **options))
         print(

@@ -18,7 +18,7 @@ import torch
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
-from t2ilab.files import add_row
+from t2ilab.files import add_row, has_row
 from t2ilab.fit import strips
 from t2ilab.metrics.evaluate import evaluate, picture_scores, readable
 from t2ilab.models.reader import AttributeReader
@@ -71,7 +71,7 @@ def compare(seeds: int, n: int, folder: Path, results: Path, **options) -> pd.Da
     for seed in range(seeds):  # seeds outside, so that what is there can be compared at any time
         for system in SYSTEMS:
             row = {"system": system, "seed": seed, **options, "recipe": RECIPE, "tested": n}
-            if (table[KEY] == pd.Series(row)[KEY]).all(axis=1).any():
+            if has_row(table, row):
                 continue
             out = folder / f"{system}-{seed}"
             if not list(out.glob("*.safetensors")):

@@ -54,6 +54,13 @@ def write_csv(path: Path, table: "pd.DataFrame", **how: Any) -> None:
     write_atomically(path, table.to_csv(index=False, **how).encode())
 
 
+def has_row(table: "pd.DataFrame", known: Mapping[str, Any]) -> bool:
+    """Whether some row of the table has all these values."""
+    import pandas as pd
+
+    return bool((table[list(known)] == pd.Series(known)).all(axis=1).any())
+
+
 def add_row(path: Path, table: "pd.DataFrame", row: dict[str, Any]) -> "pd.DataFrame":
     """The table with a row more, kept in `path`, whose folder is made if need be."""
     import pandas as pd

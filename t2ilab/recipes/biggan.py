@@ -18,6 +18,7 @@ from t2ilab.models.biggan import (
     standing_statistics,
 )
 from t2ilab.recipes.data import Squares, load_data
+from t2ilab.recipes.dcgan import Plan
 from t2ilab.recipes.gan import Two
 from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built, fingerprint
@@ -28,17 +29,6 @@ from t2ilab.trainers.biggan import BigGAN
 THRESHOLDS = (None, 1.5, 1.0, 0.7, 0.4, 0.1)  # of the truncation curve; None: all of N(0, 1)
 MEASURED = 1000  # pictures at each of them
 LARGEST = 1000  # classes
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Sizes of a training run."""
-
-    width: int
-    batch_size: int
-    minutes: float
-    size: int = 32
-    pictures: int | None = None
 
 
 PLANS = {

@@ -85,7 +85,7 @@ def build(o: Options, prepare) -> Built:
     Raises:
         UsageError: fewer pictures than k batches need.
     """
-    pictures, shape = pictures_of(o)
+    pictures, shape = pictures_of(o, PLANS[o.profile])
     lr = o.lr or LR
     trainer = GAN(
         *networks_of(o, **shape),
@@ -102,9 +102,8 @@ def build(o: Options, prepare) -> Built:
     return ready(o, trainer, pictures, without=without)
 
 
-def pictures_of(o: Two) -> tuple[CaptionedImages, dict[str, int]]:
+def pictures_of(o: Squares, plan: Plan) -> tuple[CaptionedImages, dict[str, int]]:
     """What is learned from, and `size`, `channels` and `width` of the networks for it."""
-    plan = PLANS[o.profile]
     size = o.size or o.side(plan.size)
     pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
     return pictures, {"size": size, "channels": o.channels, "width": o.width or plan.width}

@@ -6,36 +6,24 @@ import torch
 
 from t2ilab.data import paperworld
 from t2ilab.data.batches import PictureBatches
-from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError
 from t2ilab.metrics.evaluate import picture_scores
 from t2ilab.models.dcgan import Discriminator
 from t2ilab.models.lapgan import LaplacianGenerator, ResidualDiscriminator
 from t2ilab.models.pyramid import down
-from t2ilab.recipes.data import Squares, load_data
-from t2ilab.recipes.dcgan import MEASURED
+from t2ilab.recipes.data import Squares
+from t2ilab.recipes.dcgan import MEASURED, Plan, pictures_of
 from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.gan import LAPGANSystem
 from t2ilab.systems.single import has_reader, load_reader
 from t2ilab.trainers.lapgan import LAPGAN
 
-
-@dataclass(frozen=True)
-class Plan:
-    """Sizes of a training run."""
-
-    width: int
-    batch_size: int
-    minutes: float
-    pictures: int | None = None
-    size: int = 64
-
-
 PLANS = {
-    "smoke": Plan(width=4, batch_size=16, minutes=0.03, pictures=256),
-    "laptop": Plan(width=16, batch_size=32, minutes=15),
-    "gpu": Plan(width=64, batch_size=128, minutes=120),
+    "smoke": Plan(width=4, batch_size=16, minutes=0.03, size=64, pictures=256),
+    "laptop": Plan(width=16, batch_size=32, minutes=15, size=64),
+    "gpu": Plan(width=64, batch_size=128, minutes=120, size=64),
 }
 
 
@@ -59,7 +47,7 @@ def build(o: Options, prepare) -> Built:
     Raises:
         UsageError: sizes that make no pyramid, or fewer pictures than a batch.
     """
-    pictures, shape = pictures_of(o)
+    pictures, shape = pictures_of(o, PLANS[o.profile])
     trainer = trainer_of(o, **shape)
     number = o.batch_size or PLANS[o.profile].batch_size
     return Built(
@@ -71,14 +59,6 @@ def build(o: Options, prepare) -> Built:
         fingerprint=fingerprint(pictures),
         minutes=PLANS[o.profile].minutes,
     )
-
-
-def pictures_of(o: Options) -> tuple[CaptionedImages, dict[str, int]]:
-    """What is learned from, and `size`, `channels` and `width` of the networks for it."""
-    plan = PLANS[o.profile]
-    size = o.size or o.side(plan.size)
-    pictures = load_data(world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures)
-    return pictures, {"size": size, "channels": o.channels, "width": o.width or plan.width}
 
 
 def trainer_of(o: Options, *, size: int, channels: int, width: int) -> LAPGAN:

@@ -12,7 +12,7 @@ import torch
 from t2ilab.errors import UsageError
 from t2ilab.models.dcgan import Discriminator, Generator
 from t2ilab.recipes.data import Squares
-from t2ilab.recipes.dcgan import HEADLINE, measure, pictures_of, ready
+from t2ilab.recipes.dcgan import HEADLINE, PLANS, measure, pictures_of, ready
 from t2ilab.recipes.gan import Two
 from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built
@@ -66,7 +66,7 @@ def build(o: Options, prepare) -> Built:
     Raises:
         UsageError: fewer pictures than k batches need.
     """
-    pictures, shape = pictures_of(o)
+    pictures, shape = pictures_of(o, PLANS[o.profile])
     c = CONSTANTS[o.system]
     torch.manual_seed(o.seed)
     clip, penalty, lr = o.clip or c.clip, o.penalty or c.penalty, o.lr or c.lr

@@ -182,14 +182,8 @@ class World:
         Returns:
             n captions, most of them with an aside, and for each its parts.
         """
-        rng, keys = (
-            np.random.default_rng((crc32(self.name.encode()), seed)),
-            self.definition["class"],
-        )
-        known, seen = (
-            {*self.classes},
-            [c for c, held in zip(self.classes, self.unseen, strict=True) if not held],
-        )
+        rng = np.random.default_rng((crc32(self.name.encode()), seed))
+        keys, known = self.definition["class"], {*self.classes}
         whole, of_whole = [], []
         while len(whole) < n:
             i, j = (int(k) for k in rng.integers(SPLITS["train"], size=2))
@@ -199,15 +193,19 @@ class World:
                 continue
             plain = self._captions(facts, "train", i)
             sided = self._with_asides(facts, "train", j)
-            can = []
-            for text, states in (*plain[:-1], *sided[:-1]):
-                told = [(k, facts[name]) for k, name in enumerate(keys) if name in states]
-                if any(all(c[k] == value for k, value in told) for c in seen):
-                    can.append(text)
+            said = (*plain[:-1], *sided[:-1])
+            can = [text for text, states in said if self._seen(facts, states)]
             if can:
                 whole.append((sided if rng.random() < 0.8 else plain)[0][0])
                 of_whole.append([can[int(k)] for k in rng.integers(len(can), size=parts)])
         return whole, of_whole
+
+    def _seen(self, facts: dict[str, str], states: set[str]) -> bool:
+        """Whether some class that training shows has these facts, as far as they are stated."""
+        keys = self.definition["class"]
+        told = [(k, facts[name]) for k, name in enumerate(keys) if name in states]
+        seen = (self.classes[k] for k in self._pools["seen"])
+        return any(all(one[k] == value for k, value in told) for one in seen)
 
     def words(self, which: str = "words") -> dict[str, list[str]]:
         """Value -> its words: "words" stand beside pictures, "unseen" in the text corpus only.

@@ -10,7 +10,7 @@ import numpy as np
 
 from t2ilab.data.paperworld import settings
 from t2ilab.data.paperworld.cutouts import Cutout, box, limb
-from t2ilab.data.paperworld.paper import Page, Pose, Sheet, circle, curve, points, smooth
+from t2ilab.data.paperworld.paper import Colour, Page, Pose, Sheet, circle, curve, points, smooth
 
 SKINS = ((250, 214, 182), (232, 184, 144), (196, 140, 100), (140, 94, 66))
 HAIRS = ((62, 46, 40), (112, 70, 42), (214, 162, 84), (168, 74, 40))
@@ -135,30 +135,37 @@ def draw(
     Returns:
         uint8 [size, size, 3]
     """
-    subject, stance, mirror = facts["subject"], facts["pose"], facts["side"] == "left"
+    mirror = facts["side"] == "left"
     skin, hair = SKINS[int(rng.integers(len(SKINS)))], HAIRS[int(rng.integers(len(HAIRS)))]
     page = Page(size, colours["tone"][facts["tone"]])
     x, feet = 0.5 + 0.04 * place[0], 0.90 + 0.02 * place[1]
     SETTINGS[facts["setting"]](page, feet - 0.13, rng)
-    if subject == "dog":
-        fur = colours["fur"][facts["fur"]]
-        paints = PAINT | {"fur": fur, "look": PAINT["eye" if sum(fur) < 200 else "ink"]}
-        layers, height = dog(stance), 0.62
-    else:
-        paints = PAINT | {
-            "skin": skin,
-            "hair": hair,
-            "top": colours["paint"][facts["top"]],
-            "bottom": colours["paint"][facts["bottom"]],
-        }
-        layers, height = person(subject, stance), HEIGHTS[subject]
-        height *= 0.92 if stance == "jumping" else 1.0  # room above for the hands
+    layers, paints, height = dressed(facts, colours, skin, hair)
     pose = Pose(x, feet, height * (1 + 0.04 * place[2]), mirror=mirror)
     for layer in layers:
         sheet = Sheet(size)
         layer.cut(sheet, pose, paints)
         page.lay(sheet, height=0.022)
     return page.finish(int(rng.integers(1 << 16)))
+
+
+def dressed(
+    facts: dict[str, str], colours: dict, skin: Colour, hair: Colour
+) -> tuple[tuple[Cutout, Cutout], dict[str, Colour], float]:
+    """What one person or dog is laid of from below, the colour of each paint, and its height."""
+    subject, stance = facts["subject"], facts["pose"]
+    if subject == "dog":
+        fur = colours["fur"][facts["fur"]]
+        paints = PAINT | {"fur": fur, "look": PAINT["eye" if sum(fur) < 200 else "ink"]}
+        return dog(stance), paints, 0.62
+    paints = PAINT | {
+        "skin": skin,
+        "hair": hair,
+        "top": colours["paint"][facts["top"]],
+        "bottom": colours["paint"][facts["bottom"]],
+    }
+    room = 0.92 if stance == "jumping" else 1.0  # above for the hands
+    return person(subject, stance), paints, HEIGHTS[subject] * room
 
 
 @lru_cache

@@ -23,7 +23,7 @@ import torch
 from wasserstein import updates
 
 from t2ilab import catalogue
-from t2ilab.files import add_row
+from t2ilab.files import add_row, has_row
 from t2ilab.paths import DATA
 from t2ilab.recipes.train import train
 
@@ -34,7 +34,8 @@ ROADS = {
     "progressive": {"width": 4, "loss": "logistic"},
 }
 N, SHOWN = 500, 10  # pictures that are scored, and kept
-KEY = ["road", "seed", "minutes", "world", "size", "tested"]
+GIVEN = ("world", "size", "batch_size", "width")  # options that make it another run
+KEY = ["road", "seed", "minutes", "tested", *GIVEN]
 
 
 def one(road: str, seed: int, *, minutes: float, n: int, **options) -> tuple[dict, np.ndarray]:
@@ -68,8 +69,9 @@ def measured(
     pictures = file.with_suffix(".npz")
     for seed in range(seeds):
         for road in ROADS:
-            done = rows[(rows["road"] == road) & (rows["seed"] == seed) & (rows["tested"] == n)]
-            if (done["minutes"] == minutes).any():
+            asked = {"road": road, "seed": seed, "minutes": minutes, "tested": n}
+            asked |= {name: options[name] for name in GIVEN if options.get(name) is not None}
+            if has_row(rows, asked):
                 continue
             row, drawn = one(road, seed, minutes=minutes, n=n, **options)
             pictures.parent.mkdir(parents=True, exist_ok=True)

@@ -27,5 +27,6 @@ def test_a_row_and_pictures_for_each_run_and_none_twice(tmp_path, monkeypatch):
     written = file.read_bytes()
     monkeypatch.setattr(three_roads, "one", None)  # nothing is left to run
     assert len(three_roads.measured(file, seeds=1, **TINY)) == 3 and file.read_bytes() == written
-    with pytest.raises(TypeError):  # other minutes are another run
-        three_roads.measured(file, seeds=1, **TINY | {"minutes": 0.003})
+    for other in ({"minutes": 0.003}, {"size": 32}, {"batch_size": 8}, {"world": "flowers"}):
+        with pytest.raises(TypeError):  # another run
+            three_roads.measured(file, seeds=1, **TINY | other)

@@ -47,6 +47,12 @@ class Options(Two, Squares):
     beta: float = option(
         1e-4, "Weight of the orthogonal regularisation of G.", kind=float, least=0, most=1
     )
+    varied: float = option(
+        0.0,
+        "Weight of the term that asks for another picture where the noise is another.",
+        kind=float,
+        least=0,
+    )
     hierarchical: str = option("on", "off: only the first layer sees z.", choices=("on", "off"))
 
     def __post_init__(self) -> None:
@@ -105,7 +111,7 @@ def build(o: Options, prepare) -> Built:
         data=f"{data.name}, {len(data)} pictures of {len(names)} classes",
         fingerprint=fingerprint(data),
         minutes=plan.minutes,
-        more={"beta": o.beta, "k": o.k},
+        more={"beta": o.beta, "varied": o.varied, "k": o.k},
     )
 
 
@@ -120,7 +126,7 @@ def trainer_of(o: Options, *, size: int, classes: int) -> BigGAN:
     lr = o.lr or 5e-4
     return BigGAN(
         G, BigGANDiscriminator(**shape), k=o.k, lr=lr, lr_d=o.lr_critic or 2 * lr, beta=o.beta,
-        seed=o.seed,
+        varied=o.varied, seed=o.seed,
     )  # fmt: skip
 
 

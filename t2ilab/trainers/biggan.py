@@ -3,6 +3,9 @@
     D: E max(0, 1 - f(x, y)) + E max(0, 1 + f(G(z, y'), y'))      G: -E f(G(z, y'), y')
     and for G  beta Σ |W W^T ⊙ (1 - I)|²  over its layers (eq. 3)
 
+Beyond the paper, `varied` asks G for another picture where the noise is another: at the size of
+this course D is too weak to miss a variety that G does not give.
+
 Symbols: x pictures, y their classes, z noise, f the logit of D.
 """
 
@@ -14,7 +17,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from t2ilab.data.captioned import to_uint8
-from t2ilab.losses.adversarial import discriminator_hinge, generator_hinge
+from t2ilab.losses.adversarial import discriminator_hinge, generator_hinge, sameness
 from t2ilab.losses.orthogonal import orthogonal
 from t2ilab.models.biggan import BigGANDiscriminator, BigGANGenerator, filters
 from t2ilab.trainers.parts import bare, follow, linear_end, load_states, pictures, set_rate, states
@@ -28,6 +31,7 @@ class BigGAN:
         k: updates of D for one of G, each on its own part of the batch (paper: 2).
         lr, lr_d, betas: of Adam, for G and for D (paper: 5e-5, 2e-4).
         beta: weight of the orthogonal regularisation of G (paper: 1e-4).
+        varied: weight of `losses.adversarial.sameness` (paper: 0).
         average: decay of the running average of G, which draws the samples (paper: 0.9999).
         decay: lower the learning rates to 0 over this last part of the budget.
         seed: of the noise.
@@ -43,12 +47,13 @@ class BigGAN:
         lr_d: float = 1e-3,
         betas: tuple[float, float] = (0.0, 0.999),
         beta: float = 1e-4,
+        varied: float = 0.0,
         average: float = 0.995,
         decay: float = 0.4,
         seed: int = 0,
     ):
         self.G, self.D, self.k, self.lr, self.lr_d = generator, discriminator, k, lr, lr_d
-        self.beta, self.keep, self.decay = beta, average, decay
+        self.beta, self.varied, self.keep, self.decay = beta, varied, average, decay
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         self.opt_G = torch.optim.Adam(generator.parameters(), lr, betas, fused=True)
         self.opt_D = torch.optim.Adam(discriminator.parameters(), lr_d, betas, fused=True)
@@ -70,7 +75,7 @@ class BigGAN:
         x, y = pictures(batch["images"], self.device), batch["labels"].to(self.device)
         for real, label in zip(x.chunk(self.k), y.chunk(self.k), strict=True):
             with torch.no_grad():  # it is not G's turn
-                made, asked = self._made(len(real))
+                _, made, asked = self._made(len(real))
             # One pass for both: there is no batch norm in D, and spectral norm takes one step.
             f = self.D(torch.cat([real, made]), torch.cat([label, asked]))
             loss_d = discriminator_hinge(*f.split([len(real), len(made)]))
@@ -79,8 +84,13 @@ class BigGAN:
             self.opt_D.step()
 
         self.D.requires_grad_(False)  # D only hands the gradient on
-        made, asked = self._made(len(real))
+        z, made, asked = self._made(len(real))
         loss_g = generator_hinge(self.D(made, asked))
+        if self.varied:
+            some = len(z) // 2
+            z_other = self._noise(some)
+            other = self.G(z_other, asked[:some])
+            loss_g = loss_g + self.varied * sameness(made[:some], other, z[:some], z_other)
         apart = sum(orthogonal(w) for w in filters(bare(self.G))) if self.beta else loss_g * 0
         self.opt_G.zero_grad()
         (loss_g + self.beta * apart).backward()
@@ -98,11 +108,14 @@ class BigGAN:
             if name.endswith(("._u", "._v")):
                 value.copy_(now_of[name])
 
-    def _made(self, n: int) -> tuple[Float[Tensor, "n c h w"], Int[Tensor, " n"]]:
-        """Pictures of noise and of classes, each as likely as any other; and these classes."""
-        z = torch.randn(n, self.z, generator=self.rng).to(self.device)
+    def _noise(self, n: int) -> Float[Tensor, "n z"]:
+        return torch.randn(n, self.z, generator=self.rng).to(self.device)
+
+    def _made(self, n: int) -> tuple[Tensor, Float[Tensor, "n c h w"], Int[Tensor, " n"]]:
+        """Noise, pictures of it and of classes, each as likely as any other; and these classes."""
+        z = self._noise(n)
         y = torch.randint(self.classes, (n,), generator=self.rng).to(self.device)
-        return self.G(z, y), y
+        return z, self.G(z, y), y
 
     @torch.inference_mode()
     def sample(self, z: Float[Tensor, "b z"], y: Int[Tensor, " b"]) -> Float[Tensor, "b c h w"]:

@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -102,10 +103,27 @@ def read(
             range of values (32 bits a channel), or unpacks to more than 89 million pixels.
     """
     _check(size, crop)
-    try:
+    with _named(source):
         image = _open(source)
         square = image.crop(_region(image.size, crop, box))
         return np.array(square.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def whole(source: str | Path | bytes | memoryview) -> UInt8[np.ndarray, "h w 3"]:
+    """One picture in its own size and proportions, upright, RGB, values 0 to 255.
+
+    Raises:
+        DataError: as `read`.
+    """
+    with _named(source):
+        return np.array(_open(source))
+
+
+@contextmanager
+def _named(source: str | Path | bytes | memoryview) -> Iterator[None]:
+    """What is refused within is told with the name of its file."""
+    try:
+        yield
     except _Refused as refused:
         name = "" if isinstance(source, bytes | memoryview) else f"{source}: "
         raise DataError(f"{name}{refused}") from refused.__cause__

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from t2ilab.data import coco, cub, flickr8k, oxford_flowers
+from t2ilab.data import coco, cub, flickr8k, flickr30k, flickr30k_entities, oxford_flowers
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.sources import Report, Source
 from t2ilab.errors import choose
@@ -25,6 +25,10 @@ class PublicDataset:
 
 DATASETS = {
     "flickr8k": PublicDataset(flickr8k.SOURCE, flickr8k.load, tuple(flickr8k.SPLITS)),
+    "flickr30k": PublicDataset(flickr30k.SOURCE, flickr30k.load, flickr30k.SPLITS),
+    "flickr30k_entities": PublicDataset(
+        flickr30k_entities.SOURCE, flickr30k_entities.load, flickr30k_entities.SPLITS
+    ),
     "coco": PublicDataset(coco.SOURCE, coco.load, tuple(coco.SPLITS)),
     "cub": PublicDataset(cub.SOURCE, cub.load, cub.SPLITS),
     "oxford_flowers": PublicDataset(
@@ -40,7 +44,7 @@ def load(
     size: int,
     *,
     n: int | None = None,
-    crop: str = "centre",
+    crop: str | None = None,
     skip: bool = False,
     cache: bool = True,
     report: Report = print,
@@ -53,7 +57,8 @@ def load(
         split: "train", "val" or "test"; with CUB and Oxford-102 also "trainval".
         size: side of the square pictures in pixels.
         n: only the first n pictures; None: all.
-        crop: "centre" or "squash".
+        crop: "centre" or "squash"; None: as the data set's own `load` has it, "centre" but for
+            the boxes of flickr30k_entities.
         skip: leave out pictures that cannot be read, and say which; False stops at them.
         cache: keep the squares on disk and load them memory-mapped.
         report: gets lines on what was found and what was left out; None drops them.
@@ -63,4 +68,5 @@ def load(
         DataError: no root was given; files are missing or damaged.
     """
     dataset = DATASETS[choose("data set", name, DATASETS)]
-    return dataset.load(root, split, size, n=n, crop=crop, skip=skip, cache=cache, report=report)
+    how = {} if crop is None else {"crop": crop}
+    return dataset.load(root, split, size, n=n, skip=skip, cache=cache, report=report, **how)

@@ -10,7 +10,14 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_each_data_set_says_what_it_is_and_where_it_comes_from():
-    assert list(public.DATASETS) == ["flickr8k", "coco", "cub", "oxford_flowers"]
+    assert list(public.DATASETS) == [
+        "flickr8k",
+        "flickr30k",
+        "flickr30k_entities",
+        "coco",
+        "cub",
+        "oxford_flowers",
+    ]
     for dataset in public.DATASETS.values():
         source = dataset.source
         assert dataset.title == source.title
@@ -28,7 +35,9 @@ def test_an_empty_root_is_answered_with_what_to_get_and_the_layout(tmp_path, nam
 
 
 def test_a_wrong_name_gets_the_nearest_and_the_list(tmp_path):
-    with pytest.raises(UsageError, match="did you mean 'flickr8k'.*flickr8k, coco, cub, oxford"):
+    with pytest.raises(
+        UsageError, match="did you mean 'flickr8k'.*flickr8k, flickr30k, flickr30k_ent"
+    ):
         public.load("flickr", tmp_path, "train", 16)
 
 

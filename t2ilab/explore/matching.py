@@ -156,7 +156,7 @@ def boxed(
     for k in order:  # the best last, above all others
         rank = len(order) - 1 - int(np.flatnonzero(order == k)[0])
         colour, edges = RED if rank == 0 else GREY, (times * boxes[k]).round().tolist()
-        draw.rectangle(edges, outline=colour, width=4 if rank == 0 else 2)
+        draw.rectangle(edges, outline=colour, width=4 if rank == 0 else 2 if rank < NAMED else 1)
         if rank < NAMED:
             text = f"{scores[k]:.2f}"
             left, top = max(edges[0], 0), max(edges[1] - 20, 0)
@@ -243,7 +243,7 @@ class MatchingExplorer(Explorer):
         )  # fmt: skip
 
     def _said(self, phrase: str, towards: str, share: int, crowd: int, others: bool) -> str:
-        """What the phrase states, and which is the nearer of both."""
+        """What the phrase states."""
         if self.scene.world is None:
             return ""
         stated = self.scene.world.read(phrase)

@@ -43,6 +43,9 @@ CATALOGUE = {
         "one game that grows from 4 x 4 pixels, Karras et al. 2018", "progressive"
     ),
     "biggan": Entry("residual networks told a class, Brock et al. 2019, at a small size", "biggan"),
+    "embedding": Entry("pictures and captions in one space, two branches", "embedding"),
+    "similarity": Entry("does a caption fit a picture? a classifier on two branches", "similarity"),
+    "affinity": Entry("from a picture to its caption's vector, by regression", "affinity"),
     "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
     "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),

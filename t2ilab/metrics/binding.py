@@ -6,11 +6,12 @@ parts gives the caption that fits the higher score.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
@@ -117,16 +118,51 @@ def binding(
     Raises:
         UsageError: as `swapped`; or no picture gives a pair.
     """
-    pairs = swapped(data, world, forms)
-    if not pairs:
-        raise UsageError(f"binding: no picture of {data.name} gives a pair of swapped captions.")
+    pairs = _some(data, world, forms)
     theta = matcher.pictures(features)[torch.tensor([p.picture for p in pairs])]
     right, wrong = (
         (theta * matcher.captions(list(said))).sum(1).cpu().numpy()
         for said in ([p.right for p in pairs], [p.wrong for p in pairs])
     )
     tie = np.abs(right - wrong) <= TIE * theta.norm(dim=1).cpu().numpy() * _size(matcher)
-    won = np.where(tie, 0.5, right > wrong)
+    return _shares(pairs, np.where(tie, 0.5, right > wrong), world, forms)
+
+
+def told_apart(
+    match: Callable[[UInt8[np.ndarray, "n h w 3"], list[str]], Float[Tensor, "n 2"]],
+    data: CaptionedImages,
+    world: World,
+    forms: tuple[str, ...] | None = None,
+) -> dict[str, float]:
+    """The same of whatever scores pictures and captions.
+
+    Args:
+        match: pictures and captions -> the score of each of both.
+        forms: see `swapped`.
+
+    Returns, raises: as `binding`.
+    """
+    pairs = _some(data, world, forms)
+    said = sorted({caption for p in pairs for caption in (p.right, p.wrong)})
+    column = {caption: j for j, caption in enumerate(said)}
+    scores = match(data.images, said).cpu().numpy()
+    rows = np.array([p.picture for p in pairs])
+    right, wrong = (
+        scores[rows, [column[getattr(p, which)] for p in pairs]] for which in ("right", "wrong")
+    )
+    tie = np.abs(right - wrong) <= TIE * np.abs(scores).max()
+    return _shares(pairs, np.where(tie, 0.5, right > wrong), world, forms)
+
+
+def _some(data, world: World, forms) -> list[Pair]:
+    pairs = swapped(data, world, forms)
+    if not pairs:
+        raise UsageError(f"binding: no picture of {data.name} gives a pair of swapped captions.")
+    return pairs
+
+
+def _shares(pairs: list[Pair], won: np.ndarray, world: World, forms) -> dict[str, float]:
+    """Each sentence -> its share of pairs that were won, and all together."""
     form = np.array([p.form for p in pairs])
     said = FORMS[world.name] if forms is None else forms
     shares = {

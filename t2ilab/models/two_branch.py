@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from t2ilab.errors import choose
@@ -157,23 +157,20 @@ class SimilarityNetwork(TwoBranch):
         self,
         images: Float[Tensor, "n 3 size size"],
         phi: Float[Tensor, "m text"],
-        pairs: Int[Tensor, "2 k"] | None = None,
-    ) -> Float[Tensor, " k"]:
-        """Logits of pairs of a picture and a caption.
+        *,
+        every: bool = False,
+    ) -> Float[Tensor, " n"] | Float[Tensor, "n m"]:
+        """Logits of picture i with caption i; with `every`, of each picture with each caption.
 
-        Args:
-            images, phi: pictures in [-1, 1], and vectors of captions.
-            pairs: which picture and which caption; None: picture i with caption i.
+        `images` in [-1, 1]; `phi` are vectors of captions.
         """
         f, g = self.pictures(images), self.captions(phi)
-        if pairs is not None:
-            f, g = f[pairs[0]], g[pairs[1]]
-        return self.pairs(f, g)
+        return self.scores(f, g) if every else self.pairs(f, g)
 
     def pairs(
         self, pictures: Float[Tensor, "k space"], captions: Float[Tensor, "k space"]
     ) -> Float[Tensor, " k"]:
-        """The logit of f(x_i) and g(t_i). Entries of the product, about 1/space, are scaled to 1."""
+        """The logit of f(x_i) and g(t_i). The product, about 1/space an entry, is made about 1."""
         return self.judge(pictures * captions * pictures.shape[1])[:, 0]
 
     def scores(

@@ -1,0 +1,33 @@
+"""The similarity network: does this caption fit this picture, yes or no?"""
+
+from dataclasses import dataclass
+
+import torch
+
+from t2ilab.models.two_branch import SimilarityNetwork
+from t2ilab.recipes import two_branch
+from t2ilab.recipes.train import Built
+from t2ilab.recipes.two_branch import HEADLINE, measure
+from t2ilab.systems.two_branch import SimilaritySystem
+from t2ilab.trainers.two_branch import SimilarityTrainer
+
+__all__ = ["HEADLINE", "Options", "System", "build", "measure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(two_branch.Options):
+    """Of the similarity network."""
+
+
+System = SimilaritySystem
+
+
+def build(o: Options, prepare) -> Built:
+    """A GRU that learns to read along with both branches and the classifier on them."""
+    data = two_branch.load(o, "train", two_branch.PLANS[o.profile].pictures)
+    torch.manual_seed(o.seed)
+    encoder = two_branch.own_encoder(data, o)
+    network = SimilarityNetwork(**two_branch.sizes(o, encoder))
+    return two_branch.built(
+        o, data, SimilarityTrainer(encoder, network, lr=o.lr), System(encoder, network)
+    )

@@ -6,6 +6,7 @@ import torch
 
 from t2ilab.models.two_branch import SimilarityNetwork
 from t2ilab.recipes import two_branch
+from t2ilab.recipes.options import option
 from t2ilab.recipes.train import Built
 from t2ilab.recipes.two_branch import HEADLINE, measure
 from t2ilab.systems.two_branch import SimilaritySystem
@@ -17,6 +18,10 @@ __all__ = ["HEADLINE", "Options", "System", "build", "measure"]
 @dataclass(frozen=True, kw_only=True)
 class Options(two_branch.Options):
     """Of the similarity network."""
+
+    batch_size: int = option(
+        64, "Pictures a step; each is judged with every caption.", kind=int, least=8, most=65_536
+    )
 
 
 System = SimilaritySystem

@@ -108,11 +108,11 @@ class TwoBranch(nn.Module):
 
     def pictures(self, images: Float[Tensor, "b 3 size size"]) -> Float[Tensor, "b space"]:
         """f(x), of length 1; `images` in [-1, 1]."""
-        return F.normalize(self.of_picture(images), dim=1)
+        return F.normalize(self.of_picture(images).float(), dim=1)  # in bf16 it would be coarse
 
     def captions(self, phi: Float[Tensor, "b text"]) -> Float[Tensor, "b space"]:
         """g(t), of length 1, from phi(t)."""
-        return F.normalize(self.of_caption(phi), dim=1)
+        return F.normalize(self.of_caption(phi).float(), dim=1)
 
 
 class EmbeddingNetwork(TwoBranch):

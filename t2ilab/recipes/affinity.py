@@ -34,7 +34,7 @@ def build(o: Options, prepare) -> Built:
         UsageError: no encoder ships for these captions, and none is named.
     """
     data = two_branch.load(o, "train", two_branch.PLANS[o.profile].pictures)
-    encoder = two_branch.frozen_encoder(o.encoder or f"encoder-{o.of}")
+    encoder = two_branch.frozen_encoder(o.encoder or f"encoder-{two_branch.world_of(o) or o.of}")
     torch.manual_seed(o.seed)
     network = AffinityNetwork(**two_branch.sizes(o, encoder))
     return two_branch.built(

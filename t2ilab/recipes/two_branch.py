@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from t2ilab.data import paperworld
+from t2ilab.data import paperworld, public
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import Truth
+from t2ilab.data.paperworld import crowds
 from t2ilab.errors import UsageError
 from t2ilab.losses.embedding import TERMS as TERMS
 from t2ilab.metrics.binding import FORMS, swapped, told_apart
@@ -40,6 +41,7 @@ PLANS = {
     "laptop": Plan(pictures=None, width=24, hidden=128, text=128, steps=3000),
     "gpu": Plan(pictures=None, width=64, hidden=512, text=512, steps=30_000, tested=2000),
 }
+CROWDS = "crowds"  # as a data set
 HEADLINE = ("facts_caption_1_unseen", "facts_picture_1_unseen", "swapped_unseen")
 
 
@@ -47,6 +49,12 @@ HEADLINE = ("facts_caption_1_unseen", "facts_picture_1_unseen", "swapped_unseen"
 class Options(Pictures):
     """Of a network of two branches."""
 
+    data: str | None = option(
+        None,
+        f"crowds: figures cut out of crowds, needs no --root; or {', '.join(public.DATASETS)}.",
+        choices=(CROWDS, *public.DATASETS),
+        called="data set",
+    )
     size: int | None = option(
         None, "Side of the pictures in pixels: 32 (default) or 64.", kind=int, least=32, most=64
     )
@@ -64,15 +72,23 @@ class Options(Pictures):
 
 
 def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:
-    """The first n pictures of a split."""
-    return load_data(world=o.world, data=o.data, root=o.root, size=o.size or 32, split=split, n=n)
+    """The first n pictures of a split; of crowds the figures of the first n crowds."""
+    size = o.size or 32
+    if o.data == CROWDS:
+        return crowds.crops(split, size, None if n is None else max(n // 2, 12))
+    return load_data(world=o.world, data=o.data, root=o.root, size=size, split=split, n=n)
+
+
+def world_of(o: Options) -> str | None:
+    """The world of PaperWorld whose facts and captions the pictures have, if they are of one."""
+    return "phrases" if o.data == CROWDS else o.world
 
 
 def own_encoder(data: CaptionedImages, o: Options) -> CaptionEncoder:
     """A GRU over the words of these captions, untrained."""
     corpus = [c for captions in data.captions for c in captions]
     text = PLANS[o.profile].text
-    words = Vocabulary.of(corpus, at_least=1 if o.world else 3)
+    words = Vocabulary.of(corpus, at_least=1 if data.stated is not None else 3)
     return GRUEncoder(words, text=text, word=text // 2, hidden=text // 2)
 
 
@@ -110,14 +126,13 @@ def built(
         data=data.name,
         fingerprint=fingerprint(data),
         steps=PLANS[o.profile].steps,
-        precision="32-true",
         more=more,
     )
 
 
 def measure(system: TwoBranchSystem, o: Options, n: int | None = None) -> dict[str, float]:
     """Of n pictures that training did not see and their complete captions, what `found` says."""
-    return found(system, load(o, "test", n or PLANS[o.profile].tested), o.world)
+    return found(system, load(o, "test", n or PLANS[o.profile].tested), world_of(o))
 
 
 def found(
@@ -125,7 +140,8 @@ def found(
 ) -> dict[str, float]:
     """Retrieval both ways, swapped colours, neighbours.
 
-    R@K as `recalls` has it; in a world "..._seen" and "..._unseen" are those of pictures of classes
+    R@K as `recalls` has it; "text_1": the nearest second caption of a complete one is true of its
+    picture; in a world "..._seen" and "..._unseen" are those of pictures of classes
     that training saw and did not see, the candidates always all. "swapped_..." is the share of
     pairs of captions with two colours swapped that are told apart. "near_breast" and so on are the
     `purity` of the pictures' neighbours.
@@ -144,6 +160,8 @@ def found(
     fits = torch.from_numpy(Truth(test).fits(every, every, first))
     scores = system.scores(x, y)
     measured = recalls(scores, fits) | {"pictures": len(test)}
+    if all(len(c) > 1 for c in test.captions):
+        measured["text_1"] = _text_to_text(system, test, y)
     if world is None:
         return measured
     drawn = paperworld.world(world)
@@ -156,3 +174,11 @@ def found(
         if world in FORMS and len(part) and swapped(part, drawn):
             measured[f"swapped_{name}"] = told_apart(system.match, part, drawn)["all"]
     return measured | {f"near_{k}": v for k, v in purity(x, test.attributes).items()}
+
+
+def _text_to_text(system: TwoBranchSystem, test: CaptionedImages, y) -> float:
+    """Of the second captions the one nearest to a picture's first is true of it: the share."""
+    every = np.arange(len(test))
+    fits = torch.from_numpy(Truth(test).fits(every, every, np.ones(len(test), int)))
+    second = system.captions([c[1] for c in test.captions])
+    return recalls(y @ second.T, fits)["facts_caption_1"]

@@ -38,7 +38,9 @@ class Reading(nn.Module):
         self.encoder, self.branches = encoder, network
 
     def forward(self, images: Float[Tensor, "n 3 h w"], numbers: Int[Tensor, "m words"], **how):
-        return self.branches(images, self.encoder(numbers), **how)
+        with torch.autocast(numbers.device.type, enabled=False):  # recurrent cells are slow in bf16
+            phi = self.encoder(numbers)
+        return self.branches(images, phi, **how)
 
 
 class _Trainer:

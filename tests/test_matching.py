@@ -55,6 +55,15 @@ def test_where_all_captions_fit_all_pictures_there_is_nothing_to_learn():
     assert loss == 0 and (s.grad == 0).all()
 
 
+def test_a_picture_without_a_caption_is_only_there_not_to_be_found():
+    s = torch.zeros(3, 2, requires_grad=True)
+    fits = torch.tensor([[1, 0], [0, 1], [0, 0]]).bool()
+    loss = symmetric_matching(s, fits)
+    loss.backward()
+    assert loss.item() == pytest.approx((math.log(2) + math.log(3)) / 2)
+    assert (s.grad[2] > 0).all()
+
+
 def test_gradient_pulls_pairs_together_and_pushes_others_apart():
     s = torch.zeros(4, 4, requires_grad=True)
     symmetric_matching(s, OWN).backward()

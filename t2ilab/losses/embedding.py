@@ -70,7 +70,8 @@ def four_constraints(
         fits: caption j is true of picture i; such a pair is never wrong, whoever's caption it is.
         owner: of which picture a caption is. Captions of one picture match; two are wrong for each
             other where neither is true of the other's picture.
-        same: two pictures match: all that is known of them is the same.
+        same: two pictures match: all that is known of them is the same. A picture without captions
+            that matches none is wrong for every caption and every picture, and no anchor.
     """
     own = owner[None] == torch.arange(len(pictures), device=owner.device)[:, None]
     together = owner[None] == owner[:, None]

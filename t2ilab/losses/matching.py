@@ -11,19 +11,21 @@ from torch import Tensor
 
 
 def symmetric_matching(
-    scores: Float[Tensor, "b b"], fits: Bool[Tensor, "b b"]
+    scores: Float[Tensor, "n b"], fits: Bool[Tensor, "n b"]
 ) -> Float[Tensor, ""]:
     """Cross-entropy of finding the caption for a picture and the picture for a caption.
 
     Args:
-        scores: s_ij, how well picture i and caption j match (a temperature applied).
+        scores: s_ij, how well picture i and caption j match (a temperature applied). Pictures
+            beyond the first b have no caption of their own: captions must not find them.
         fits: caption j is true of picture i. Such pairs off the diagonal are no negatives: they
-            are left out. ln(b) at equal scores, if no caption fits two pictures.
+            are left out. ln(b) at equal scores of b pictures, if no caption fits two.
     """
-    other = fits & ~torch.eye(len(fits), dtype=torch.bool, device=fits.device)
+    other = fits & ~torch.eye(*fits.shape, dtype=torch.bool, device=fits.device)
     scores = scores.masked_fill(other, float("-inf"))
-    target = torch.arange(len(scores), device=scores.device)
-    return 0.5 * (F.cross_entropy(scores, target) + F.cross_entropy(scores.T, target))
+    target = torch.arange(scores.shape[1], device=scores.device)
+    finding = F.cross_entropy(scores[: len(target)], target), F.cross_entropy(scores.T, target)
+    return 0.5 * sum(finding)
 
 
 def structured_joint_embedding(

@@ -8,7 +8,7 @@ and so the batch holds what is hard to tell apart.
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from t2ilab.data.captioned import CaptionedImages
@@ -109,14 +109,14 @@ class EmbeddingTrainer(_Trainer):
         told = {name: batch[name].to(self.device) for name in ("fits", "owner", "same")}
         terms = four_constraints(x, y, **told, margin=self.margin, top=self.top)
         if self.objective == "softmax":
-            found = self._softmax(x, y, told["fits"])
+            found = self._softmax(x, y, told["fits"], told["owner"])
             terms |= {"picture_text": found, "text_picture": found}
         self.update(sum(self.weights[name] * term for name, term in terms.items()))
         return {name: term.detach() for name, term in terms.items()}
 
-    def _softmax(self, x, y, fits) -> Float[Tensor, ""]:
+    def _softmax(self, x, y, fits, owner) -> Float[Tensor, ""]:
         """`symmetric_matching`, of the first captions of all pictures, the second, and so on."""
-        scores, b = self.scale * x @ y.T, len(x)
+        scores, b = self.scale * x @ y.T, int(owner.max()) + 1
         parts = zip(scores.split(b, 1), fits.split(b, 1), strict=True)
         return torch.stack([symmetric_matching(s, f) for s, f in parts]).mean()
 
@@ -180,7 +180,8 @@ class MatchingBatches:
     `images` uint8 [b, 3, h, w]; `numbers` [k b, words] of captions, first one of each picture, then
     another of each, and so on; `owner` [k b], whose they are; `fits` [b, k b], caption j is true of
     picture i; `same` [b, b], all that is known of two pictures is the same. Every second picture is
-    mirrored, unless one of its captions says left or right.
+    mirrored, unless one of its captions says left or right. Of `others` there are b/2 more pictures
+    after these: no caption fits them, and they match none.
 
     Args:
         data: captioned pictures.
@@ -189,6 +190,7 @@ class MatchingBatches:
         each: k, captions a picture.
         group: so many pictures that differ in at most two facts stand together, two of them in
             none; 1, or where no facts are known: pictures at random.
+        others: uint8 [_, h, w, 3], pictures of which no caption is true.
         seed: of the order.
 
     Raises:
@@ -203,11 +205,13 @@ class MatchingBatches:
         batch_size: int = 128,
         each: int = 2,
         group: int = 8,
+        others: UInt8[np.ndarray, "_ h w 3"] | None = None,
         seed: int = 0,
     ):
         self.group = 1 if data.stated is None else group
         if batch_size % self.group:
             raise UsageError(f"batch size {batch_size}: give a multiple of {self.group}.")
+        self.others = others
         self.data, self.encoder, self.each, self.truth = data, encoder, each, Truth(data)
         self.order = Order(data, batch_size, seed, LEVELS)
         self.complete = np.zeros(len(data), int)  # the first caption, which says most
@@ -222,12 +226,18 @@ class MatchingBatches:
         mirrored = (rng.random(b) < 0.5) & ~sided
         images = self.data.images[chosen]
         images[mirrored] = images[mirrored, :, ::-1]
+        fits, same = self.truth.fits(chosen, chosen[owner], levels, mirrored), self._same(chosen)
+        if self.others is not None:
+            more = self.others[rng.integers(len(self.others), size=b // 2)]
+            images = np.concatenate([images, more])
+            fits = np.pad(fits, [(0, len(more)), (0, 0)])
+            same = np.pad(same, (0, len(more)))
         return {
             "images": torch.from_numpy(images).permute(0, 3, 1, 2),
             "numbers": self.encoder.vocabulary.numbers(said),
             "owner": torch.from_numpy(owner),
-            "fits": torch.from_numpy(self.truth.fits(chosen, chosen[owner], levels, mirrored)),
-            "same": torch.from_numpy(self._same(chosen)),
+            "fits": torch.from_numpy(fits),
+            "same": torch.from_numpy(same),
         }
 
     def _same(self, chosen: np.ndarray) -> Bool[np.ndarray, "b b"]:

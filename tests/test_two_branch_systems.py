@@ -198,3 +198,28 @@ def test_what_is_measured_is_measured_against_facts(birds):
     assert 0.5 < measured["ceiling_caption_1"] < 1
     with pytest.raises(UsageError, match="12 or more"):
         found(Oracle(), test.subset(slice(3)))
+
+
+def test_others_in_a_batch_fit_no_caption_and_match_no_picture(birds):
+    others = np.zeros((5, 32, 32, 3), np.uint8)
+    batch = MatchingBatches(birds, encoder_of(birds), batch_size=16, group=4, others=others)(0)
+    assert batch["images"].shape == (24, 3, 32, 32) and not batch["images"][16:].any()
+    assert batch["fits"].shape == (24, 32) and not batch["fits"][16:].any()
+    assert batch["same"].shape == (24, 24) and not batch["same"][16:].any()
+    assert batch["owner"].max() == 15
+    for name in NAMES:
+        recipe = catalogue.recipe(name)
+        built = recipe.build(recipe.Options(system=name, profile="smoke", batch_size=16), None)
+        built.batches.others = others
+        built.trainer.setup(CPU)
+        assert all(v.isfinite() for v in built.trainer.step(built.batches(0)).values())
+
+
+def test_crowds_are_learned_from_and_phrases_are_found_in_them(tmp_path):
+    out = tmp_path / "run"
+    train("similarity", data="crowds", profile="smoke", steps=2, out=out, show=False)
+    about = load_two_branch(out).about
+    assert about["name"] == "similarity-crowds-32"
+    measured = about["measured"]
+    assert 0 < measured["chance"] < measured["localised_upper"] <= 1
+    assert {"localised", "largest", "facts_caption_1_unseen"} <= {*measured}

@@ -33,10 +33,10 @@ def build(o: Options, prepare) -> Built:
     Raises:
         UsageError: no encoder ships for these captions, and none is named.
     """
-    data = two_branch.load(o, "train", two_branch.PLANS[o.profile].pictures)
+    seen = two_branch.training(o)
     encoder = two_branch.frozen_encoder(o.encoder or f"encoder-{two_branch.world_of(o) or o.of}")
     torch.manual_seed(o.seed)
     network = AffinityNetwork(**two_branch.sizes(o, encoder))
     return two_branch.built(
-        o, data, AffinityTrainer(encoder, network, lr=o.lr), System(encoder, network)
+        o, seen, AffinityTrainer(encoder, network, lr=o.lr), System(encoder, network)
     )

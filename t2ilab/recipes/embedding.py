@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from t2ilab.losses.embedding import TERMS
 from t2ilab.models.two_branch import EmbeddingNetwork
 from t2ilab.recipes import two_branch
 from t2ilab.recipes.options import option
@@ -46,11 +47,11 @@ System = EmbeddingSystem
 
 def build(o: Options, prepare) -> Built:
     """A GRU that learns to read along with both branches."""
-    data = two_branch.load(o, "train", two_branch.PLANS[o.profile].pictures)
+    seen = two_branch.training(o)
     torch.manual_seed(o.seed)
-    encoder = two_branch.own_encoder(data, o)
+    encoder = two_branch.own_encoder(seen.figures, o)
     network = EmbeddingNetwork(**two_branch.sizes(o, encoder))
-    weights = {name: getattr(o, name) for name in two_branch.TERMS}
+    weights = {name: getattr(o, name) for name in TERMS}
     trainer = EmbeddingTrainer(
         encoder,
         network,
@@ -61,4 +62,4 @@ def build(o: Options, prepare) -> Built:
         scale=o.scale,
         lr=o.lr,
     )
-    return two_branch.built(o, data, trainer, System(encoder, network), objective=o.objective)
+    return two_branch.built(o, seen, trainer, System(encoder, network), objective=o.objective)

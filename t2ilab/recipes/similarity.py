@@ -29,10 +29,10 @@ System = SimilaritySystem
 
 def build(o: Options, prepare) -> Built:
     """A GRU that learns to read along with both branches and the classifier on them."""
-    data = two_branch.load(o, "train", two_branch.PLANS[o.profile].pictures)
+    seen = two_branch.training(o)
     torch.manual_seed(o.seed)
-    encoder = two_branch.own_encoder(data, o)
+    encoder = two_branch.own_encoder(seen.figures, o)
     network = SimilarityNetwork(**two_branch.sizes(o, encoder))
     return two_branch.built(
-        o, data, SimilarityTrainer(encoder, network, lr=o.lr), System(encoder, network)
+        o, seen, SimilarityTrainer(encoder, network, lr=o.lr), System(encoder, network)
     )

@@ -10,12 +10,13 @@ from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import Truth
 from t2ilab.data.paperworld import crowds
 from t2ilab.errors import UsageError
-from t2ilab.losses.embedding import TERMS as TERMS
 from t2ilab.metrics.binding import FORMS, swapped, told_apart
+from t2ilab.metrics.localisation import localise, propose
 from t2ilab.metrics.matching import purity, recalls
 from t2ilab.metrics.retrieval import unseen
 from t2ilab.recipes.data import load_data
 from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.regions import Regions, regions
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.two_branch import TwoBranchSystem
@@ -72,11 +73,20 @@ class Options(Pictures):
 
 
 def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:
-    """The first n pictures of a split; of crowds the figures of the first n crowds."""
+    """The first n pictures of a split; of crowds the figures of the first n / 2."""
     size = o.size or 32
     if o.data == CROWDS:
         return crowds.crops(split, size, None if n is None else max(n // 2, 12))
     return load_data(world=o.world, data=o.data, root=o.root, size=size, split=split, n=n)
+
+
+def training(o: Options) -> Regions:
+    """What is learned from: of crowds also boxes that are not exact, and such that show nothing."""
+    n = PLANS[o.profile].pictures
+    data = load(o, "train", n)
+    if o.data != CROWDS:
+        return Regions(data, None)
+    return regions(crowds.load("train", n=None if n is None else n // 2), data)
 
 
 def world_of(o: Options) -> str | None:
@@ -105,10 +115,9 @@ def sizes(o: Options, encoder: CaptionEncoder) -> dict[str, int]:
     )
 
 
-def built(
-    o: Options, data: CaptionedImages, trainer, system: TwoBranchSystem, **more: str
-) -> Built:
+def built(o: Options, seen: Regions, trainer, system: TwoBranchSystem, **more: str) -> Built:
     """What all three recipes return; `system` holds the networks that the trainer trains."""
+    data = seen.figures
     size = min(o.batch_size, len(data))
     batches = MatchingBatches(
         data,
@@ -116,6 +125,7 @@ def built(
         batch_size=size - size % o.group,
         each=o.each,
         group=o.group,
+        others=seen.others,
         seed=o.seed,
     )
     return Built(
@@ -131,8 +141,19 @@ def built(
 
 
 def measure(system: TwoBranchSystem, o: Options, n: int | None = None) -> dict[str, float]:
-    """Of n pictures that training did not see and their complete captions, what `found` says."""
-    return found(system, load(o, "test", n or PLANS[o.profile].tested), world_of(o))
+    """Of n pictures that training did not see and their complete captions, what `found` says.
+
+    Of n / 4 crowds also the share of phrases whose figure is found among exact and wrong boxes; see
+    `metrics.localisation`.
+    """
+    n = n or PLANS[o.profile].tested
+    measured = found(system, load(o, "test", n), world_of(o))
+    if o.data != CROWDS:
+        return measured
+    crowd = crowds.load("test", n=max(n // 4, 12))
+    boxes = localise(system.match, crowd, propose(crowd), size=system.size)
+    told = {"localised": boxes.r1, "largest": boxes.largest, "chance": boxes.chance}
+    return measured | told | {"localised_upper": boxes.upper, "phrases": boxes.phrases}
 
 
 def found(
@@ -140,11 +161,11 @@ def found(
 ) -> dict[str, float]:
     """Retrieval both ways, swapped colours, neighbours.
 
-    R@K as `recalls` has it; "text_1": the nearest second caption of a complete one is true of its
-    picture; in a world "..._seen" and "..._unseen" are those of pictures of classes
-    that training saw and did not see, the candidates always all. "swapped_..." is the share of
-    pairs of captions with two colours swapped that are told apart. "near_breast" and so on are the
-    `purity` of the pictures' neighbours.
+    R@K as `recalls` has it; in a world "..._seen" and "..._unseen" are those of pictures of classes
+    that training saw and did not see, the candidates always all. "text_1": of second captions the
+    nearest to a first one is true of its picture. "swapped_..." is the share of pairs of captions
+    with two colours swapped that are told apart. "near_breast" and so on are the `purity` of the
+    pictures' neighbours.
 
     Args:
         test: pictures, of which the first caption counts.

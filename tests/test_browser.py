@@ -52,6 +52,24 @@ def render(grey):
 
 Explorer(render, {"grey": widgets.IntSlider(0, 0, 200)}, play="grey", scale=1)
 """
+MATCHING = """
+import torch
+from t2ilab.data import paperworld
+from t2ilab.data.paperworld import crowds
+from t2ilab.explore.matching import MatchingExplorer
+from t2ilab.models.two_branch import EmbeddingNetwork
+from t2ilab.systems.two_branch import EmbeddingSystem
+from t2ilab.text.encoders import MeanVectorEncoder
+from t2ilab.text.tokens import Vocabulary
+
+torch.manual_seed(0)
+world = paperworld.world("phrases")
+gallery, crowd = world.load("test", 32, 24), crowds.load("test", 64, 4)
+encoder = MeanVectorEncoder(Vocabulary.of(sum(gallery.captions, [])), text=8, word=8)
+system = EmbeddingSystem(encoder, EmbeddingNetwork(text=8, size=32, width=4, hidden=8, space=8))
+MatchingExplorer(system.eval(), crowd, gallery, world=world)
+"""
+CELLS = (CAPTIONS, SLOW, MATCHING)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +85,7 @@ def address(tmp_path_factory):
             "execution_count": None,
             "outputs": [],
         }
-        for k, source in enumerate((CAPTIONS, SLOW))
+        for k, source in enumerate(CELLS)
     ]
     notebook = {
         "cells": cells,
@@ -165,7 +183,10 @@ def page(address):
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
         page.evaluate("window.jupyterapp.shell.collapseLeft()")
         page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-        page.wait_for_function("document.querySelectorAll('.t2ilab-view img[src]').length == 2")
+        page.wait_for_function(
+            "count => document.querySelectorAll('.t2ilab-view img[src]').length == count",
+            arg=len(CELLS),
+        )
         yield page
         browser.close()
 
@@ -284,3 +305,43 @@ def test_picture_and_letters_are_enlarged_and_made_small_again(page, by):
     toggle()
     wait_for(large=False)
     assert widths() == before
+
+
+def test_a_phrase_is_typed_and_dragged_and_crowds_are_stepped_through_in_a_browser(page):
+    box = explorer(page, 2)
+    picture, (phrase, towards) = (
+        box.locator(".t2ilab-view img"),
+        box.locator("input[type=text]").all(),
+    )
+    shown = [picture.get_attribute("src")]
+
+    def wait_for_another_picture():
+        page.wait_for_function(
+            "old => document.querySelectorAll('.t2ilab-view img')[2].src !== old", arg=shown[-1]
+        )
+        shown.append(picture.get_attribute("src"))
+
+    def type_into(entry, words):
+        entry.fill(words)
+        entry.press("Enter")
+
+    type_into(phrase, "a child in a red shirt")
+    wait_for_another_picture()
+    box.get_by_text("states: subject child, top red").wait_for()
+    share, crowd = box.locator(".noUi-handle").all()
+    for slider in (share, share, crowd):
+        slider.press("ArrowRight")
+        wait_for_another_picture()
+    type_into(towards, "a woman sitting")
+    wait_for_another_picture()
+    box.locator("input[type=checkbox]").check()
+    wait_for_another_picture()
+    type_into(phrase, "qwertz")
+    box.get_by_role("alert").wait_for()
+    assert picture.get_attribute("src") == shown[-1]  # the last one that worked
+    type_into(phrase, "a dog")
+    wait_for_another_picture()
+    box.get_by_role("alert").wait_for(state="detached")
+    assert len(set(shown)) == 8
+    room = page.locator(".jp-WindowedPanel-outer").first.bounding_box()
+    assert box.bounding_box()["height"] <= room["height"] + 1  # all of it is seen at once

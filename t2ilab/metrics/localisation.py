@@ -128,7 +128,8 @@ def localise(
         match: what is cut out, uint8 [p, size, size, 3], and texts -> a score of each with each,
             [p, texts], larger where they fit; e.g. the `match` of a two-branch system. Called once
             a picture.
-        data: pictures, boxes, phrases.
+        data: pictures, boxes, phrases. Where `match` cannot read some (unknown words alone), leave
+            them out before, with `data.only`.
         proposals: boxes of each picture, at least one; see `propose`.
         size: side in pixels of what is cut out.
         protocol: "any" or "merged".

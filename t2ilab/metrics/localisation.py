@@ -152,15 +152,8 @@ def localise(
         boxes = proposals[i]
         if not len(boxes):
             raise UsageError(f"picture {i} of {data.name} has phrases and no proposals.")
-        texts = [phrase.text for phrase in phrases]
-        scores = np.asarray(
-            match(cuts(data.images[i], boxes, size, shape=shape, room=room), texts), float
-        )
-        if scores.shape != (len(boxes), len(texts)):
-            raise UsageError(
-                f"match gave scores {list(scores.shape)} of {len(boxes)} boxes and {len(texts)} "
-                "phrases; expected a row a box and a column a phrase."
-            )
+        shown = cuts(data.images[i], boxes, size, shape=shape, room=room)
+        scores = _scores(match, shown, [phrase.text for phrase in phrases])
         for phrase, column in zip(phrases, scores.T, strict=True):
             hit = hits(data, phrase, boxes, protocol=protocol)
             ranked = hit[np.argsort(-column, kind="stable")]
@@ -171,3 +164,16 @@ def localise(
     shares = np.array(rows, float).mean(0).tolist()
     by_kind = {kind: float(np.mean(kinds[kind])) for kind in data.kinds}
     return Localised(protocol, len(rows), *shares, by_kind)
+
+
+def _scores(
+    match: Match, shown: UInt8[np.ndarray, "p size size 3"], texts: list[str]
+) -> Float[np.ndarray, "p texts"]:
+    """What `match` gives, a row a box and a column a text."""
+    scores = np.asarray(match(shown, texts), float)
+    if scores.shape != (len(shown), len(texts)):
+        raise UsageError(
+            f"match gave scores {list(scores.shape)} of {len(shown)} boxes and {len(texts)} "
+            "phrases; expected a row a box and a column a phrase."
+        )
+    return scores

@@ -15,7 +15,6 @@ from zlib import crc32
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw
 
 from t2ilab.data import kept
 from t2ilab.data.captioned import CaptionedImages
@@ -23,6 +22,7 @@ from t2ilab.data.grounded import ROOM, GroundedPictures, Phrase, cut
 from t2ilab.data.paperworld import cache, phrases, settings
 from t2ilab.data.paperworld.cutouts import box as rectangle
 from t2ilab.data.paperworld.paper import Page, Pose, Sheet
+from t2ilab.data.paperworld.silhouettes import silhouette, visible
 from t2ilab.data.paperworld.world import world
 from t2ilab.errors import UsageError, choose
 from t2ilab.paths import cache_dir
@@ -39,8 +39,6 @@ LEVELS = (
     "sparse",
     "barest",
 )  # of the captions; the last, "a figure", names all
-NO_PART = ("shadow", "wood")  # paints of what is drawn with a figure and is not it: a chair
-_GRID = 96  # side of the raster on which it is counted how much is covered
 
 
 class Figure(NamedTuple):
@@ -78,7 +76,7 @@ def figures(split: str, i: int) -> tuple[Figure, ...]:
         boxes = [laid[k][1] for k in order]
         if min(map(min, boxes)) < 0.01 or max(map(max, boxes)) > 0.99:
             continue
-        seen = _visible([(facts[k], laid[k][0]) for k in order])
+        seen = visible([_outlines(facts[k], laid[k][0]) for k in order])
         if min(seen) >= VISIBLE:
             break
     return tuple(
@@ -212,54 +210,20 @@ def _phrases(i: int, crowd: tuple[Figure, ...], first: int) -> list[Phrase]:
     return list(found.values())
 
 
-class _Silhouette:
-    """In place of a sheet: keeps the outlines of a figure, without its shadow and its chair."""
-
-    def __init__(self):
-        self.outlines: list[np.ndarray] = []
-
-    def cut(self, outline: np.ndarray, colour: tuple[int, int, int]) -> None:
-        if any(colour):
-            self.outlines.append(outline)
-
-
-@lru_cache
-def _silhouette(subject: str, stance: str, mirror: bool) -> tuple[np.ndarray, ...]:
-    """The outlines of a figure over the origin, one unit high."""
-    layers = phrases.dog(stance) if subject == "dog" else phrases.person(subject, stance)
-    black, white = (0, 0, 0), (255, 255, 255)
-    names = (*phrases.PAINT, "skin", "hair", "top", "bottom", "fur", "look")
-    paints = {name: black if name in NO_PART else white for name in names}
-    of = _Silhouette()
-    for layer in layers:
-        layer.cut(of, Pose(0, 0, 1, mirror=mirror), paints)
-    return tuple(of.outlines)
-
-
 def _lay(facts: dict[str, str], rng: np.random.Generator) -> tuple[Pose, tuple[float, ...]]:
     """A pose drawn at random, and the box of the figure in it."""
     height = 0.62 if facts["subject"] == "dog" else phrases.HEIGHTS[facts["subject"]]
     scale, mirror = UNIT * height * rng.uniform(*SCALE), facts["side"] == "left"
-    points = scale * np.concatenate(_silhouette(facts["subject"], facts["pose"], mirror))
+    points = scale * np.concatenate(silhouette(facts["subject"], facts["pose"], mirror))
     low, high = points.min(0), points.max(0)
     at = rng.uniform(*MIDDLE, 2) - (low + high) / 2
-    return Pose(*at, scale, mirror=mirror), tuple([*(low + at), *(high + at)])
+    return Pose(*at, scale, mirror=mirror), tuple([*(low + at).tolist(), *(high + at).tolist()])
 
 
-def _visible(crowd: list[tuple[dict[str, str], Pose]]) -> list[float]:
-    """Of each figure the share that those after it leave uncovered."""
-    masks = []
-    for facts, pose in crowd:
-        page = Image.new("1", (_GRID, _GRID))
-        draw = ImageDraw.Draw(page)
-        for outline in _silhouette(facts["subject"], facts["pose"], facts["side"] == "left"):
-            draw.polygon(((pose.scale * outline + pose.offset) * _GRID).ravel().tolist(), fill=1)
-        masks.append(np.asarray(page))
-    above, shares = np.zeros_like(masks[0]), []
-    for mask in masks[::-1]:
-        shares.append(1 - float((mask & above).sum() / mask.sum()))
-        above = above | mask
-    return shares[::-1]
+def _outlines(facts: dict[str, str], pose: Pose) -> list[np.ndarray]:
+    """Of a figure that is laid, in shares of the picture's side."""
+    unit = silhouette(facts["subject"], facts["pose"], facts["side"] == "left")
+    return [pose.scale * outline + pose.offset for outline in unit]
 
 
 def _checked(split: str, size: int, n: int | None) -> int:
@@ -278,7 +242,8 @@ def _rng(split: str, i: int, stream: int) -> np.random.Generator:
 @lru_cache
 def _fingerprint() -> str:
     """Changes with the code and the data by which crowds are drawn."""
-    code = Path(__file__).read_bytes() + cache.fingerprint("phrases").encode()
+    files = (Path(__file__), Path(__file__).with_name("silhouettes.py"))
+    code = b"".join(file.read_bytes() for file in files) + cache.fingerprint("phrases").encode()
     return hashlib.sha256(code).hexdigest()[:8]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from t2ilab.data.captioned import CaptionedImages
@@ -44,6 +44,20 @@ def caption_consistency(
             attribute, or one that the reader does not read or `data` does not have; a level that
             `data` does not have.
     """
+    right = obeyed(reader, images, data, attributes, level=level)
+    shares = {name: float(values.mean()) for name, values in right.items()}
+    return shares | {"all": float(np.logical_and.reduce(list(right.values())).mean())}
+
+
+def obeyed(
+    reader: AttributeReader,
+    images: Float[Tensor, "n 3 h w"],
+    data: CaptionedImages,
+    attributes: Iterable[str],
+    *,
+    level: int | None = None,
+) -> dict[str, Bool[np.ndarray, " n"]]:
+    """Picture by picture: attribute -> is it read back right? As `caption_consistency` in all."""
     if not 1 <= len(images) <= len(data):
         raise UsageError(f"{len(images)} pictures: expected 1 to {len(data)}, as {data.name} has.")
     levels = 0 if data.stated is None else data.stated.shape[1]
@@ -57,8 +71,7 @@ def caption_consistency(
             can = fact < data.stated.shape[2]  # no aside states tone
             stated = data.stated[: len(images), level, fact] if can else False
             right[name] |= (read[name] != UNREADABLE) & ~np.broadcast_to(stated, len(images))
-    shares = {name: float(values.mean()) for name, values in right.items()}
-    return shares | {"all": float(np.logical_and.reduce(list(right.values())).mean())}
+    return right
 
 
 def entropy(labels: np.ndarray) -> float:

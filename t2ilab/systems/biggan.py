@@ -12,11 +12,12 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.models.biggan import BigGANGenerator, truncated_normal
 from t2ilab.systems.single import Single
-from t2ilab.systems.system import checked_count
+from t2ilab.systems.system import Told, checked_count
 
 
 class BigGANSystem(Single):
@@ -79,6 +80,19 @@ class BigGANSystem(Single):
         """
         y = torch.arange(checked_count(n)) % self.classes
         return to_uint8(self.sample(y, seed).expand(-1, 3, -1, -1))
+
+    def draw_as(self, world: str, split: str, n: int, seed: int = 0) -> Told | None:
+        """Told the class; where a picture is of none that it knows, classes in turn."""
+        one = paperworld.world(world)
+        values = one.attributes.get(self.label, ())
+        if not self.names or not set(self.names) <= set(values):
+            return None
+        known = np.array([self.names.index(v) if v in self.names else -1 for v in values])
+        y = known[one.load(split, self.size, n).attributes[self.label]]
+        could = y >= 0
+        y = np.where(could, y, np.arange(n) % self.classes)
+        pictures = to_uint8(self.sample(torch.from_numpy(y), seed).expand(-1, 3, -1, -1))
+        return Told(pictures, f"the class: {self.label}", (self.label,), could)
 
     @classmethod
     def build(cls, arguments: dict[str, Any]) -> "BigGANSystem":

@@ -14,11 +14,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
-from t2ilab.data.factors import Factors
+from t2ilab.data.factors import Factors, of_world
 from t2ilab.data.toys import GROUND
 from t2ilab.models.factors import FactorNetwork, laid
 from t2ilab.systems.single import Single
-from t2ilab.systems.system import checked_count
+from t2ilab.systems.system import Told, checked_count
 
 Facts = dict[str, str | float]
 
@@ -96,3 +96,13 @@ class FactorSystem(Single):
             UsageError: n is not between 1 and 1024.
         """
         return self.pictures(self.some(n, seed))
+
+    def draw_as(self, world: str, split: str, n: int, seed: int = 0) -> Told | None:
+        """Told all facts and the place; there is no noise."""
+        told = of_world(world, split, self.size, n)
+        if not set(self.factors.all) <= set(told.columns):
+            return None
+        drawn = [self.render(part) for part in told.codes(self.factors).split(256)]
+        return Told(
+            np.concatenate(drawn), "all facts and the place", tuple(self.choices), np.ones(n, bool)
+        )

@@ -12,11 +12,14 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from t2ilab.data import maps as of_maps
+from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.models.pix2pix import UNet
 from t2ilab.systems.single import Single
-from t2ilab.systems.system import checked_count
+from t2ilab.systems.system import Told, checked_count
+
+SHOWN = ("size", "beak", "side")  # attributes of birds that a map of their parts shows
 
 
 class Pix2PixSystem(Single):
@@ -77,6 +80,15 @@ class Pix2PixSystem(Single):
     ) -> UInt8[np.ndarray, "n h w 3"]:
         """The same as pictures to look at; raises as `sample`."""
         return to_uint8(self.sample(maps, seed))
+
+    def draw_as(self, world: str, split: str, n: int, seed: int = 0) -> Told | None:
+        """Told the map of parts, which shows of the attributes `SHOWN`, and no colours."""
+        if world != self.world:
+            return None
+        drawn = self.pictures(of_maps.load(world, split, self.size, n).maps, seed)
+        attributes = paperworld.world(world).attributes
+        shown = tuple(name for name in SHOWN if name in attributes)
+        return Told(drawn, f"a map of {self.given}", shown, np.ones(n, bool))
 
     def draw(self, n: int = 16, seed: int = 0) -> UInt8[np.ndarray, "n size size 3"]:
         """n pictures of maps of the test split; another seed takes others.

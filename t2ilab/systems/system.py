@@ -1,9 +1,11 @@
 """What all trained systems share: they say what they are, and are saved and loaded in one way."""
 
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
 from t2ilab.errors import UsageError, WeightsError
@@ -20,12 +22,29 @@ def checked_count(n: int) -> int:
     return n
 
 
+class Told(NamedTuple):
+    """Pictures that a system drew after it was told of real ones, in its own terms.
+
+    Attributes:
+        pictures: one for each of those it was told of.
+        terms: what it was told, in words.
+        attributes: those of the world that the pictures should then share.
+        could: of which it could be told: a network of eight colours cannot be asked for a ninth.
+    """
+
+    pictures: UInt8[np.ndarray, "n size size 3"]
+    terms: str
+    attributes: tuple[str, ...]
+    could: Bool[np.ndarray, " n"]
+
+
 class System(nn.Module):
     """A trained system as one thing. A kind of system derives from it, and says:
 
     - `kind`, its name in weight files; `draws`, whether it draws pictures, and `takes_captions`,
       whether from a caption; where it draws, `draw(n=, seed=)` or, from captions,
-      `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3];
+      `draw(caption=, n=, seed=)` -> uint8 [n, h, w, 3]; several captions give a picture of each;
+    - `draw_as`, where it can be told without a caption what a picture should show;
     - `arguments()`, plain data of which `build(arguments)` makes the same networks, untrained;
     - `size`, the side of its pictures in pixels, or None;
     - `name_in_file`, where tensors have other names in its weight files than in `state_dict()`.
@@ -44,6 +63,12 @@ class System(nn.Module):
 
     @property
     def size(self) -> int | None:
+        return None
+
+    def draw_as(self, world: str, split: str, n: int, seed: int = 0) -> Told | None:
+        """Pictures like the first n of a split of a world of PaperWorld, as far as this system can
+        be told of them without a caption; None where it can be told nothing.
+        """
         return None
 
     def arguments(self) -> dict[str, Any]:

@@ -175,6 +175,15 @@ def _diversity(system, world, reader, test, noises, seed) -> float:
     return diversity(reader, drawn, world.load("test", system.size), style_of(world))
 
 
+def classes_of(world: paperworld.World) -> list[dict[str, int]]:
+    """Each class of a world as attribute -> number of its value; see `scores.ClassLogits`."""
+    names, values = world.definition["class"], world.content
+    return [
+        {name: values[name].index(value) for name, value in zip(names, one, strict=True)}
+        for one in world.classes
+    ]
+
+
 @torch.inference_mode()
 def picture_scores(
     world: paperworld.World,
@@ -192,11 +201,7 @@ def picture_scores(
     Raises:
         UsageError: fewer than 50 pictures of a kind.
     """
-    names, values = world.definition["class"], world.content
-    classes = [
-        {name: values[name].index(value) for name, value in zip(names, one, strict=True)}
-        for one in world.classes
-    ]
+    classes = classes_of(world)
     of_fake = scores(real, fake, reader, classes, world=world.name)
     near = manifold(*(torch.cat([reader.features(p) for p in x.split(256)]) for x in (real, fake)))
     share = of_fake.inception_score / inception_score(real, reader, classes)

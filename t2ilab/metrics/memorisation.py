@@ -30,9 +30,7 @@ class Nearest(NamedTuple):
 
 @torch.inference_mode()
 def nearest(
-    x: Float[Tensor, "n d"],
-    others: Float[Tensor, "m d"],
-    but: Int[Tensor, " n"] | None = None,
+    x: Float[Tensor, "n d"], others: Float[Tensor, "m e"], but: Int[Tensor, " n"] | None = None
 ) -> Nearest:
     """Of each x the nearest of the others.
 
@@ -91,7 +89,7 @@ class Memory:
     def __init__(
         self,
         train: UInt8[np.ndarray, "m h w 3"] | Float[Tensor, "m d"],
-        held: UInt8[np.ndarray, "m h w 3"] | Float[Tensor, "m d"],
+        held: UInt8[np.ndarray, "k h w 3"] | Float[Tensor, "k d"],
     ):
         if len(train) != len(held) or len(train) < 10:
             raise UsageError(
@@ -110,9 +108,7 @@ class Memory:
         """All but 1 % of the held-out pictures lie farther from the training pictures than this."""
         return float(torch.quantile(self.usual, QUANTILE))
 
-    def measure(
-        self, pictures: UInt8[np.ndarray, "n h w 3"] | Float[Tensor, "n d"]
-    ) -> Memorised:
+    def measure(self, pictures: UInt8[np.ndarray, "n h w 3"] | Float[Tensor, "n d"]) -> Memorised:
         """The three numbers of some pictures, of the size of the training pictures."""
         x = _vectors(pictures)
         to_train, to_held = nearest(x, self.train), nearest(x, self.held)

@@ -6,7 +6,7 @@ bytes, brought to one size by the mean over areas, and compared with the same re
 same extractor. The controls are pictures of which it is known what each instrument should say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,11 +16,13 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from t2ilab.data import paperworld
-from t2ilab.data.captioned import CaptionedImages, to_float
-from t2ilab.errors import UsageError, choose
+from t2ilab.data.captioned import to_float
+from t2ilab.errors import UsageError
 from t2ilab.metrics.consistency import diversity, obeyed
-from t2ilab.metrics.evaluate import picture_scores, style_of, variety
+from t2ilab.metrics.evaluate import classes_of, style_of, variety
+from t2ilab.metrics.manifold import manifold
 from t2ilab.metrics.memorisation import Memory
+from t2ilab.metrics.scores import inception_score
 from t2ilab.models.reader import AttributeReader
 from t2ilab.systems import weights
 from t2ilab.systems.single import TrainedReader, load_reader
@@ -139,6 +141,15 @@ class Protocol:
         return Memory(train, held)
 
     @cached_property
+    def classes(self) -> list[dict[str, int]]:
+        """For the Inception score."""
+        return classes_of(self.world)
+
+    @cached_property
+    def _score_of_real(self) -> float:
+        return inception_score(self.real, self.reader, self.classes)
+
+    @cached_property
     def features(self) -> Float[Tensor, "n features"]:
         """The reader's, of the real pictures."""
         return self._features(self.real)
@@ -147,9 +158,9 @@ class Protocol:
         """One row of the scoreboard.
 
         Returns:
-            "fid", "kid", "precision", "recall", "density", "coverage", "inception_score",
-            "inception_score_share" (see `picture_scores`), "fid_sd" (over captions drawn anew, see
-            `spread`), "readable", "variety" (the least of `evaluate.variety`), and with `memory`
+            "fid", "kid", "precision", "recall", "density", "coverage", "inception_score" and
+            "inception_score_share" (of the real pictures'; see `evaluate.picture_scores`), "fid_sd"
+            (with other captions; see `spread`), "readable", "variety" (the least of `evaluate.variety`), and with `memory`
             "nearer", "copied", "authentic". Where something was asked for: "right", everything that
             was asked for is read back; "right_unseen", on classes that no training saw;
             "right_judge", by the second reader.
@@ -161,8 +172,7 @@ class Protocol:
             raise UsageError(f"{len(drawn.pictures)} pictures: this protocol measures {self.n}.")
         pictures = averaged(drawn.pictures, self.size)
         fake = to_float(pictures)
-        row = dict(picture_scores(self.world, self.reader, self.real, fake))
-        row["fid_sd"] = spread(self.features, self._features(fake))
+        row = self._distances(fake)
         each = {"readable": (self.reader.readable(fake) >= 0.5).numpy()}
         row |= {"variety": min(variety(self.reader, fake, self.test).values())}
         if self.memory is not None:
@@ -172,7 +182,23 @@ class Protocol:
         if "right" in each:
             unseen = self.world.unseen[self.test.classes][self._could(drawn)]
             row["right_unseen"] = float(each["right"][unseen].mean()) if unseen.any() else np.nan
-        return Found({k: v for k, v in row.items() if k not in ("extractor", "pictures")}, each)
+        return Found(row, each)
+
+    def _distances(self, fake: Float[Tensor, "n 3 h w"]) -> dict[str, float]:
+        """What `picture_scores` measures, but KID of all pictures at once, and the real ones are
+        looked at once for all systems."""
+        from torchmetrics.image.kid import poly_mmd
+
+        features = self._features(fake)
+        score = inception_score(fake, self.reader, self.classes)
+        return {
+            "fid": frechet(self.features, features),
+            "fid_sd": spread(self.features, features),
+            "kid": float(poly_mmd(self.features, features)),
+            **manifold(self.features, features)._asdict(),
+            "inception_score": score,
+            "inception_score_share": score / self._score_of_real,
+        }
 
     def right(
         self, drawn: Drawn, fake: Float[Tensor, "n 3 h w"], level: int = 0
@@ -216,7 +242,7 @@ class Protocol:
 
 @torch.inference_mode()
 def spread(
-    real: Float[Tensor, "n d"], fake: Float[Tensor, "n d"], *, times: int = 20, seed: int = 0
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, times: int = 20, seed: int = 0
 ) -> float:
     """How much the Frechet distance would change with other captions: a standard deviation.
 

@@ -35,7 +35,7 @@ from t2ilab.files import add_row, has_row, write_csv
 from t2ilab.fit import fit
 from t2ilab.metrics.controls import CONTROLS, held_out
 from t2ilab.metrics.memorisation import planted
-from t2ilab.metrics.protocol import Drawn, Found, Protocol, draw
+from t2ilab.metrics.protocol import Drawn, Found, Protocol, averaged, draw
 from t2ilab.paths import DATA, runs_dir
 from t2ilab.recipes.train import train
 from t2ilab.systems import weights
@@ -180,12 +180,17 @@ def asked(entry: Entry, protocol: Protocol, row: dict, each: dict) -> dict[str, 
     return found | {"n_levels": few, "diversity": protocol.diversity(system, min(NOISES, few))}
 
 
+def read(file: Path) -> pd.DataFrame:
+    """The table; a sha256 may look like a number, and is none."""
+    return pd.read_csv(file, dtype={"sha": str})
+
+
 class Board:
     """The table, the file of what was right and of pictures, and how rows are added to both."""
 
     def __init__(self, file: Path, world: str, n: int, memory: int):
         self.file, self.world, self.n, self.memory = file, world, n, memory
-        self.table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
+        self.table = read(file) if file.exists() else pd.DataFrame(columns=KEY)
         self._protocols: dict[int, Protocol] = {}
 
     def protocol(self, size: int) -> Protocol:
@@ -222,8 +227,8 @@ class Board:
         if drawn.terms == "captions":
             kept |= {f"{name}/{what}": np.packbits(bits) for what, bits in found.each.items()}
         if head["seed"] < 1:
-            kept[f"{name}/pictures"] = drawn.pictures[:SHOWN, :: max(1, drawn.pictures.shape[1] // 64),
-                                                      :: max(1, drawn.pictures.shape[1] // 64)]  # fmt: skip
+            small = min(64, drawn.pictures.shape[1])
+            kept[f"{name}/pictures"] = averaged(drawn.pictures[:SHOWN], small)
         np.savez_compressed(file, **kept)
 
 
@@ -249,18 +254,13 @@ def measure_entry(board: Board, entry: Entry) -> None:
     if side is None or side % 32:
         print(f"{entry.name}: left out, for its pictures of {side} pixels cannot be averaged to 32")
         return
-    sizes = [size for size in dict.fromkeys((32, side))
-             if not board.has(name=entry.name, sha=entry.sha, seed=seed, size=size, n=board.n)]  # fmt: skip
+    known = {"name": entry.name, "sha": entry.sha, "seed": seed, "n": board.n}
+    sizes = [size for size in dict.fromkeys((32, side)) if not board.has(**known, size=size)]
     if not sizes:
         return
     system, kind = entry.load(), "shipped" if entry.seed is None else "trained"
-    head = {
-        "kind": kind,
-        "name": entry.name,
-        "system": entry.system,
-        "sha": entry.sha,
-        "seed": seed,
-    }
+    head = {"kind": kind, "name": entry.name, "system": entry.system}
+    head |= {"sha": entry.sha, "seed": seed}
     drawn = draw(system, board.world, board.n)
     about = about_entry(entry, system, board.world, board.n)
     for size in sizes:

@@ -100,7 +100,7 @@ class Memory:
 
     @cached_property
     def usual(self) -> Float[Tensor, " k"]:
-        """Sorted: how far held-out pictures, 1000 at most, lie from the nearest training picture."""
+        """Sorted: how far held-out pictures (1000 at most) lie from their nearest in training."""
         return nearest(self.held[:1000], self.train).distance.sort().values
 
     @property

@@ -160,10 +160,10 @@ class Protocol:
         Returns:
             "fid", "kid", "precision", "recall", "density", "coverage", "inception_score" and
             "inception_score_share" (of the real pictures'; see `evaluate.picture_scores`), "fid_sd"
-            (with other captions; see `spread`), "readable", "variety" (the least of `evaluate.variety`), and with `memory`
-            "nearer", "copied", "authentic". Where something was asked for: "right", everything that
-            was asked for is read back; "right_unseen", on classes that no training saw;
-            "right_judge", by the second reader.
+            (with other captions; see `spread`), "readable", "variety" (the least of
+            `evaluate.variety`), and with `memory` "nearer", "copied", "authentic". Where something
+            was asked for: "right", all of it is read back; "right_unseen", on classes that no
+            training saw; "right_judge", by the second reader.
 
         Raises:
             UsageError: not n pictures, or of a side that cannot be averaged to `size`.
@@ -203,7 +203,7 @@ class Protocol:
     def right(
         self, drawn: Drawn, fake: Float[Tensor, "n 3 h w"], level: int = 0
     ) -> dict[str, Bool[np.ndarray, " n"]]:
-        """Picture by picture: is all that was asked for read back, by each reader? {} of nothing."""
+        """Picture by picture: is all that was asked for read back, by each reader? Else {}."""
         if not drawn.attributes:
             return {}
         readers = {"right": self.reader, "right_judge": self.judge}

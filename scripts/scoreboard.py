@@ -193,6 +193,11 @@ class Board:
         self.table = read(file) if file.exists() else pd.DataFrame(columns=KEY)
         self._protocols: dict[int, Protocol] = {}
 
+    @property
+    def seen(self) -> int:
+        """How many training pictures the controls know."""
+        return self.memory or paperworld.SPLITS["train"]
+
     def protocol(self, size: int) -> Protocol:
         """At 32 pixels with the tests of memory; at other sizes without."""
         if size not in self._protocols:
@@ -239,7 +244,7 @@ def measure_controls(board: Board) -> None:
             head = {"kind": "control", "name": name, "system": "", "sha": "", "seed": -1}
             known = {"name": name, "drawn": drawn, "size": size, "n": board.n}
             if not board.has(**known):
-                made = make(board.world, board.n, drawn)
+                made = make(board.world, board.n, drawn, board.seen)
                 board.add(size, board.protocol(size).measure(made), made, head, {})
 
 
@@ -275,7 +280,7 @@ def calibrate(board: Board, file: Path) -> None:
         return
     memory = board.protocol(32).memory
     train_set = paperworld.world(board.world).load("train", 32, board.memory).images
-    fresh = held_out(board.world, board.n, 32).pictures
+    fresh = held_out(board.world, board.n, 32, board.seen).pictures
     rows = [
         {"planted": share, **memory.measure(planted(fresh, train_set, share))._asdict()}
         for share in PLANTED

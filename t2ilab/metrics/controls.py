@@ -13,10 +13,10 @@ import numpy as np
 from t2ilab.data import paperworld
 from t2ilab.metrics.protocol import FREE, Drawn
 
-Control = Callable[[str, int, int], Drawn]  # of a world, n pictures, this size
+Control = Callable[[str, int, int, int], Drawn]  # world, n, side, number of training pictures
 
 
-def truth(world: str, n: int, size: int) -> Drawn:
+def truth(world: str, n: int, size: int, seen: int) -> Drawn:
     """What the world draws for each caption: its facts, and style and place left to chance."""
     one, rng = paperworld.world(world), np.random.default_rng(0)
     style = {name: rng.integers(len(values), size=n) for name, values in one.style.items()}
@@ -28,29 +28,32 @@ def truth(world: str, n: int, size: int) -> Drawn:
     return Drawn(pictures, "captions", tuple(one.content))
 
 
-def shuffled(world: str, n: int, size: int) -> Drawn:
+def shuffled(world: str, n: int, size: int, seen: int) -> Drawn:
     """The same pictures, each given to the caption of another."""
-    right = truth(world, n, size)
-    return right._replace(pictures=right.pictures[np.random.default_rng(1).permutation(n)])
+    right = truth(world, n, size, seen)
+    ring = np.random.default_rng(1).permutation(n)  # each takes the place of the next: none stays
+    mixed = np.empty_like(right.pictures)
+    mixed[ring] = right.pictures[np.roll(ring, 1)]
+    return right._replace(pictures=mixed)
 
 
-def held_out(world: str, n: int, size: int) -> Drawn:
+def held_out(world: str, n: int, size: int, seen: int) -> Drawn:
     """Pictures like those of training, of its classes, that no system has seen."""
-    start = paperworld.SPLITS["train"]  # those before it are what the memorisation tests hold out
-    return Drawn(paperworld.world(world).load("val", size, start + n).images[start:], FREE)
+    every = paperworld.world(world).load("val", size, seen + n).images
+    return Drawn(every[seen:], FREE)  # those before are what the memorisation tests compare with
 
 
-def copies(world: str, n: int, size: int) -> Drawn:
+def copies(world: str, n: int, size: int, seen: int) -> Drawn:
     """Training pictures at random: the row of training against test."""
-    train = paperworld.world(world).load("train", size).images
-    chosen = np.sort(np.random.default_rng(2).choice(len(train), n, replace=False))
+    train = paperworld.world(world).load("train", size, seen).images
+    chosen = np.sort(np.random.default_rng(2).choice(seen, n, replace=n > seen))
     return Drawn(train[chosen], FREE)
 
 
-def fitting_copies(world: str, n: int, size: int) -> Drawn:
+def fitting_copies(world: str, n: int, size: int, seen: int) -> Drawn:
     """For each caption the training picture that shares most of its facts: a look-up table."""
     one = paperworld.world(world)
-    train, test = one.load("train", size), one.load("test", size, n)
+    train, test = one.load("train", size, seen), one.load("test", size, n)
     agree = sum(
         test.attributes[name][:, None] == train.attributes[name].astype(np.int8)
         for name in one.content
@@ -58,14 +61,14 @@ def fitting_copies(world: str, n: int, size: int) -> Drawn:
     return Drawn(train.images[agree.argmax(1)], "captions", tuple(one.content))
 
 
-def mean_picture(world: str, n: int, size: int) -> Drawn:
+def mean_picture(world: str, n: int, size: int, seen: int) -> Drawn:
     """The mean of the training pictures, for every caption."""
     one = paperworld.world(world)
-    mean = one.load("train", size).images.mean(0).round().astype(np.uint8)
+    mean = one.load("train", size, seen).images.mean(0).round().astype(np.uint8)
     return Drawn(np.repeat(mean[None], n, axis=0), "captions", tuple(one.content))
 
 
-def noise(world: str, n: int, size: int) -> Drawn:
+def noise(world: str, n: int, size: int, seen: int) -> Drawn:
     """Every value of every pixel at random, for every caption."""
     pictures = np.random.default_rng(3).integers(0, 256, (n, size, size, 3), np.uint8)
     return Drawn(pictures, "captions", tuple(paperworld.world(world).content))

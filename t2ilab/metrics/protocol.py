@@ -202,7 +202,7 @@ class Protocol:
 
     def right(
         self, drawn: Drawn, fake: Float[Tensor, "n 3 h w"], level: int = 0
-    ) -> dict[str, Bool[np.ndarray, " n"]]:
+    ) -> dict[str, Bool[np.ndarray, " k"]]:
         """Picture by picture: is all that was asked for read back, by each reader? Else {}."""
         if not drawn.attributes:
             return {}

@@ -30,18 +30,18 @@ from wasserstein import updates
 from t2ilab import catalogue
 from t2ilab.commands.pictures import options_of
 from t2ilab.data import paperworld
-from t2ilab.errors import T2ILabError, choose
+from t2ilab.errors import T2ILabError, UsageError, choose
 from t2ilab.files import add_row, has_row, write_csv
 from t2ilab.fit import fit
 from t2ilab.metrics.controls import CONTROLS, held_out
 from t2ilab.metrics.memorisation import planted
 from t2ilab.metrics.protocol import Drawn, Found, Protocol, averaged, draw
-from t2ilab.paths import DATA, runs_dir
+from t2ilab.metrics.scoreboard import FILE, read_rows
+from t2ilab.paths import runs_dir
 from t2ilab.recipes.train import train
 from t2ilab.systems import weights
 from t2ilab.systems.system import System
 
-FILE = DATA / "results" / "scoreboard.csv"
 KEY = ["name", "sha", "seed", "drawn", "size", "n"]
 LIKELIHOODS = {"bits_per_value": "bound", "bits_a_value": "bound"}  # what recipes measure -> type
 TIMED = 48  # pictures of a timed drawing
@@ -121,7 +121,7 @@ def picture_steps(entry: Entry, steps: int = 3) -> float:
     """
     recipe = catalogue.recipe(entry.system)
     about = {"name": entry.name, "world": entry.about.world, "more": entry.about.more}
-    built = recipe.build(options_of(entry.system, about, None, {}), None)
+    built = recipe.build(options_of(entry.system, about, None, {}), _not_prepared)
     counted = [0]
 
     def count(_, inputs, __):
@@ -135,6 +135,10 @@ def picture_steps(entry: Entry, steps: int = 3) -> float:
     for handle in handles:
         handle.remove()
     return counted[0] / steps * entry.about.steps
+
+
+def _not_prepared(name: str, **_: Any) -> System:
+    raise UsageError(f"this training needs a trained {name}, which is not made for a count.")
 
 
 def drawing_ms(system: System, world: str, n: int) -> float:
@@ -180,17 +184,12 @@ def asked(entry: Entry, protocol: Protocol, row: dict, each: dict) -> dict[str, 
     return found | {"n_levels": few, "diversity": protocol.diversity(system, min(NOISES, few))}
 
 
-def read(file: Path) -> pd.DataFrame:
-    """The table; a sha256 may look like a number, and is none."""
-    return pd.read_csv(file, dtype={"sha": str})
-
-
 class Board:
     """The table, the file of what was right and of pictures, and how rows are added to both."""
 
     def __init__(self, file: Path, world: str, n: int, memory: int):
         self.file, self.world, self.n, self.memory = file, world, n, memory
-        self.table = read(file) if file.exists() else pd.DataFrame(columns=KEY)
+        self.table = read_rows(file) if file.exists() else pd.DataFrame(columns=KEY)
         self._protocols: dict[int, Protocol] = {}
 
     @property

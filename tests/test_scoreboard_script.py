@@ -52,10 +52,10 @@ def test_a_row_for_each_and_none_twice_but_where_the_weights_changed(tmp_path, m
         m.setattr(scoreboard, "draw", lambda *_, **__: pytest.fail("measured again"))
         assert len(scoreboard.measured(file, only=ONE, **TINY)) == 6
     assert file.read_bytes() == written
-    changed = scoreboard.read(file)
+    changed = scoreboard.read_rows(file)
     changed.loc[changed["name"] == ONE, "sha"] = "123456789012"
     changed.to_csv(file, index=False)
-    assert scoreboard.read(file)["sha"].iloc[4] == "123456789012"
+    assert scoreboard.read_rows(file)["sha"].iloc[4] == "123456789012"
     again = scoreboard.measured(file, only=ONE, **TINY)
     assert len(again) == 6 and list(again["sha"])[4:] == [weights.described()[ONE].tensors[:12]] * 2
 

@@ -84,10 +84,11 @@ class Scoreboard:
         rows = rows[(rows["size"] == size) & (rows["n"] == rows["n"].max())]
         rows = rows.sort_values("drawn", kind="stable").drop_duplicates(["name", "seed"])
         rows = rows.loc[sorted(rows.index)]
-        numbers = [c for c in rows.select_dtypes("number").columns if c not in ("seed", "n")]
+        said = ["kind", "system", "asked", "of", "n"]
+        numbers = [c for c in rows.select_dtypes("number") if c not in ("seed", *said)]
         by = rows.groupby("name", sort=False)
-        words = by[["kind", "system", "asked", "of", "n"]].first().fillna("")
-        table = words.join(by[numbers].mean())
+        words = by[said].first().astype(object)
+        table = words.where(words.notna(), "").join(by[numbers].mean())
         table["seeds"], table["fid_seeds"] = by.size(), by["fid"].std()
         if TRAIN in table.index:
             for column in ("density", "coverage"):

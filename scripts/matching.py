@@ -1,7 +1,7 @@
 """Matching pictures and captions: what each constraint brings, and three kinds of network.
 
     python scripts/matching.py                  # 7 rows x 3 seeds x 400 steps: short
-    python scripts/matching.py --steps 3000     # as long as the weights that ship were trained
+    python scripts/matching.py --steps 2500 --batch-size 128   # as the weights that ship
 
 Writes `data/results/matching.csv`, a row a run: which, seed, steps, the minutes of processor time
 that the training took, parameters, and all that the recipe measures on 1,000 pictures that training
@@ -31,17 +31,18 @@ ROWS = {
     "similarity": ("similarity", {}),
     "affinity": ("affinity", {}),
 }
-KEY = ["which", "seed", "steps", "world", "tested"]
+KEY = ["which", "seed", "steps", "batch_size", "world", "tested"]
+BATCH = 64
 
 
-def one(which: str, seed: int, *, steps: int, n: int, **options) -> dict:
+def one(which: str, seed: int, *, steps: int, n: int, batch_size: int = BATCH, **options) -> dict:
     """Train and measure: a row of the table.
 
     Raises:
         SystemExit: a signal ended the training.
     """
     system, own = ROWS[which]
-    given = own | options | {"seed": seed, "device": "cpu"}
+    given = own | options | {"seed": seed, "batch_size": batch_size, "device": "cpu"}
     began = time.process_time()
     trained = train(system, show=False, steps=steps, **given)
     took = (time.process_time() - began) / 60
@@ -49,8 +50,8 @@ def one(which: str, seed: int, *, steps: int, n: int, **options) -> dict:
         raise SystemExit("interrupted: this run is not counted.")
     recipe = catalogue.recipe(system)
     o = recipe.Options(system=system, **given)
-    row = {"which": which, "seed": seed, "steps": steps, "world": o.of, "tested": n}
-    row |= {"took": round(took, 2), "batch_size": o.batch_size}
+    row = {"which": which, "seed": seed, "steps": steps, "batch_size": batch_size, "world": o.of}
+    row |= {"tested": n, "took": round(took, 2)}
     row |= {"parameters": sum(p.numel() for p in trained.system.parameters())}
     return row | recipe.measure(trained.system, o, n)
 
@@ -67,9 +68,10 @@ def measured(
     """Run what is missing, a row at a time; the whole table."""
     table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=KEY)
     world = options.get("world") or options.get("data") or "birds"
+    batch = options.get("batch_size", BATCH)
     for seed in range(seeds):
         for which in rows:
-            known = dict(zip(KEY, (which, seed, steps, world, n), strict=True))
+            known = dict(zip(KEY, (which, seed, steps, batch, world, n), strict=True))
             if has_row(table, known):
                 continue
             table = add_row(file, table, one(which, seed, steps=steps, n=n, **options))
@@ -85,6 +87,7 @@ def main() -> None:
     words.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="NAME")
     words.add_argument("--seeds", type=int, default=3, help="runs of each row; default 3")
     words.add_argument("--steps", type=int, default=400, help="updates a run; default 400")
+    words.add_argument("--batch-size", type=int, default=BATCH, help="pictures a step; default 64")
     words.add_argument("--n", type=int, default=1000, help="pictures that are measured")
     words.add_argument("--world", default="birds")
     words.add_argument("--out", type=Path, default=FILE, help="the table")
@@ -92,7 +95,7 @@ def main() -> None:
     torch.set_num_threads(1)  # processor time is then the same as time
     table = measured(
         given.out, seeds=given.seeds, steps=given.steps, n=given.n, rows=given.rows,
-        world=given.world,
+        world=given.world, batch_size=given.batch_size,
     )  # fmt: skip
     by = table.groupby(["which", "steps"])[["facts_caption_1", "facts_picture_1"]]
     print(by.agg(["mean", "std", "count"]).round(3).to_string())

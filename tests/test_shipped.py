@@ -49,6 +49,9 @@ ELSEWHERE = {
     "pix2pix": "test_pix2pix.py",
     "biggan": "test_biggan.py",
     "text": "test_four_gans.py",
+    "embedding": "test_two_branch_shipped.py",
+    "similarity": "test_two_branch_shipped.py",
+    "affinity": "test_two_branch_shipped.py",
 }
 LIKELIHOODS = {"rbm": "log_p_ais", "dbm": "log_p_bound_ais", "iwae": "elbo", "draw": "nats_1"}
 PICTURES = {"gan": 256, "style": 256, "winn": 32, "inng": 12}  # 0.2 s and 1 s for each

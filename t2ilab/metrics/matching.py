@@ -1,9 +1,11 @@
 """Is the right caption found for a picture, and the right picture for a caption?
 
 *R@K* is the share of queries of which a hit is among the K best candidates. *Naive*, a hit is the
-query's own partner, as is usual. But many captions are true of many pictures, and then even a
-perfect model can only guess among them: its R@K, computed here, is the *ceiling*. By *facts* any
-candidate is a hit that is true of the picture, or of which the caption is true.
+query's own partner, as is usual. But many captions are true of many pictures, and who knows all
+facts can still only guess among them: the R@K of guessing evenly, computed here, is the *ceiling*.
+(Where all captions state the same attributes nobody can do better. Where some tell more than
+others, one can: what tells more is true of fewer pictures, and so more likely one's own.) By
+*facts* any candidate is a hit that is true of the picture, or of which the caption is true.
 
 *Purity* asks of the nearest neighbours of a picture or a caption in what they agree with it.
 """

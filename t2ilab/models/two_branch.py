@@ -5,7 +5,7 @@ make of them, both of length 1. Three networks stand on them:
 
 - `EmbeddingNetwork`: how well they fit is the cosine f(x) . g(t) (Le 2018, 3.2.1);
 - `SimilarityNetwork`: a classifier over the product f(x) * g(t), entry by entry (Le 2018, 3.2.2;
-  Wang et al. 2018, section 3.2);
+  Wang et al. 2018);
 - `AffinityNetwork`: the picture's branch alone, a regression to phi(t) itself (Le 2018, 4.1.3).
 """
 

@@ -2,7 +2,7 @@
 
 An exact box is never proposed in practice, and most of what is proposed shows nothing whole. So a
 figure is also shown as boxes cut it that overlap it well, and boxes that overlap no figure much are
-shown as pictures of which no caption is true (as Wang et al. 2018 take them, section 3.3).
+shown as pictures of which no caption is true.
 """
 
 from collections.abc import Sequence

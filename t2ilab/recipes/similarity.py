@@ -22,6 +22,9 @@ class Options(two_branch.Options):
     batch_size: int = option(
         64, "Pictures a step; each is judged with every caption.", kind=int, least=8, most=65_536
     )
+    top: int = option(
+        10, "So many wrong captions of a picture count, the worst.", kind=int, least=1, most=65_536
+    )
 
 
 System = SimilaritySystem
@@ -34,5 +37,5 @@ def build(o: Options, prepare) -> Built:
     encoder = two_branch.own_encoder(seen.figures, o)
     network = SimilarityNetwork(**two_branch.sizes(o, encoder))
     return two_branch.built(
-        o, seen, SimilarityTrainer(encoder, network, lr=o.lr), System(encoder, network)
+        o, seen, SimilarityTrainer(encoder, network, top=o.top, lr=o.lr), System(encoder, network)
     )

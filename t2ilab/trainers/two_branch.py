@@ -122,14 +122,27 @@ class EmbeddingTrainer(_Trainer):
 
 
 class SimilarityTrainer(_Trainer):
-    """One update of the similarity network: every picture of the batch with every caption."""
+    """One update of the similarity network: every picture of the batch with every caption.
 
-    def __init__(self, encoder: CaptionEncoder, network: SimilarityNetwork, *, lr: float = 2e-3):
+    Args:
+        encoder, network, lr: see `EmbeddingTrainer`.
+        top: so many of the captions that do not fit a picture count; see `logistic`.
+    """
+
+    def __init__(
+        self,
+        encoder: CaptionEncoder,
+        network: SimilarityNetwork,
+        *,
+        top: int | None = 10,
+        lr: float = 2e-3,
+    ):
         super().__init__(encoder, network, lr=lr)
+        self.top = top
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         logits = self.network(*self.inputs(batch), every=True)
-        loss = logistic(logits, batch["fits"].to(self.device))
+        loss = logistic(logits, batch["fits"].to(self.device), top=self.top)
         self.update(loss)
         return {"logistic": loss.detach()}
 

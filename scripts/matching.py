@@ -4,10 +4,10 @@
     python scripts/matching.py --steps 2500 --batch-size 128   # as the weights that ship
     python scripts/matching.py --data crowds --rows softmax similarity   # who is meant in a crowd
 
-Writes `data/results/matching.csv` (of crowds: `matching_crowds.csv`), a row a run: which, seed, steps, the minutes of processor time
-that the training took, parameters, and all that the recipe measures on 1,000 pictures that training
-did not see. Notebook 16 shows it. A row is added when a run is finished; finished rows are kept and
-not run again. Seeds are the outer loop.
+Writes `data/results/matching.csv` (of crowds: `matching_crowds.csv`), a row a run: which, seed,
+steps, the minutes of processor time that the training took, parameters, and all that the recipe
+measures on 1,000 pictures that training did not see. Notebook 16 shows it. A row is added when a
+run is finished; finished rows are kept and not run again. Seeds are the outer loop.
 """
 
 import argparse
@@ -98,8 +98,8 @@ def main() -> None:
     torch.set_num_threads(1)  # processor time is then the same as time
     of = {"data": given.data} if given.data else {"world": given.world or "birds"}
     table = measured(
-        given.out or (CROWDS if given.data else FILE), seeds=given.seeds, steps=given.steps, n=given.n, rows=given.rows,
-        batch_size=given.batch_size, **of,
+        given.out or (CROWDS if given.data else FILE), seeds=given.seeds, steps=given.steps,
+        n=given.n, rows=given.rows, batch_size=given.batch_size, **of,
     )  # fmt: skip
     by = table.groupby(["world", "which", "steps"])[["facts_caption_1", "facts_picture_1"]]
     print(by.agg(["mean", "std", "count"]).round(3).to_string())

@@ -13,6 +13,7 @@ from t2ilab.errors import UsageError, WeightsError
 from t2ilab.fit.machine import make_fabric
 from t2ilab.recipes.train import train
 from t2ilab.recipes.two_branch import found
+from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.two_branch import KINDS, EmbeddingSystem, load_two_branch
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
@@ -223,3 +224,20 @@ def test_crowds_are_learned_from_and_phrases_are_found_in_them(tmp_path):
     measured = about["measured"]
     assert 0 < measured["chance"] < measured["localised_upper"] <= 1
     assert {"localised", "largest", "facts_caption_1_unseen"} <= {*measured}
+
+
+@pytest.mark.parametrize("name", ["embedding", "similarity"])
+def test_a_trained_encoder_stays_as_it_is(name):
+    recipe = catalogue.recipe(name)
+    options = recipe.Options(
+        system=name, profile="smoke", batch_size=16, encoder="encoder_mean-birds"
+    )
+    built = recipe.build(options, None)
+    built.trainer.setup(CPU)
+    before = load_encoder("encoder_mean-birds").state_dict()
+    branches = built.trainer.reading.branches.of_caption
+    weight = next(branches.parameters()).detach().clone()
+    built.trainer.step(built.batches(0))
+    after = built.trainer.reading.encoder.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    assert not torch.equal(next(branches.parameters()), weight)

@@ -15,12 +15,15 @@ def logistic(
     logits 0.
 
     Args:
-        top: of the captions that do not fit a picture only so many count, those with the largest
-            logits: of all pairs in a batch hardly any differ in a detail. None: all.
+        top: half of the weight of wrong captions goes to those of each picture that have the
+            largest logits, so many: of all pairs in a batch hardly any differ in a detail. (These
+            alone would teach nothing at first.) None: all weigh the same.
     """
     right, wrong = logits[fits], logits.masked_fill(fits, float("-inf"))
-    if top is not None:
-        wrong = wrong.topk(min(top, logits.shape[1]), 1).values
-    wrong = wrong[wrong > float("-inf")]
-    kinds = [F.softplus(f).mean() for f in (-right, wrong) if len(f)]
-    return torch.stack(kinds).mean()
+    terms = [F.softplus(wrong[~fits]).mean()] if (~fits).any() else []
+    if top is not None and terms:
+        worst = wrong.topk(min(top, logits.shape[1]), 1).values
+        terms.append(F.softplus(worst[worst > float("-inf")]).mean())
+    both = [torch.stack(terms).mean()] if terms else []
+    both += [F.softplus(-right).mean()] if len(right) else []
+    return torch.stack(both).mean()

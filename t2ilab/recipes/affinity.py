@@ -1,6 +1,6 @@
 """The affinity network: from a picture to the vector of its caption, by regression."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -20,7 +20,7 @@ class Options(two_branch.Options):
     """Of the affinity network."""
 
     encoder: str | None = option(
-        None, "A trained encoder, bundled or a file; default the world's.", path=False
+        None, "A trained encoder that stays as it is; default the world's.", path=False
     )
 
 
@@ -34,7 +34,8 @@ def build(o: Options, prepare) -> Built:
         UsageError: no encoder ships for these captions, and none is named.
     """
     seen = two_branch.training(o)
-    encoder = two_branch.frozen_encoder(o.encoder or f"encoder-{two_branch.world_of(o) or o.of}")
+    named = o.encoder or f"encoder-{two_branch.world_of(o) or o.of}"
+    encoder = two_branch.encoder_for(replace(o, encoder=named), seen.figures)
     torch.manual_seed(o.seed)
     network = AffinityNetwork(**two_branch.sizes(o, encoder))
     return two_branch.built(

@@ -49,7 +49,7 @@ def build(o: Options, prepare) -> Built:
     """A GRU that learns to read along with both branches."""
     seen = two_branch.training(o)
     torch.manual_seed(o.seed)
-    encoder = two_branch.own_encoder(seen.figures, o)
+    encoder = two_branch.encoder_for(o, seen.figures)
     network = EmbeddingNetwork(**two_branch.sizes(o, encoder))
     weights = {name: getattr(o, name) for name in TERMS}
     trainer = EmbeddingTrainer(

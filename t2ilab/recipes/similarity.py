@@ -23,7 +23,11 @@ class Options(two_branch.Options):
         64, "Pictures a step; each is judged with every caption.", kind=int, least=8, most=65_536
     )
     top: int = option(
-        10, "So many wrong captions of a picture count, the worst.", kind=int, least=1, most=65_536
+        10,
+        "So many wrong captions of a picture weigh more, the worst.",
+        kind=int,
+        least=1,
+        most=65_536,
     )
 
 
@@ -34,7 +38,7 @@ def build(o: Options, prepare) -> Built:
     """A GRU that learns to read along with both branches and the classifier on them."""
     seen = two_branch.training(o)
     torch.manual_seed(o.seed)
-    encoder = two_branch.own_encoder(seen.figures, o)
+    encoder = two_branch.encoder_for(o, seen.figures)
     network = SimilarityNetwork(**two_branch.sizes(o, encoder))
     return two_branch.built(
         o, seen, SimilarityTrainer(encoder, network, top=o.top, lr=o.lr), System(encoder, network)

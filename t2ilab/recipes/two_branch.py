@@ -63,6 +63,9 @@ class Options(Pictures):
         None, "Channels of the first convolution; by default by profile.", kind=int, least=1,
         most=512,
     )  # fmt: skip
+    encoder: str | None = option(
+        None, "A trained encoder that stays as it is; default: a GRU that learns along.", path=False
+    )
     batch_size: int = option(128, "Pictures a step.", kind=int, least=8, most=65_536)
     group: int = option(
         8, "Pictures that differ in a detail, side by side in a batch; 1: none.", kind=int, least=1,
@@ -94,17 +97,14 @@ def world_of(o: Options) -> str | None:
     return "phrases" if o.data == CROWDS else o.world
 
 
-def own_encoder(data: CaptionedImages, o: Options) -> CaptionEncoder:
-    """A GRU over the words of these captions, untrained."""
+def encoder_for(o: Options, data: CaptionedImages) -> CaptionEncoder:
+    """The trained encoder that is named, frozen; or a GRU over the words of these captions."""
+    if o.encoder:
+        return load_encoder(o.encoder).requires_grad_(False)
     corpus = [c for captions in data.captions for c in captions]
     text = PLANS[o.profile].text
     words = Vocabulary.of(corpus, at_least=1 if data.stated is not None else 3)
     return GRUEncoder(words, text=text, word=text // 2, hidden=text // 2)
-
-
-def frozen_encoder(name: str) -> CaptionEncoder:
-    """A trained encoder that stays as it is."""
-    return load_encoder(name).requires_grad_(False)
 
 
 def sizes(o: Options, encoder: CaptionEncoder) -> dict[str, int]:

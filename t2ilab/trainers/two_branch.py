@@ -126,7 +126,7 @@ class SimilarityTrainer(_Trainer):
 
     Args:
         encoder, network, lr: see `EmbeddingTrainer`.
-        top: so many of the captions that do not fit a picture count; see `logistic`.
+        top: so many of the captions that do not fit a picture weigh more; see `logistic`.
     """
 
     def __init__(

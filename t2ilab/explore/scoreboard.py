@@ -13,7 +13,7 @@ from t2ilab.explore.sheet import tile
 from t2ilab.metrics.scoreboard import BETTER, CAPTIONS, Scoreboard
 from t2ilab.plots import BLUE, FAINT, GREEN, GREY, INK, PAPER, RED, arranged, letters
 
-NAME, CELL, LINE = 190, 108, 20  # pixels: of a name, of a column, height of a line
+NAME, CELL, LINE = 200, 150, 20  # pixels: of a name, of a column, height of a line
 SIDE, WIDEST = 96, 900  # of a picture; of the whole
 FEW = ("fid", "recall", "right", "ms")  # columns at the start
 LOGARITHMIC = ("fid", "kid", "parameters", "seconds", "picture_steps", "ms")  # over magnitudes

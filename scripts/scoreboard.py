@@ -121,7 +121,8 @@ def picture_steps(entry: Entry, steps: int = 3) -> float:
     """
     recipe = catalogue.recipe(entry.system)
     about = {"name": entry.name, "world": entry.about.world, "more": entry.about.more}
-    built = recipe.build(options_of(entry.system, about, None, {}), _not_prepared)
+    smaller = {"size": "64"} if (entry.about.size or 0) > 64 else {}  # as many, sooner drawn
+    built = recipe.build(options_of(entry.system, about, None, smaller), _not_prepared)
     counted = [0]
 
     def count(_, inputs, __):

@@ -21,7 +21,19 @@ BLUE, RED, GREEN = (44, 94, 190), (208, 48, 44), (36, 124, 62)
 COLOURS = ("#2c5ebe", "#d0302c", "#3a8c4c", "#7c46a0", "#f08626", "#444")
 
 
-letters = lru_cache(ImageFont.load_default)  # size in pixels -> the font of all sheets
+@lru_cache
+def letters(size: int, text: str = "") -> ImageFont.FreeTypeFont:
+    """The font of all sheets, `size` pixels high; DejaVu Sans where it lacks a letter of `text`,
+    as it does Greek ones, the signs × and −, and é.
+    """
+    font = ImageFont.load_default(size)
+    missing = bytes(font.getmask("\uffff"))
+    if all(bytes(font.getmask(letter)) != missing for letter in {*text} - {"\n"}):
+        return font
+    import matplotlib  # here, for it takes a while
+
+    file = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+    return ImageFont.truetype(file, round(0.9 * size))  # its letters are larger
 
 
 def arranged(
@@ -66,7 +78,7 @@ def label(
     text: str, width: int, *, size: int = 14, height: int = 24, colour: tuple[int, int, int] = INK
 ) -> Image.Image:
     """A line of text as a picture; what is too long for it is cut."""
-    font = letters(size)
+    font = letters(size, text)
     image = Image.new("RGB", (width, height), PAPER)
     ImageDraw.Draw(image).text((1, 3), _shorten(text, font, width - 1), fill=colour, font=font)
     return image

@@ -109,6 +109,12 @@ def test_the_explorer_moves_gap_lambda_and_clip(small):
     for change in ({"gap": 0.0}, {"held": "clip"}, {"penalty": 1.0}):
         assert explorer.picture(**change).tobytes() != first.tobytes()
     assert explorer.picture(clip=0.3).tobytes() == first.tobytes()  # not what holds it
+    for held, other in (("clip", "penalty"), ("penalty", "clip")):
+        explorer.controls["held"].value = held
+        assert explorer.controls[other].disabled and not explorer.controls[held].disabled
+        before = explorer.image.value
+        explorer.controls[held].index = 1 - explorer.controls[held].index
+        assert explorer.image.value != before
     sheet = explorer.contact_sheet([{"gap": 0.0}, {"gap": 2.0}])
     assert sheet.size[0] > 640
 

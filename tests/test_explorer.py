@@ -85,6 +85,16 @@ def test_a_button_enlarges_and_makes_small_again():
         assert ("t2ilab-large" in explorer.box._dom_classes) == large
 
 
+def test_controls_that_change_nothing_are_greyed_until_they_do():
+    explorer, _, _ = make(idle=lambda state: {"size", "grey"} if state["words"] == "hide" else ())
+    assert not any(control.disabled for control in explorer.controls.values())
+    explorer.controls["words"].value = "hide"
+    resting = {name for name, control in explorer.controls.items() if control.disabled}
+    assert resting == {"size", "grey"}
+    explorer.controls["words"].value = "a bird"
+    assert not any(control.disabled for control in explorer.controls.values())
+
+
 def test_no_output_widget_which_would_swallow_errors():
     explorer, _, _ = make(buttons={"Next": lambda state: {}}, play="grey")
     inside = [explorer.box]

@@ -88,6 +88,14 @@ def test_long_captions_are_cut_to_the_width():
     assert plots._shorten(caption, font, 10_000) == caption
 
 
+def test_letters_that_the_font_lacks_are_drawn_and_no_boxes():
+    blank = np.asarray(plots.label("\uffff = 1", 80))
+    for text in ("α = 1", "λ = 1", "× = 1", "é = 1"):
+        assert (np.asarray(plots.label(text, 80))[:, :12] != blank[:, :12]).any(), text
+    assert (np.asarray(plots.label("α", 80)) != np.asarray(plots.label("β", 80))).any()
+    assert plots.letters(15, "a bird, 50 %…\nor two").getname() == plots.letters(15).getname()
+
+
 # Curves and bars
 
 

@@ -21,7 +21,7 @@ the page keeps back the moves of a slider until the last one is drawn, and then 
 
 import html
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -80,6 +80,7 @@ class Explorer:
         buttons: by label, a function from the state to the values to change.
         play: the name of a slider that a play button moves.
         note: from the state to words that stand below the controls while the picture is shown.
+        idle: from the state to the names of controls that change nothing in it: they are greyed.
         more: widgets that stand between the controls and the buttons.
         title: what the picture shows, in words (for those who hear the page, or print it).
         lab: told of errors by `lab.watch(error)`, so that `lab.finish()` raises them. A
@@ -98,6 +99,7 @@ class Explorer:
         buttons: Mapping[str, Callable[[State], State]] | None = None,
         play: str | None = None,
         note: Callable[..., str] | None = None,
+        idle: Callable[[State], Collection[str]] | None = None,
         more: Sequence[widgets.Widget] = (),
         title: str = "picture",
         lab: Any = None,
@@ -111,7 +113,7 @@ class Explorer:
         self._held, self._drawings = False, 0
         self.image = widgets.Image(format="png")
         self.message, self.said, self.status = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._note = note
+        self._note, self._idle = note, idle
         self.large = widgets.ToggleButton(
             description="Large", icon="expand", tooltip="Enlarge picture and controls"
         )
@@ -180,6 +182,10 @@ class Explorer:
         """Draw the present state into the widget; an error is shown instead, and reported."""
         began, misses = time.perf_counter(), self._png.cache_info().misses
         self._drawings += 1
+        if self._idle is not None:
+            resting = self._idle(self.state)
+            for name, control in self.controls.items():
+                control.disabled = name in resting
         try:
             png = self._png(tuple(self.state.items()))
             said = "" if self._note is None else self._note(**self.state)

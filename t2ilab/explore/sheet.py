@@ -74,7 +74,7 @@ def place(
         around: places to try, in this order: x and y from the dot, and the anchor of the text.
         taken: boxes that are to be kept free; the label's own is added.
     """
-    font, (width, height) = letters(size), draw.im.size
+    font, (width, height) = letters(size, text), draw.im.size
     for dx, dy, anchor in around:
         spot = at[0] + dx, at[1] + dy
         left, top, right, bottom = draw.textbbox(spot, text, font=font, anchor=anchor)
@@ -126,7 +126,7 @@ def contact_sheet(
     ]
     width, height = max(t.width for t in tiles), max(t.height for t in tiles)
     columns = columns or max(1, _SHEET // tiles[0].width)
-    font = letters(13)
+    font = letters(13, "".join(map(str, labels)))
     lines = [_wrap(str(label), font, width) for label in labels]
     below = 17 * max(len(some) for some in lines) + 6
     cells = []

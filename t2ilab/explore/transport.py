@@ -184,5 +184,6 @@ class TransportExplorer(Explorer):
         }
         super().__init__(
             lambda **state: transport_image(critics, **state), controls, play="gap",
-            title="plan, potential and critic", lab=lab,
+            idle=lambda state: {*HELD} - {state["held"]}, title="plan, potential and critic",
+            lab=lab,
         )  # fmt: skip

@@ -45,7 +45,7 @@ q1 = Exercise(
     name="q1",
     question=(
         "**Exercise 1.** Rebuild a picture from a pyramid of two levels: the smallest picture, and "
-        "the residuals of the two sides above it."
+        "the residuals of the two sizes above it."
     ),
     stub='''\
 def rebuild(small, h_middle, h_large):
@@ -238,7 +238,7 @@ q4 = Exercise(
     name="q4",
     question=(
         "**Exercise 4.** Orthogonal regularisation, eq. 3 of BigGAN without β: the sum of squares "
-        "of $W W^\\top \\odot (1 - I)$, for a weight with a row a filter."
+        "of $W W^\\top \\odot (1 - I)$, for a weight whose rows are the filters."
     ),
     stub='''\
 def orthogonal(w):

@@ -71,7 +71,7 @@ def attack_renderer(
         panels = {
             "the picture": x,
             f"the change, {times:g} times": magnified(moved - x, times),
-            "the sum": moved,
+            "the sum" if target == AWAY else f"the sum, towards {target}": moved,
         }
         return _sheet(panels, p, q, classes, epsilon)
 

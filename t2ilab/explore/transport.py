@@ -149,7 +149,7 @@ def _plan(
 
 
 def _curves(canvas: ImageDraw.ImageDraw, w: int, h: int, fine: int, curves: dict) -> None:
-    scale = w / (RIGHT - LEFT) * 0.5  # a slope of 1 is drawn as 1/2
+    scale = w / (RIGHT - LEFT) * 0.375  # a slope of 1 is drawn as 3/8: all of it is seen
     canvas.line([(0, h / 2), (w, h / 2)], (225, 225, 230), fine)
 
     def places(values: Any) -> list[tuple[float, float]]:

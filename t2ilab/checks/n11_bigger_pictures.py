@@ -3,7 +3,7 @@
 import torch
 
 from t2ilab.checks.exercise import Exercise
-from t2ilab.checks.kit import call, compare
+from t2ilab.checks.kit import call, compare, explained
 from t2ilab.models.progressive import enlarged
 from t2ilab.models.pyramid import down, laplacian, up
 
@@ -17,10 +17,12 @@ def _test_rebuild(rebuild) -> None:
     rng = torch.Generator().manual_seed(0)
     image = torch.randn(1, 1, 8, 8, generator=rng)
     large, middle, small = laplacian(image, 2)
-    found = call(
-        rebuild, small, middle, large, shape=(1, 1, 8, 8), reason="The picture is as large as the "
-        "last residual: enlarge before each addition.",
-    )  # fmt: skip
+    sides = "small has 2 pixels a side, h_middle 4, h_large 8: what is added has to be as large."
+    with explained(RuntimeError, sides, about="size of tensor"):
+        found = call(
+            rebuild, small, middle, large, shape=(1, 1, 8, 8), reason="The picture is as large as "
+            "the last residual: enlarge before each addition.",
+        )  # fmt: skip
     compare(
         found,
         image,
@@ -70,7 +72,8 @@ def rebuild(small, h_middle, h_large):
         (("h_middle", "up(middle) + h_large"), "left out"),
         (("enlarged(small) + h_middle", "enlarged(middle) + h_large"), "repeated"),
         (("up(small) + h_middle", "h_large"), "another"),
-        (("small + h_middle", "up(middle) + h_large"), "size of tensor"),
+        (("small + h_middle", "up(middle) + h_large"), "has to be as large"),
+        (("up(small) + h_middle", "middle + h_large"), "has to be as large"),
         (("up(small) + h_middle", "middle"), "yours has the shape [1, 1, 4, 4]"),
     ],
     setup=SETUP,
@@ -82,7 +85,11 @@ def _test_fade(fade) -> None:
     rng = torch.Generator().manual_seed(1)
     old, new = torch.randn(1, 1, 2, 2, generator=rng), torch.randn(1, 1, 4, 4, generator=rng)
     large = enlarged(old)
-    found = call(fade, old, new, 0.25, shape=(1, 1, 4, 4), reason="As large as the new picture.")
+    sides = "old has 2 pixels a side here, new 4: enlarge the old one before they are mixed."
+    with explained(RuntimeError, sides, about="size of tensor"):
+        found = call(
+            fade, old, new, 0.25, shape=(1, 1, 4, 4), reason="As large as the new picture."
+        )
     compare(
         found,
         0.75 * large + 0.25 * new,
@@ -99,6 +106,12 @@ def _test_fade(fade) -> None:
                 0.75 * large + 0.25 * enlarged(down(new))
             ),
             "alpha is not used: that is the mean of both.": (large + new) / 2,
+            "Both have their full weight; give them 1 - alpha and alpha.": large + new,
+            "Only the old picture is left. Is alpha forgotten, or made a whole number?": large,
+            "Only the new picture is left; until alpha is 1 the old one is to be seen too.": new,
+            "`repeat` lays copies side by side; `enlarged` makes four of each pixel.": (
+                0.75 * old.repeat(1, 1, 2, 2) + 0.25 * new
+            ),
         },
     )
 
@@ -126,6 +139,11 @@ def fade(old, new, alpha):
         ("enlarged(old) + alpha * new", "full weight"),
         ("(1 - alpha) * enlarged(old) + alpha * enlarged(down(new))", "made coarse"),
         ("(enlarged(old) + new) / 2", "not used"),
+        ("enlarged(old) + new", "Both have their full weight"),
+        ("(1 - int(alpha)) * enlarged(old) + int(alpha) * new", "a whole number"),
+        ("new", "Only the new"),
+        ("(1 - alpha) * old.repeat(1, 1, 2, 2) + alpha * new", "side by side"),
+        ("(1 - alpha) * old + alpha * new", "before they are mixed"),
         ("(1 - alpha) * old + alpha * down(new)", "yours has the shape [1, 1, 2, 2]"),
         ("(1 - alpha**2) * enlarged(old) + alpha**2 * new", "another mixture"),
     ],
@@ -150,10 +168,24 @@ def _test_deviation(deviation) -> None:
                 h.std(1, unbiased=False).mean()
             ),
             "The deviation is taken over places; compare the *pictures*, dimension 0.": (
-                h.std((2, 3), unbiased=False).mean()
+                h.std((2, 3), unbiased=False).mean(),
+                h.std((0, 2, 3), unbiased=False).mean(),
+            ),
+            "The deviation is taken within each picture; compare the *pictures*, dimension 0.": (
+                h.std((1, 2, 3), unbiased=False).mean()
+            ),
+            "Each channel and place has its own mean: h.mean(0), not h.mean().": (
+                (h - h.mean()).square().mean(0).sqrt().mean()
+            ),
+            "That is the mean of absolute differences; square, take the mean, then the root.": (
+                (h - h.mean(0)).abs().mean()
+            ),
+            "The squares are summed; divide by the number of pictures before the root.": (
+                (h - h.mean(0)).square().sum(0).sqrt().mean()
             ),
             "That is the mean of variances; take the root of each before the mean.": (
-                of_each.square().mean()
+                of_each.square().mean(),
+                h.var(0).mean(),
             ),
             "The root is taken after the mean: mean of deviations, not root of mean variance.": (
                 of_each.square().mean().sqrt()
@@ -192,6 +224,11 @@ def deviation(h):
         (("h", "of_each.std(unbiased=False)"), "all numbers together"),
         (("h.std(1, unbiased=False)", "of_each.mean()"), "over channels"),
         (("h.std((2, 3), unbiased=False)", "of_each.mean()"), "over places"),
+        (("h.flatten(1).std(1, unbiased=False)", "of_each.mean()"), "within each picture"),
+        (("(h - h.mean()).square().mean(0)", "of_each.sqrt().mean()"), "its own mean"),
+        (("(h - h.mean(0)).abs().mean(0)", "of_each.mean()"), "absolute differences"),
+        (("(h - h.mean(0)).square().sum(0)", "of_each.sqrt().mean()"), "squares are summed"),
+        (("h.var(0)", "of_each.mean()"), "mean of variances"),
         (("h.var(0, unbiased=False)", "of_each.mean()"), "mean of variances"),
         (("h.var(0, unbiased=False)", "of_each.mean().sqrt()"), "after the mean"),
         (("h.std(0)", "of_each.mean()"), "divides by n - 1"),
@@ -229,8 +266,15 @@ def _test_orthogonal(orthogonal) -> None:
                 off.sum()
             ),
             "The absolute values are summed; the penalty sums squares.": off.abs().sum(),
+            "The penalty is a sum; yours is the mean of all entries.": off.square().mean(),
+            "Square each product, then sum; yours is the square of the sum.": off.sum().square(),
+            "⊙ multiplies entry by entry (`*`); yours is a matrix product (`@`).": (
+                (products @ (1 - torch.eye(4))).square().sum()
+            ),
+            "That is the sum of squared weights: no filter meets another. W W^T is `w @ w.T`.": (
+                w.square().sum()
+            ),
         },
-        mean_over=(16, "products"),
     )
 
 
@@ -260,7 +304,10 @@ def orthogonal(w):
         (("w @ w.T", "(products * others).norm()"), "its square"),
         (("w @ w.T", "(products * others).sum()"), "cancel"),
         (("w @ w.T", "(products * others).abs().sum()"), "absolute values"),
-        (("w @ w.T", "(products * others).square().mean()"), "divided by 16"),
+        (("w @ w.T", "(products * others).square().mean()"), "is a sum"),
+        (("w @ w.T", "(products * others).sum().square()"), "square of the sum"),
+        (("w @ w.T", "(products @ others).square().sum()"), "matrix product"),
+        (("w", "products.square().sum()"), "no filter meets"),
         (("w @ w.T", "(products * others).square().sum(1)"), "yours has the shape [4]"),
         (("w @ w.T", "(products * torch.eye(len(w))).square().sum()"), "small example"),
     ],

@@ -61,10 +61,11 @@ def test_what_is_seen_on_the_line():
     assert float(rise.detach()) / 2e-3 == pytest.approx(float(seen.slope[0]), abs=1e-2)
 
 
-def curve_at(D):
-    """A picture of the line where D is constant and G makes what the data is."""
+def curve_at(D, times=1.0):
+    """A picture of the line where D is constant and G makes what the data is (`times` as high)."""
     look = LineLook(line())
-    at = OnLine(look.p.clone(), torch.full_like(look.p, D), torch.zeros(30), torch.zeros(30))
+    q = times * look.p
+    at = OnLine(q, torch.full_like(look.p, D), torch.zeros(30), torch.zeros(30))
     return np.asarray(line_image("a", Film(look, (Moment(0, at, (0, 0)),)), 0)).astype(int)
 
 
@@ -76,6 +77,11 @@ def test_blue_pushes_up_where_d_is_low_and_red_down_where_it_is_high():
     blue_low, red_low = coloured(curve_at(0.1))
     blue_high, red_high = coloured(curve_at(0.9))
     assert blue_low > blue_high and red_high > red_low
+
+
+def test_a_density_that_is_higher_than_the_picture_is_said_to_be_cut():
+    heads = [curve_at(0.5, times)[:24] for times in (1.0, 1.2, 1.4)]
+    assert (heads[0] == heads[1]).all() and (heads[1] != heads[2]).any()
 
 
 def test_the_map_of_the_plane_has_up_above_and_right_on_the_right():

@@ -12,8 +12,8 @@ from PIL import Image
 
 from t2ilab.exact.game import GAMES, dirac_field, dirac_path
 from t2ilab.explore.explorer import Explorer
-from t2ilab.explore.sheet import smooth
-from t2ilab.plots import BLUE, GREY, INK, RED, arranged, label, letters
+from t2ilab.explore.sheet import lettered, smooth
+from t2ilab.plots import BLUE, GREY, INK, RED, arranged, label
 
 SIDE, REACH, ARROWS = 440, 2.2, 13  # pixels; of the plane; arrows a side
 ORDERS = ("simultaneous", "alternating")
@@ -52,9 +52,9 @@ def dirac_image(
         canvas.ellipse(
             [x - 7 * fine, y - 7 * fine, x + 7 * fine, y + 7 * fine], None, INK, 2 * fine
         )
-        font = letters(14 * fine)
-        canvas.text((w - 6 * fine, y + 24 * fine), "theta: the generator", INK, font, "rm")
-        canvas.text((x + 8 * fine, 10 * fine), "psi: the critic's slope", INK, font, "lm")
+        across, up = (w - 6 * fine, y + 24 * fine), (x + 8 * fine, 10 * fine)
+        lettered(canvas, across, "theta: the generator", 14 * fine, anchor="rm")
+        lettered(canvas, up, "psi: the critic's slope", 14 * fine, anchor="lm")
 
     return arranged([label(words, SIDE, size=13), smooth((SIDE, SIDE), draw)])
 

@@ -22,10 +22,10 @@ from t2ilab.data.mixtures import Mixture
 from t2ilab.errors import UsageError
 from t2ilab.exact.game import optimal_discriminator, push
 from t2ilab.explore.rounds import painted
-from t2ilab.explore.sheet import smooth
+from t2ilab.explore.sheet import lettered, smooth
 from t2ilab.fit.machine import make_fabric
 from t2ilab.metrics.modes import modes
-from t2ilab.plots import BLUE, FAINT, GREY, INK, PAPER, RED, arranged, label, letters
+from t2ilab.plots import BLUE, FAINT, GREY, INK, PAPER, RED, arranged, label
 from t2ilab.trainers.gan import GAN
 
 REACH = 1.5  # of the line and of the plane, from the middle to the edge
@@ -112,15 +112,22 @@ class LineLook:
 def line_image(name: str, film: Film, t: int) -> Image.Image:
     """Moment t of a game on a line."""
     moment, look = film.moments[t], film.look
-    head = label(f"{name}, step {moment.step}: data blue, made red, D black, p/(p+q) dotted", WIDE)
+    cut = " (its top cut off)" if float(moment.seen.q.max()) > _most(look) else ""
+    told = f"data blue, made red{cut}, D black, p/(p+q) dotted"
+    head = label(f"{name}, step {moment.step}: {told}", WIDE)
     top = smooth((WIDE, TALL), lambda *a: _curves(*a, look, moment.seen))
     below = smooth((WIDE, STRIP), lambda *a: _moving(*a, moment.seen), FAINT)
     return arranged([head, top, below])
 
 
+def _most(look: Any) -> float:
+    """The largest density that is drawn."""
+    return 1.3 * float(look.p.max())
+
+
 def _curves(canvas: ImageDraw.ImageDraw, w: int, h: int, fine: int, look: Any, at: OnLine) -> None:
     base, room = h - 4 * fine, h - 30 * fine
-    most = 1.3 * float(look.p.max())
+    most = _most(look)
 
     def across(i: int) -> float:
         return i / (CELLS - 1) * w
@@ -136,9 +143,9 @@ def _curves(canvas: ImageDraw.ImageDraw, w: int, h: int, fine: int, look: Any, a
     canvas.polygon([(0, base), *data, (w, base)], (205, 220, 246))
     canvas.line(data, BLUE, 2 * fine)
     canvas.line(made, RED, 3 * fine)
-    for height, words in ((0.0, "D = 0"), (0.5, "1/2"), (1.0, "1")):
+    marks = {0.0: "D = 0", 0.5: "1/2", 1.0: "1"}
+    for height in marks:
         canvas.line([(0, level(height)), (w, level(height))], (225, 225, 230), fine)
-        canvas.text((4 * fine, level(height) - 15 * fine), words, GREY, letters(12 * fine))
     best = optimal_discriminator(look.p, at.q).tolist()
     for i in range(0, CELLS, 3):
         x, y = across(i), level(best[i])
@@ -150,6 +157,8 @@ def _curves(canvas: ImageDraw.ImageDraw, w: int, h: int, fine: int, look: Any, a
         for size, sign, colour, dx in ((up[i], -1, BLUE, -3), (down[i], 1, RED, 3)):
             x, y = across(i) + dx * fine, level(D[i])
             _arrow(canvas, (x, y), (x, y + sign * min(70 * size, 60) * fine), colour, 2 * fine)
+    for height, words in marks.items():
+        lettered(canvas, (4 * fine, level(height) - 15 * fine), words, 12 * fine, GREY)
 
 
 def _moving(canvas: ImageDraw.ImageDraw, w: int, h: int, fine: int, at: OnLine) -> None:

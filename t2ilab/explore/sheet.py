@@ -87,6 +87,19 @@ def place(
             return
 
 
+def lettered(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    size: int,
+    fill: tuple[int, int, int] = INK,
+    anchor: str = "la",
+) -> None:
+    """Write upon lines and dots: the letters have a rim of paper, so that they can be read."""
+    rim = max(2, size // 8)
+    draw.text(at, text, fill, letters(size, text), anchor, stroke_width=rim, stroke_fill=PAPER)
+
+
 def smooth(
     size: tuple[int, int],
     paint: Callable[[ImageDraw.ImageDraw, int, int, int], None],

@@ -17,7 +17,8 @@ from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.two_branch import KINDS, EmbeddingSystem, load_two_branch
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.trainers.two_branch import AffinityTrainer, MatchingBatches
+from t2ilab.trainers.matching_batches import MatchingBatches
+from t2ilab.trainers.two_branch import AffinityTrainer
 
 CPU = make_fabric(device="cpu", precision="32-true")
 WORLD = paperworld.world("birds")

@@ -22,7 +22,7 @@ from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.two_branch import TwoBranchSystem
 from t2ilab.text.encoders import CaptionEncoder, GRUEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.trainers.two_branch import MatchingBatches
+from t2ilab.trainers.matching_batches import MatchingBatches
 
 
 @dataclass(frozen=True)

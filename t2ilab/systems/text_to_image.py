@@ -4,25 +4,22 @@ system = TextToImage.load("gan_int_cls-birds-64")
 pictures = system.draw("a small red bird with blue wings", n=8, seed=0)
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.models.gated import GatedGenerator, describe_generator, make_generator
 from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
+from t2ilab.systems.captioned import CaptionedSystem
 from t2ilab.systems.encoders import describe_encoder, make_encoder
-from t2ilab.systems.system import System, checked_count
 from t2ilab.text.encoders import CaptionEncoder
 
 
-class TextToImage(System):
+class TextToImage(CaptionedSystem):
     """phi and G together: captions in, pictures out.
 
     Args:
@@ -35,7 +32,6 @@ class TextToImage(System):
     """
 
     kind = "text_to_image"
-    takes_captions = draws = True
 
     def __init__(
         self,
@@ -83,26 +79,8 @@ class TextToImage(System):
         z = z.to(phi.device)
         return self(z, self.complete(phi, z))
 
-    def draw(
-        self, caption: str | Sequence[str], n: int = 8, seed: int = 0
-    ) -> UInt8[np.ndarray, "n size size 3"]:
-        """n pictures of one caption, or one picture of each of several captions (`n` is not used).
-
-        Raises:
-            CaptionError: a caption is empty, too long, or made of unknown words only.
-            UsageError: n, or the number of captions, is not between 1 and 1024.
-        """
-        n = checked_count(n if isinstance(caption, str) else len(caption))
-        phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
-        return to_uint8(self.draw_vectors(phi, self.noise(n, seed)))
-
-    def unknown(self, caption: str) -> list[str]:
-        """The words of a caption that the encoder does not know; they are read as "something"."""
-        return self.encoder.vocabulary.unknown(caption)
-
-    def questions(self, caption: str) -> list[str]:
-        """The same in quotes, each with the known word that may be meant."""
-        return self.encoder.vocabulary.questions(caption)
+    def pictures_of(self, phi: Float[Tensor, "n text"], seed: int) -> Float[Tensor, "n 3 s s"]:
+        return self.draw_vectors(phi, self.noise(len(phi), seed))
 
     def arguments(self) -> dict[str, Any]:
         generator = describe_generator(self.generator)

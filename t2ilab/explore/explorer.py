@@ -213,7 +213,7 @@ class Explorer:
 
         (Not the picture's tooltip: the view of an Image in the browser fails on one.)
         """
-        state = ", ".join(f"{name} {value}" for name, value in self.state.items())
+        state = ", ".join(f"{name.rstrip('_')} {value}" for name, value in self.state.items())
         heard = f'<span style="{_UNSEEN}">{html.escape(f"{self.title}: {state}")}</span>'
         return f'<small role="status">{heard}{milliseconds:.0f} ms{kept}</small>'
 

@@ -93,28 +93,30 @@ q1 = Exercise(
 
 
 def _test_recall(recall) -> None:
-    scores = torch.tensor([[0.5, 0.9, 0.1], [0.2, 0.1, 0.7], [0.3, 0.8, 0.6], [0.1, 0.2, 0.9]])
-    hit = torch.tensor([[0, 1, 0], [0, 1, 0], [0, 1, 1], [0, 1, 0]]).bool()
+    scores = torch.tensor(
+        [[0.5, 0.9, 0.1], [0.2, 0.1, 0.7], [0.3, 0.8, 0.6], [0.1, 0.2, 0.9], [0.4, 0.3, 0.2]]
+    )
+    hit = torch.tensor([[1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]]).bool()
     how = dict(shape=(), reason="The share is a mean over the pictures.")
     one = call(recall, scores, hit, 1, **how)
     worst = scores.argsort(1)
     compare(
         one,
-        0.5,
-        "Of four pictures two have a true caption at the first place: it should be {right}; yours "
-        "is {found}.",
+        0.6,
+        "Of five pictures three have a true caption at the first place: it should be {right}; "
+        "yours is {found}.",
         slips={
             "That is the share among the *worst* captions: larger scores are better.": (
                 hit.gather(1, worst[:, :1]).any(1).float().mean()
             ),
-            "That is how many, not which share.": 2,
+            "That is how many, not which share.": 3,
         },
     )
     two = call(recall, scores, hit, 2, **how)
     best = (-scores).argsort(1)[:, :2]
     compare(
         two,
-        0.75,
+        0.8,
         "With the two best captions it should be {right}; yours is {found}.",
         slips={
             "One hit among the k is enough (any), and a second one counts no more.": (
@@ -124,6 +126,7 @@ def _test_recall(recall) -> None:
             "All of the k need not be hits: one is enough (any).": (
                 hit.gather(1, best).all(1).float().mean()
             ),
+            "That is the share of the first place alone: is k used?": 0.6,
         },
     )
     compare(
@@ -166,7 +169,8 @@ q2 = Exercise(
         ((_BEST, _FOUND, "found.float().sum(1).mean()"), "any"),
         ((_BEST, _FOUND, "found.any(1).float().sum()"), "which share"),
         ((_BEST, _FOUND, "found.any(1)"), "mean over the pictures"),
-        ((_BEST, "hit[:, :k]", "found.any(1).float().mean()"), "two have a true caption"),
+        (("scores.topk(1, 1).indices", _FOUND, "found.any(1).float().mean()"), "is k used"),
+        ((_BEST, "hit[:, :k]", "found.any(1).float().mean()"), "three have a true caption"),
     ],
     praise="`metrics/matching.py` does the same, both ways, for K = 1, 5 and 10.",
 )

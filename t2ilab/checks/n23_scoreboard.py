@@ -13,30 +13,34 @@ def _points(*places: float) -> torch.Tensor:
 
 def _test_precision(precision) -> None:
     # Radii of the real ones for k = 1: 1, 1, 3 and 5. For k = 2: 4, 3, 4 and 8.
-    real, fake = _points(0.0, 1.0, 4.0, 9.0), _points(0.5, 12.0, 13.0, 20.0, -1.5)
+    real = _points(0.0, 1.0, 4.0, 9.0)
+    fake = _points(0.5, 0.9, 12.0, 13.0, 20.0, 30.0, -1.5)
     wanted = {"shape": (), "reason": "It is one share, of all generated pictures."}
     found = call(precision, fake, real, 1, **wanted)
     compare(
         found,
-        3 / 5,
+        4 / 7,
         "For a small example with k = 1 it should be {right}; yours is {found}. A ball of a real "
         "picture is as large as the distance to its k-th nearest real neighbour.",
         slips={
             "The nearest of all to a picture is itself, at a distance of 0: with k = 1 your balls "
-            "are empty. The k-th *neighbour* is one further on.": 0,
+            "are empty. The k-th *neighbour* is one further on. (Or did you ask for *all* "
+            "balls? One is enough.)": 0,
             "That is the share of real pictures whose ball holds a generated one: the coverage. "
             "Ask of each *generated* picture whether some ball holds it.": 3 / 4,
             "That counts each ball in which a picture lies: the density, before it is divided. "
-            "For the precision one ball is enough.": 4 / 5,
-            "That is how many lie in a ball; divide by the number of generated pictures.": 3.0,
+            "For the precision one ball is enough.": 6 / 7,
+            "Your balls are too large: the k nearest have the *smallest* distances.": 5 / 7,
+            "That is the recall: generated and real pictures have changed places.": 1 / 2,
+            "That is how many lie in a ball; divide by the number of generated pictures.": 4.0,
         },
     )
     wide = call(precision, fake, real, 2, **wanted)
     compare(
         wide,
-        4 / 5,
+        5 / 7,
         "With k = 2 it should be {right}; yours is {found}.",
-        slips={"With k = 2 the balls should be larger than with k = 1: is k used?": 3 / 5},
+        slips={"With k = 2 the balls should be larger than with k = 1: is k used?": 4 / 7},
     )
 
 
@@ -77,6 +81,8 @@ q1 = Exercise(
         (("among.kthvalue(2, dim=1).values", _INSIDE, _SHARE), "is k used"),
         ((_RADII, _INSIDE, "inside.any(1)"), "one number"),
         ((_RADII, _INSIDE, "inside.any(1).sum()"), "how many"),
+        (("among.topk(k + 1, 1).values[:, -1]", _INSIDE, _SHARE), "too large"),
+        ((_RADII, _INSIDE, "inside.all(1).float().mean()"), "One is enough"),
         ((_RADII, "across >= radii", _SHARE), "it should be"),
     ],
     praise="It is in `t2ilab/metrics/manifold.py`. The recall is precision(real, fake, k).",
@@ -162,6 +168,9 @@ def _test_interval(interval) -> None:
         torch.quantile(means, ends),
         "For a small example it should be {right}; yours is {found}.",
         slips={
+            "The ends have changed places: first the lower, then the upper one.": (
+                torch.quantile(means, ends.flip(0))
+            ),
             "Those are the ends for `a` alone; the difference of both is asked for.": (
                 torch.quantile(a[chosen].mean(1), ends)
             ),
@@ -213,6 +222,7 @@ q3 = Exercise(
         (("a - b", "torch.tensor([0.025, 0.975])"), "single captions"),
         (("(a - b)[chosen].mean(1)", "torch.tensor([0.05, 0.95])"), "lie 90 %"),
         (("(a - b)[chosen].mean(1)", "torch.tensor([0.0, 1.0])"), "least and the greatest"),
+        (("(a - b)[chosen].mean(1)", "torch.tensor([0.975, 0.025])"), "first the lower"),
         (("(a - b)[chosen].mean(1)", "0.025"), "lower and the upper"),
     ],
     praise="It is `paired_interval` of `t2ilab/metrics/scoreboard.py`.",

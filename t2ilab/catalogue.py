@@ -29,6 +29,14 @@ CATALOGUE = {
     "style": Entry("the noise behind a picture, for one generator", "style"),
     "inng": Entry("introspective network: a classifier that draws", "introspective"),
     "winn": Entry("Wasserstein introspective network", "introspective"),
+    "winn_text": Entry(
+        "introspective network that is told captions, and draws them", "introspective_text"
+    ),
+    "introspective_text": Entry(
+        "similarity network that draws by its gradient, Le 2018, 4.1.1", "caption_critic"
+    ),
+    "wasserstein_text": Entry("the same with the Wasserstein loss, 4.1.2", "caption_critic"),
+    "affinity_text": Entry("regression to word2vec beside a critic, 4.1.3", "caption_critic"),
     "factors": Entry("deconvolutional network that is told everything", "factors"),
     "rbm": Entry("restricted Boltzmann machine: digits by Gibbs sampling", "rbm"),
     "dbm": Entry("deep Boltzmann machine: two layers of causes behind digits", "dbm"),

@@ -11,12 +11,12 @@ from PIL import Image
 
 from t2ilab.cli import main
 from t2ilab.errors import UsageError, WeightsError
-from t2ilab.inputs.synthesis import Sampler, synthesise
+from t2ilab.inputs.synthesis import RETRIES, Sampler, synthesise
 from t2ilab.models.introspective import Critic
 from t2ilab.recipes import introspective as introspection
 from t2ilab.recipes import train as train_module
 from t2ilab.recipes.train import train
-from t2ilab.systems.introspective import RETRIES, IntrospectiveSystem
+from t2ilab.systems.introspective import IntrospectiveSystem
 
 ABOUT = {"command": "none", "data": "none", "seconds": 0, "measured": {}}
 

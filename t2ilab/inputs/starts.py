@@ -22,6 +22,27 @@ def uniform_noise(
     return box.project(drawn)
 
 
+def gaussian_noise(
+    n: int,
+    shape: tuple[int, ...],
+    *,
+    sigma: float = 0.5,
+    generator: torch.Generator | None = None,
+    box: Box | None = None,
+) -> Float[Tensor, "n ..."]:
+    """`n` pictures whose every value is drawn from N(centre of the box, sigma²), then clipped.
+
+    "We start our images from sampled gaussian noise" (Le 2018, 4.1.1); the sigma is not said.
+
+    Args:
+        sigma: as a share of half the box's width.
+    """
+    box = box or Box()
+    centre = (box.low + box.high) / 2
+    drawn = torch.randn(n, *shape, generator=generator) * (sigma * box.width / 2) + centre
+    return box.project(drawn)
+
+
 def near(
     picture: Float[Tensor, "..."],
     n: int,

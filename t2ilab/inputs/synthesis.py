@@ -6,7 +6,7 @@ threshold of its own.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,12 +16,13 @@ from torch import Tensor
 from t2ilab.errors import UsageError, choose
 from t2ilab.inputs.ascent import Ascended, ascend
 from t2ilab.inputs.optimisers import Adam, GradientAscent
-from t2ilab.inputs.starts import random_network, uniform_noise
+from t2ilab.inputs.starts import gaussian_noise, random_network, uniform_noise
 
 Pictures = Float[Tensor, "n c h w"]
-STARTS = {"random_network": random_network, "white": uniform_noise}
+STARTS = {"random_network": random_network, "white": uniform_noise, "gaussian": gaussian_noise}
 UNTIL = ("boundary", "uniform", "drawn")
 RULES = {"adam": Adam, "gradient": GradientAscent}
+RETRIES = 3  # how often a picture that nobody would take for data begins again
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Sampler:
         until: when a picture is done: "boundary": at f = 0, where p(+1|x) = 1/2 (INNg's released
             code); "uniform": at a score drawn between the least and the greatest of the positives'
             (WINN); "drawn": at the score of a positive, drawn anew for each picture.
-        start: "random_network" or "white".
+        start: "random_network", "white" or "gaussian".
         visits: how often a picture is visited, from noise to the end.
     """
 
@@ -86,7 +87,7 @@ def thresholds(
 
 
 def synthesise(
-    critic: Callable[[Tensor], Tensor],
+    critic: Callable[..., Tensor],
     start: Pictures,
     positives: Float[Tensor, " m"],
     sampler: Sampler,
@@ -94,15 +95,72 @@ def synthesise(
     progress: float = 0.0,
     generator: torch.Generator | None = None,
     frames: int = 0,
+    given: Sequence[Tensor] = (),
 ) -> Ascended:
     """One visit: climb f(x) from `start`, each picture until its threshold; raises as `ascend`.
 
     Args:
-        critic: pictures -> [b], in `eval` mode.
+        critic: (pictures, *given) -> [b], in `eval` mode.
         positives: scores of real pictures under this critic.
         progress: how far training has come, in [0, 1]; steps become smaller.
         frames: see `ascend`.
+        given: what the critic is told of each picture, such as its caption; see `ascend`.
     """
     until = thresholds(positives, len(start), sampler.until, generator=generator)
     until, rule = until.to(start), sampler.optimiser(progress)
-    return ascend(start, critic, steps=sampler.steps, optimiser=rule, until=until, frames=frames)
+    return ascend(
+        start, critic, steps=sampler.steps, optimiser=rule, given=given, until=until, frames=frames
+    )
+
+
+def visits(
+    critic: Callable[..., Tensor],
+    start: Pictures,
+    positives: Float[Tensor, " m"],
+    sampler: Sampler,
+    *,
+    generator: torch.Generator | None = None,
+    given: Sequence[Tensor] = (),
+) -> Iterator[Ascended]:
+    """The ascent of each visit, with the step size of training's end; see `synthesise`."""
+    x = start
+    for _ in range(sampler.visits):
+        made = synthesise(
+            critic, x, positives, sampler, progress=1.0, generator=generator, given=given
+        )
+        x = made.pictures
+        yield made
+
+
+def from_noise(
+    critic: Callable[..., Tensor],
+    noise: Callable[[int], Pictures],
+    n: int,
+    positives: Float[Tensor, " m"],
+    sampler: Sampler,
+    *,
+    generator: torch.Generator | None = None,
+    given: Sequence[Tensor] = (),
+) -> Pictures:
+    """n pictures in [-1, 1] from noise.
+
+    A picture whose score stays below that of every positive is stuck, and begins again from other
+    noise, up to `RETRIES` times.
+
+    Args:
+        noise: how many -> so many starts.
+    """
+    pictures = noise(n).to(positives.device)
+    rows = torch.arange(n, device=positives.device)
+    for attempt in range(1 + RETRIES):
+        if attempt:
+            pictures[rows] = noise(len(rows)).to(pictures)
+        own = [one[rows] for one in given]
+        *_, made = visits(
+            critic, pictures[rows], positives, sampler, generator=generator, given=own
+        )
+        pictures[rows] = made.pictures
+        rows = rows[made.scores < positives.min()]
+        if not len(rows):
+            break
+    return pictures

@@ -15,11 +15,9 @@ from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.inputs.ascent import Ascended
-from t2ilab.inputs.synthesis import STARTS, Sampler, synthesise
+from t2ilab.inputs.synthesis import STARTS, Sampler, from_noise, visits
 from t2ilab.models.introspective import Critic
 from t2ilab.systems.system import System, checked_count
-
-RETRIES = 3  # how often a picture that nobody would take for data begins again
 
 
 class IntrospectiveSystem(System):
@@ -57,13 +55,7 @@ class IntrospectiveSystem(System):
         self, start: Float[Tensor, "n c size size"], generator: torch.Generator
     ) -> Iterator[Ascended]:
         """The ascent of each visit, with the step size of training's end."""
-        x = start
-        for _ in range(self.sampler.visits):
-            made = synthesise(
-                self.critic, x, self.positives, self.sampler, progress=1.0, generator=generator
-            )
-            x = made.pictures
-            yield made
+        return visits(self.critic, start, self.positives, self.sampler, generator=generator)
 
     def synthesise(self, n: int, seed: int = 0) -> Float[Tensor, "n c size size"]:
         """n pictures in [-1, 1] from noise.
@@ -72,18 +64,14 @@ class IntrospectiveSystem(System):
         other noise, up to three times.
         """
         generator = torch.Generator().manual_seed(int(seed))
-        device = self.positives.device
-        pictures = self.noise(n, generator).to(device)
-        rows = torch.arange(n, device=device)
-        for attempt in range(1 + RETRIES):
-            if attempt:
-                pictures[rows] = self.noise(len(rows), generator).to(device)
-            *_, made = self.visits(pictures[rows], generator)
-            pictures[rows] = made.pictures
-            rows = rows[made.scores < self.positives[0]]
-            if not len(rows):
-                break
-        return pictures
+        return from_noise(
+            self.critic,
+            lambda some: self.noise(some, generator),
+            n,
+            self.positives,
+            self.sampler,
+            generator=generator,
+        )
 
     def draw(self, n: int = 16, seed: int = 0) -> UInt8[np.ndarray, "n size size 3"]:
         """n pictures from noise, always the same for the same seed; grey ones with equal channels.

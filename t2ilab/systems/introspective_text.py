@@ -1,0 +1,256 @@
+"""A critic that draws captions as one thing: caption encoder, f(x, t), and how pictures are drawn.
+
+system = IntrospectiveText.load("winn_text-birds-32")
+pictures = system.draw("a small red bird with blue wings", n=8, seed=0)
+pictures = system.guided(30.0).draw("a bird with blue wings")
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from t2ilab.data.captioned import to_uint8
+from t2ilab.errors import UsageError
+from t2ilab.inputs.ascent import Ascended, ascend
+from t2ilab.inputs.concepts import Concept, Phrase
+from t2ilab.inputs.synthesis import STARTS, Sampler, from_noise
+from t2ilab.models.introspective_text import TextCritic
+from t2ilab.systems.encoders import describe_encoder, make_encoder
+from t2ilab.systems.introspective import IntrospectiveSystem
+from t2ilab.systems.system import System, checked_count
+from t2ilab.text.encoders import CaptionEncoder
+
+MOST_GAMMA = 1000.0
+
+
+def checked_gamma(gamma: float) -> float:
+    """gamma, if pictures can be drawn with it.
+
+    Raises:
+        UsageError: negative, infinite, or so large that f0 no longer counts.
+    """
+    if not (isinstance(gamma, int | float) and 0 <= gamma <= MOST_GAMMA):
+        raise UsageError(
+            f"gamma {gamma}: the weight of the caption is a number from 0 (no caption) to "
+            f"{MOST_GAMMA:.0f}. To keep something out of a picture, give its phrase a negative "
+            "weight: see t2ilab.inputs.concepts.Not."
+        )
+    return float(gamma)
+
+
+class IntrospectiveText(System):
+    """f(x, t) = f0(x) + gamma s(x, t), the scores of positives, and the sampler.
+
+    Args:
+        base: the introspective system whose critic is f0; it draws without captions.
+        encoder: captions to vectors.
+        critic: f; its `base` is the critic of `base`.
+        positives: of real pictures, f0 and s with a caption of their own, [m, 2].
+        gamma: the weight of s where none is said.
+        sampler: how pictures are drawn from noise.
+    """
+
+    kind = "introspective_text"
+    takes_captions = draws = True
+
+    def __init__(
+        self,
+        base: IntrospectiveSystem,
+        encoder: CaptionEncoder,
+        critic: TextCritic,
+        positives: Float[Tensor, "m 2"],
+        *,
+        gamma: float = 10.0,
+        sampler: Sampler | None = None,
+    ):
+        super().__init__()
+        self.gamma, self.sampler = checked_gamma(gamma), sampler or base.sampler
+        self.base, self.encoder = base, encoder
+        self.critic = critic
+        self.register_buffer("positives", positives.detach().clone().float())
+        self.eval().requires_grad_(False)
+
+    @property
+    def size(self) -> int:
+        return self.critic.base.size
+
+    def guided(self, gamma: float) -> "IntrospectiveText":
+        """The same network with another weight of the caption; raises as `checked_gamma`."""
+        return self._with(gamma=gamma)
+
+    def drawing_with(self, **changes) -> "IntrospectiveText":
+        """The same network, drawing in another way; `changes`: of the `Sampler`."""
+        return self._with(sampler=replace(self.sampler, **changes))
+
+    def _with(self, **changes) -> "IntrospectiveText":
+        own = {"gamma": self.gamma, "sampler": self.sampler} | changes
+        found = IntrospectiveText(self.base, self.encoder, self.critic, self.positives, **own)
+        found.about = self.about
+        return found
+
+    @torch.no_grad()
+    def psi(self, captions: Sequence[str]) -> Float[Tensor, "b space"]:
+        """Captions in the space that they share with pictures.
+
+        Raises:
+            CaptionError: a caption is empty, too long, or made of unknown words only.
+        """
+        return self.critic.head.psi(self.encoder.encode(captions).float())
+
+    def score(
+        self, images: Float[Tensor, "b c size size"], psi: Float[Tensor, "b space"]
+    ) -> Float[Tensor, " b"]:
+        """f(x, t) with this system's gamma; at 0 the caption is not looked at."""
+        if not self.gamma:
+            return self.critic.base(images)
+        return self.critic(images, psi, self.gamma)
+
+    @torch.no_grad()
+    def scores(
+        self, images: Float[Tensor, "n c size size"], captions: Sequence[str]
+    ) -> Float[Tensor, "n m"]:
+        """s of each picture with each caption: the same energy, asked which caption is true."""
+        theta = torch.cat([self.critic.theta(part) for part in images.split(256)])
+        return theta @ self.psi(captions).T
+
+    def energy(self, concept: Concept) -> Callable[..., Float[Tensor, " b"]]:
+        """f0(x) and the energies of a concept's phrases, joined: pictures -> [b].
+
+        Raises:
+            CaptionError: a phrase is empty, too long, or made of unknown words only.
+        """
+        phrases = concept.phrases()
+        psi = self.psi(phrases)
+
+        def score(images: Float[Tensor, "b c size size"]) -> Float[Tensor, " b"]:
+            f, theta = self.critic.parts(images)
+            of = dict(zip(phrases, self.gamma * psi @ theta.T, strict=True))
+            return f + concept.energy(of)
+
+        return score
+
+    def compose(
+        self,
+        concept: Concept | str,
+        n: int = 8,
+        seed: int = 0,
+        *,
+        steps: int = 200,
+        start: Tensor | None = None,  # [n, c, size, size]; anything else is refused in words
+        frames: int = 0,
+    ) -> Ascended:
+        """Pictures of several phrases that are joined, from noise or from pictures at hand.
+
+        Every picture takes all of the steps: what real pictures score on a product of concepts is
+        not known.
+
+        Args:
+            concept: see `inputs.concepts`; a text is one phrase.
+            n, seed: of pictures from noise.
+            steps: of the sampler's step size.
+            start: pictures in [-1, 1] that are changed so that they fit the concept.
+            frames: moments to keep; see `ascend`.
+
+        Raises:
+            UsageError: a start of another size than this system's pictures, or none or too many.
+            CaptionError: a phrase is empty, too long, or made of unknown words only.
+        """
+        concept = Phrase(concept) if isinstance(concept, str) else concept
+        score = self.energy(concept)
+        if start is None:
+            start = self.noise(checked_count(n), seed)
+        wanted = (self.critic.base.channels, self.size, self.size)
+        if start.dim() != 4 or tuple(start.shape[1:]) != wanted:
+            raise UsageError(
+                f"pictures of shape {list(start.shape)} to start from: this system changes "
+                f"pictures of {list(wanted)}, a batch of them. Resize them first."
+            )
+        rule = self.sampler.optimiser(1.0)
+        return ascend(start, score, steps=steps, optimiser=rule, frames=frames)
+
+    def noise(self, n: int, seed: int | torch.Generator = 0) -> Float[Tensor, "n c size size"]:
+        """Where n pictures begin."""
+        if not isinstance(seed, torch.Generator):
+            seed = torch.Generator().manual_seed(int(seed))
+        shape = (self.critic.base.channels, self.size, self.size)
+        return STARTS[self.sampler.start](n, shape, generator=seed)
+
+    def draw_vectors(
+        self,
+        phi: Float[Tensor, "b text"],
+        start: Float[Tensor, "b c size size"] | None = None,
+        *,
+        seed: int = 0,
+    ) -> Float[Tensor, "b c size size"]:
+        """Pictures in [-1, 1] of captions' vectors, as a generator gives them.
+
+        Args:
+            start: what `noise` gave; by default from `seed`. Pictures that are stuck begin again.
+        """
+        generator = torch.Generator().manual_seed(int(seed))
+        waiting = [] if start is None else [start.clone()]
+        with torch.no_grad():
+            psi = self.critic.head.psi(phi.float())
+        return from_noise(
+            self.score,
+            lambda n: waiting.pop() if waiting else self.noise(n, generator),
+            len(phi),
+            self.positives @ torch.tensor([1.0, self.gamma]).to(self.positives),
+            self.sampler,
+            generator=generator,
+            given=(psi,),
+        )
+
+    def draw(
+        self, caption: str | Sequence[str], n: int = 8, seed: int = 0
+    ) -> UInt8[np.ndarray, "n size size 3"]:
+        """n pictures of one caption, or one picture of each of several captions (`n` is not used).
+
+        Raises:
+            CaptionError: a caption is empty, too long, or made of unknown words only.
+            UsageError: n, or the number of captions, is not between 1 and 1024.
+        """
+        n = checked_count(n if isinstance(caption, str) else len(caption))
+        phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
+        return to_uint8(self.draw_vectors(phi, seed=seed).expand(-1, 3, -1, -1))
+
+    def unknown(self, caption: str) -> list[str]:
+        """The words of a caption that the encoder does not know; they are read as "something"."""
+        return self.encoder.vocabulary.unknown(caption)
+
+    def questions(self, caption: str) -> list[str]:
+        """The same in quotes, each with the known word that may be meant."""
+        return self.encoder.vocabulary.questions(caption)
+
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "base": self.base.arguments(),
+            "encoder": describe_encoder(self.encoder),
+            "critic": self.critic.arguments,
+            "positives": len(self.positives),
+            "gamma": self.gamma,
+            "sampler": asdict(self.sampler),
+        }
+
+    @classmethod
+    def build(cls, arguments: dict[str, Any]) -> "IntrospectiveText":
+        base = IntrospectiveSystem.build(arguments["base"])
+        critic = TextCritic(base.critic, **arguments["critic"])
+        return cls(
+            base,
+            make_encoder(arguments["encoder"]),
+            critic,
+            torch.zeros(arguments["positives"], 2),
+            gamma=arguments["gamma"],
+            sampler=Sampler(**arguments["sampler"]),
+        )
+
+    def name_in_file(self, key: str) -> str:
+        """f0 once: the critic's `base` is that of `base`."""
+        start = "critic.base."
+        return f"base.critic.{key.removeprefix(start)}" if key.startswith(start) else key

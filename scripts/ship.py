@@ -3,7 +3,7 @@
     python scripts/ship.py runs/mine/gan_int_cls-birds-64.safetensors --steps 9721 --seconds 4100
     python scripts/ship.py data/weights/*.safetensors      # once more: what others hold is left out
 
-Writes `data/weights/NAME.safetensors` and `.json`. A part (encoder, prior) that ships by itself is
+Writes `data/weights/NAME.safetensors` and `.json`. What ships by itself (encoder, prior, winn) is
 not written again: the file says whose it is. Run `scripts/judge.py NAME` afterwards.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     )
     words.add_argument("--more", type=json.loads, default={}, help="JSON added to `more`")
     given = words.parse_args()
-    parts = [x for x in weights.bundled() if x.startswith(("encoder-", "prior-"))]
+    parts = [x for x in weights.bundled() if x.startswith(("encoder-", "prior-", "winn-"))]
     for file in given.files:
         about, tensors = weights.intact(file)
         name = given.name or file.stem

@@ -185,6 +185,6 @@ def measure(system: IntrospectiveText, o: Options, n: int | None = None) -> dict
     """What `metrics.evaluate` finds; nothing for real data and for a world without a reader."""
     if not has_reader(o.world):
         return {}
-    few = {"n": 50, "noises": 4} if o.profile == "smoke" else {"n": 200, "noises": 8}
+    few = {"n": 50, "noises": 4} if o.profile == "smoke" else {"n": 100, "noises": 4}
     given = {} if n is None else {"n": n}
     return evaluate(system, paperworld.world(o.world), load_reader(o.world), **few | given)

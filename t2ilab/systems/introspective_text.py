@@ -26,6 +26,8 @@ from t2ilab.systems.system import System, checked_count
 from t2ilab.text.encoders import CaptionEncoder
 
 MOST_GAMMA = 1000.0
+STEPS = 200  # of a picture
+FINISH, LESS = 0.25, 0.3  # over so much of the end, gamma is so much smaller: grain goes then
 
 
 def checked_gamma(gamma: float) -> float:
@@ -118,18 +120,20 @@ class IntrospectiveText(System):
         theta = torch.cat([self.critic.theta(part) for part in images.split(256)])
         return theta @ self.psi(captions).T
 
-    def energy(self, concept: Concept) -> Callable[..., Float[Tensor, " b"]]:
+    def energy(
+        self, concept: Concept, gamma: float | None = None
+    ) -> Callable[..., Float[Tensor, " b"]]:
         """f0(x) and the energies of a concept's phrases, joined: pictures -> [b].
 
         Raises:
             CaptionError: a phrase is empty, too long, or made of unknown words only.
         """
-        phrases = concept.phrases()
+        phrases, gamma = concept.phrases(), self.gamma if gamma is None else gamma
         psi = self.psi(phrases)
 
         def score(images: Float[Tensor, "b c size size"]) -> Float[Tensor, " b"]:
             f, theta = self.critic.parts(images)
-            of = dict(zip(phrases, self.gamma * psi @ theta.T, strict=True))
+            of = dict(zip(phrases, gamma * psi @ theta.T, strict=True))
             return f + concept.energy(of)
 
         return score
@@ -140,28 +144,24 @@ class IntrospectiveText(System):
         n: int = 8,
         seed: int = 0,
         *,
-        steps: int = 200,
+        steps: int = STEPS,
         start: Tensor | None = None,  # [n, c, size, size]; anything else is refused in words
         frames: int = 0,
     ) -> Ascended:
         """Pictures of several phrases that are joined, from noise or from pictures at hand.
 
-        Every picture takes all of the steps: what real pictures score on a product of concepts is
-        not known.
-
         Args:
             concept: see `inputs.concepts`; a text is one phrase.
             n, seed: of pictures from noise.
-            steps: of the sampler's step size.
+            steps: of the sampler's step size; for the last quarter gamma is smaller.
             start: pictures in [-1, 1] that are changed so that they fit the concept.
             frames: moments to keep; see `ascend`.
 
         Raises:
-            UsageError: a start of another size than this system's pictures, or none or too many.
+            UsageError: a start of another size than this system's pictures, or too many.
             CaptionError: a phrase is empty, too long, or made of unknown words only.
         """
         concept = Phrase(concept) if isinstance(concept, str) else concept
-        score = self.energy(concept)
         if start is None:
             start = self.noise(checked_count(n), seed)
         wanted = (self.critic.base.channels, self.size, self.size)
@@ -170,8 +170,27 @@ class IntrospectiveText(System):
                 f"pictures of shape {list(start.shape)} to start from: this system changes "
                 f"pictures of {list(wanted)}, a batch of them. Resize them first."
             )
-        rule = self.sampler.optimiser(1.0)
-        return ascend(start, score, steps=steps, optimiser=rule, frames=frames)
+        return self._climb(lambda g: self.energy(concept, g), start, steps=steps, frames=frames)
+
+    def _climb(
+        self,
+        score: Callable[[float], Callable[..., Tensor]],  # gamma -> what is climbed
+        start: Float[Tensor, "n c size size"],
+        *,
+        given: Sequence[Tensor] = (),
+        steps: int = STEPS,
+        frames: int = 0,
+    ) -> Ascended:
+        """All of the steps for every picture, the last ones with a smaller gamma."""
+        rule, few = self.sampler.optimiser(1.0), max(1, round(FINISH * steps))
+        most = max(1, steps - few)
+        kept = max(2, round(frames * most / steps)) if frames else 0
+        how = dict(optimiser=rule, given=given)
+        first = ascend(start, score(self.gamma), steps=most, frames=kept, **how)
+        rest = max(2, frames - kept + 1) if frames else 0
+        second = ascend(first.pictures, score(LESS * self.gamma), steps=few, frames=rest, **how)
+        later = [(step + most, x) for step, x in second.frames[1:]]
+        return replace(second, frames=[*first.frames, *later])
 
     def noise(self, n: int, seed: int | torch.Generator = 0) -> Float[Tensor, "n c size size"]:
         """Where n pictures begin."""
@@ -189,22 +208,30 @@ class IntrospectiveText(System):
     ) -> Float[Tensor, "b c size size"]:
         """Pictures in [-1, 1] of captions' vectors, as a generator gives them.
 
+        With gamma 0 they are those of `base`, and stop as its do.
+
         Args:
-            start: what `noise` gave; by default from `seed`. Pictures that are stuck begin again.
+            start: what `noise` gave; by default from `seed`.
         """
         generator = torch.Generator().manual_seed(int(seed))
-        waiting = [] if start is None else [start.clone()]
+        start = self.noise(len(phi), generator) if start is None else start
+        if not self.gamma:
+            waiting = [start.clone()]
+            return from_noise(
+                self.critic.base,
+                lambda n: waiting.pop() if waiting else self.noise(n, generator),
+                len(phi),
+                self.base.positives,
+                self.sampler,
+                generator=generator,
+            )
         with torch.no_grad():
             psi = self.critic.head.psi(phi.float())
-        return from_noise(
-            self.score,
-            lambda n: waiting.pop() if waiting else self.noise(n, generator),
-            len(phi),
-            self.positives @ torch.tensor([1.0, self.gamma]).to(self.positives),
-            self.sampler,
-            generator=generator,
-            given=(psi,),
-        )
+
+        def score(gamma: float) -> Callable[..., Tensor]:
+            return lambda x, psi: self.critic(x, psi, gamma)
+
+        return self._climb(score, start, given=(psi,)).pictures
 
     def draw(
         self, caption: str | Sequence[str], n: int = 8, seed: int = 0

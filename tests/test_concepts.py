@@ -71,8 +71,8 @@ def test_the_energy_of_a_system_is_f0_and_the_phrases_weighed_by_gamma():
 
 def test_a_picture_at_hand_is_changed_until_it_fits_better():
     one, x = system(), pictures(3)
-    made = one.compose(And(RED, Not(BRANCH)), start=x, steps=5, frames=2)
-    assert made.pictures.shape == x.shape and len(made.frames) == 2
+    made = one.compose(And(RED, Not(BRANCH)), start=x, steps=5, frames=6)
+    assert made.pictures.shape == x.shape and len(made.frames) == 6
     f = one.energy(And(RED, Not(BRANCH)))
     assert f(made.pictures).mean() > f(x).mean()
     assert torch.equal(made.frames[0][1], x)

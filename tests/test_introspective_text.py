@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from t2ilab.data import paperworld
+from t2ilab.data.captioned import to_float
 from t2ilab.errors import CaptionError, UsageError, WeightsError
 from t2ilab.fit import fit
 from t2ilab.inputs.synthesis import Sampler
@@ -221,3 +222,14 @@ def test_training_by_name(tmp_path):
     }
     with pytest.raises(UsageError, match="of 32 pixels"):
         train("winn_text", profile="smoke", steps=1, size=64, start="winn-birds-32", show=False)
+
+
+def test_the_shipped_network_knows_its_captions_and_shares_what_ships_by_itself():
+    one = IntrospectiveText.load("winn_text-birds-32")
+    winn = IntrospectiveSystem.load("winn-birds-32")
+    for name, value in winn.state_dict().items():
+        assert torch.equal(value, one.base.state_dict()[name]), name
+    few = paperworld.world("birds").load("test", 32, 40)
+    scores = one.scores(to_float(few.images), [c[0] for c in few.captions])
+    assert scores.argmax(1).eq(torch.arange(40)).float().mean() > 0.8
+    assert scores.diagonal().mean() > scores.roll(1, 1).diagonal().mean() + 0.3

@@ -58,7 +58,8 @@ PICTURES = {"gan": 256, "style": 256, "winn": 32, "inng": 12}  # 0.2 s and 1 s f
 
 
 def shipped(*kinds):
-    return [name for name in weights.bundled() if name.split("_")[0].split("-")[0] in kinds]
+    every = (name for name in weights.bundled() if not name.startswith("winn_text"))  # own tests
+    return [name for name in every if name.split("_")[0].split("-")[0] in kinds]
 
 
 def opened(name):

@@ -155,7 +155,7 @@ class IntrospectiveText(System):
             n, seed: of pictures from noise.
             steps: of the sampler's step size; for the last quarter gamma is smaller.
             start: pictures in [-1, 1] that are changed so that they fit the concept.
-            frames: moments to keep; see `ascend`.
+            frames: moments to keep: 0, or at least 3.
 
         Raises:
             UsageError: a start of another size than this system's pictures, or too many.

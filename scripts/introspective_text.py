@@ -64,6 +64,8 @@ def measured(x: torch.Tensor, data: CaptionedImages, judge, f0) -> dict[str, flo
     found["three"] = caption_consistency(judge, x, data, THREE, level=0)["all"]
     unseen = world.unseen[data.classes]
     for name, mask in (("seen", ~unseen), ("unseen", unseen)):
+        if not mask.any():
+            continue
         some = x[torch.from_numpy(mask)]
         of = caption_consistency(judge, some, data.subset(mask), world.content, level=0)
         found[f"right_{name}"] = of["all"]

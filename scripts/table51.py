@@ -100,6 +100,7 @@ def measured(system, n: int) -> tuple[dict[str, float], torch.Tensor]:
     classes = [
         {k: world.content[k].index(v) for k, v in zip(names, one, strict=True)}
         for one in world.classes
+        if {*one} & {*ONLY.split(",")}  # of others the mean probability is 0, and has no logarithm
     ]
     drawn = {level: drawn_for(system, test, level) for level in (0, 3)}  # complete, "a man"
     scores = [

@@ -1,5 +1,6 @@
 """The three introspective systems of Le 2018, chapter 4, on phrases (his were Flickr30k's)."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -188,7 +189,7 @@ def finished(
 ) -> CaptionCriticSystem:
     """The system, with the scores that some of its positives have at the end of training."""
     x, t = to_float(data.images[:KEPT]), phi[:KEPT, 0].float()
-    critics = [one.cpu() for one in trainer.critics[: trainer.at + 1]]
+    critics = [copy.deepcopy(one).cpu() for one in trainer.critics[: trainer.at + 1]]
     positives = torch.stack([one(x, one.psi(t)) for one in critics])
     sampler = replace(trainer.recipe.sampler, lr=trainer.recipe.sampler.last_lr)
     return CaptionCriticSystem(encoder, critics, sampler, positives)

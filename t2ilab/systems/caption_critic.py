@@ -4,21 +4,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import choose
 from t2ilab.inputs.synthesis import STARTS, Sampler, visits
 from t2ilab.models.caption_critics import CRITICS
+from t2ilab.systems.captioned import CaptionedSystem
 from t2ilab.systems.encoders import describe_encoder, make_encoder
-from t2ilab.systems.system import System, checked_count
 from t2ilab.text.encoders import CaptionEncoder
 
 
-class CaptionCriticSystem(System):
+class CaptionCriticSystem(CaptionedSystem):
     """f(x, t), and the scores that positives have under it.
 
     Args:
@@ -29,7 +27,6 @@ class CaptionCriticSystem(System):
     """
 
     kind = "caption_critic"
-    takes_captions = draws = True
 
     def __init__(
         self,
@@ -64,26 +61,8 @@ class CaptionCriticSystem(System):
             x = made.pictures
         return x
 
-    def draw(
-        self, caption: str | Sequence[str], n: int = 8, seed: int = 0
-    ) -> UInt8[np.ndarray, "n size size 3"]:
-        """n pictures of one caption, or one picture of each of several captions (`n` is not used).
-
-        Raises:
-            CaptionError: a caption is empty, too long, or made of unknown words only.
-            UsageError: n, or the number of captions, is not between 1 and 1024.
-        """
-        n = checked_count(n if isinstance(caption, str) else len(caption))
-        phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
-        return to_uint8(self.draw_vectors(phi, self.noise(n, seed)))
-
-    def unknown(self, caption: str) -> list[str]:
-        """The words of a caption that the encoder does not know; they are read as "something"."""
-        return self.encoder.vocabulary.unknown(caption)
-
-    def questions(self, caption: str) -> list[str]:
-        """The same in quotes, each with the known word that may be meant."""
-        return self.encoder.vocabulary.questions(caption)
+    def pictures_of(self, phi: Float[Tensor, "n text"], seed: int) -> Float[Tensor, "n c s s"]:
+        return self.draw_vectors(phi, self.noise(len(phi), seed))
 
     def arguments(self) -> dict[str, Any]:
         one = self.critics[0]

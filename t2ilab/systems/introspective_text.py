@@ -9,20 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
-from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.inputs.ascent import Ascended, ascend
 from t2ilab.inputs.concepts import Concept, Phrase
 from t2ilab.inputs.synthesis import STARTS, Sampler, from_noise
 from t2ilab.models.introspective_text import TextCritic
+from t2ilab.systems.captioned import CaptionedSystem
 from t2ilab.systems.encoders import describe_encoder, make_encoder
 from t2ilab.systems.introspective import IntrospectiveSystem
-from t2ilab.systems.system import System, checked_count
+from t2ilab.systems.system import checked_count
 from t2ilab.text.encoders import CaptionEncoder
 
 MOST_GAMMA = 1000.0
@@ -45,7 +44,7 @@ def checked_gamma(gamma: float) -> float:
     return float(gamma)
 
 
-class IntrospectiveText(System):
+class IntrospectiveText(CaptionedSystem):
     """f(x, t) = f0(x) + gamma s(x, t), the scores of positives, and the sampler.
 
     Args:
@@ -58,7 +57,6 @@ class IntrospectiveText(System):
     """
 
     kind = "introspective_text"
-    takes_captions = draws = True
 
     def __init__(
         self,
@@ -233,26 +231,8 @@ class IntrospectiveText(System):
 
         return self._climb(score, start, given=(psi,)).pictures
 
-    def draw(
-        self, caption: str | Sequence[str], n: int = 8, seed: int = 0
-    ) -> UInt8[np.ndarray, "n size size 3"]:
-        """n pictures of one caption, or one picture of each of several captions (`n` is not used).
-
-        Raises:
-            CaptionError: a caption is empty, too long, or made of unknown words only.
-            UsageError: n, or the number of captions, is not between 1 and 1024.
-        """
-        n = checked_count(n if isinstance(caption, str) else len(caption))
-        phi = self.encoder.encode([caption] if isinstance(caption, str) else caption).expand(n, -1)
-        return to_uint8(self.draw_vectors(phi, seed=seed).expand(-1, 3, -1, -1))
-
-    def unknown(self, caption: str) -> list[str]:
-        """The words of a caption that the encoder does not know; they are read as "something"."""
-        return self.encoder.vocabulary.unknown(caption)
-
-    def questions(self, caption: str) -> list[str]:
-        """The same in quotes, each with the known word that may be meant."""
-        return self.encoder.vocabulary.questions(caption)
+    def pictures_of(self, phi: Float[Tensor, "n text"], seed: int) -> Float[Tensor, "n c s s"]:
+        return self.draw_vectors(phi, seed=seed)
 
     def arguments(self) -> dict[str, Any]:
         return {

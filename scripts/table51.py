@@ -37,8 +37,8 @@ RUNS = (  # name of the row, system, options; in the order in which they are wor
     ("introspective", "introspective_text", {}),
     ("wasserstein, ten steps", "wasserstein_text", {"critics": 10}),
     ("affinity", "affinity_text", {"critics": 10}),
-    ("wasserstein, cascade of ten", "wasserstein_text", {"cascade": 10}),
     ("affinity, tf-idf", "affinity_text", {"critics": 10, "text": "tfidf"}),
+    ("wasserstein, cascade of ten", "wasserstein_text", {"cascade": 10}),
 )
 
 

@@ -118,6 +118,7 @@ def picture_steps(entry: Entry, steps: int = 3) -> float:
 
     Counted: some steps are made again, and each call of a network of the trainer counts the
     pictures that it is given, those of an ascent and of a penalty too (a backward pass does not).
+    NaN where no network of the trainer is called as a whole: nothing can be counted then.
     """
     recipe = catalogue.recipe(entry.system)
     about = {"name": entry.name, "world": entry.about.world, "more": entry.about.more}
@@ -135,7 +136,7 @@ def picture_steps(entry: Entry, steps: int = 3) -> float:
         show=False, strips=0)  # fmt: skip
     for handle in handles:
         handle.remove()
-    return counted[0] / steps * entry.about.steps
+    return counted[0] / steps * entry.about.steps if counted[0] else float("nan")
 
 
 def _not_prepared(name: str, **_: Any) -> System:

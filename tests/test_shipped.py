@@ -123,6 +123,7 @@ def may_be(stated, of, value, error, n):
 def test_every_shipped_file_is_measured_again():
     here = {*shipped(*PICTURES, *LIKELIHOODS, "factors")}
     others = {name for name in weights.bundled() if name not in here}
+    others -= {name for name in others if name.startswith("winn_text")}  # see `shipped`
     assert {name.split("_")[0].split("-")[0] for name in others} <= {*ELSEWHERE}
     assert len(here) >= 6
 

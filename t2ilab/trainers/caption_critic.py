@@ -108,7 +108,7 @@ class CaptionCriticTrainer:
     def setup(self, fabric) -> None:
         self.networks, self.optimizer = fabric.setup(self.critics, self.optimizer)
         self.networks.eval()
-        self.device = fabric.device
+        self.device, self.fabric = fabric.device, fabric
 
     @property
     def f(self) -> nn.Module:
@@ -165,8 +165,18 @@ class CaptionCriticTrainer:
         self.positives = self._with(real)
         self.optimizer.zero_grad()
         loss.backward()
+        self._share_gradients()
         self.optimizer.step()
         return losses | {"loss": loss.detach()}
+
+    def _share_gradients(self) -> None:
+        """Their mean over the processes. The networks of a cascade are called one by one, not as
+        the whole that `fabric.setup` returned, so that nobody else does it.
+        """
+        if self.fabric.world_size > 1:
+            for p in self.f.parameters():
+                if p.grad is not None:
+                    p.grad.copy_(self.fabric.all_reduce(p.grad, reduce_op="mean"))
 
     def _affinity(self, x, psi, x_m) -> tuple[Tensor, dict[str, Tensor]]:
         """d as a WINN's critic, and the regression of real pictures to their captions."""

@@ -21,7 +21,6 @@ from t2ilab.files import write_csv
 from t2ilab.inputs.concepts import And, Not, Phrase
 from t2ilab.metrics.consistency import caption_consistency
 from t2ilab.metrics.evaluate import picture_scores
-from t2ilab.metrics.scores import inception_score
 from t2ilab.paths import DATA
 from t2ilab.systems.introspective_text import IntrospectiveText
 from t2ilab.systems.single import TrainedReader, load_reader
@@ -97,19 +96,13 @@ def guidance(system: IntrospectiveText, table: Table, test: CaptionedImages, jud
 def inception(x: torch.Tensor, data: CaptionedImages) -> dict[str, float]:
     """The Inception score as a share of the same number of real pictures', and of its logarithm."""
     world, reader = paperworld.world("birds"), load_reader("birds")
-    real, names = to_float(data.images), world.definition["class"]
-    classes = [
-        {k: world.content[k].index(v) for k, v in zip(names, one, strict=True)}
-        for one in world.classes
-    ]
-    scores = [inception_score(part, reader, classes) for part in (x, real)]
-    logs = np.log(scores)
-    of = picture_scores(world, reader, real, x)
+    of = picture_scores(world, reader, to_float(data.images), x)
+    score, share = of["inception_score"], of["inception_score_share"]
     return {
-        "inception_score": scores[0],
-        "of_the_data": scores[1],
-        "share": scores[0] / scores[1],
-        "share_of_logs": logs[0] / logs[1],
+        "inception_score": score,
+        "of_the_data": score / share,
+        "share": share,
+        "share_of_logs": np.log(score) / np.log(score / share),
         "fid": float(of["fid"]),
     }
 

@@ -177,9 +177,9 @@ def about_entry(entry: Entry, system: System, world: str, n: int) -> dict[str, A
     }
 
 
-def asked(entry: Entry, protocol: Protocol, row: dict, each: dict) -> dict[str, float]:
+def asked(system: System, protocol: Protocol, row: dict, each: dict) -> dict[str, float]:
     """Of a system that reads captions: obedience to sparser ones, and diversity."""
-    if not (system := entry.load()).takes_captions:
+    if not system.takes_captions:
         return {}
     few = protocol.n if row["ms"] < SLOW else min(FEW, protocol.n)
     levels = [each["right"]] + [
@@ -274,7 +274,7 @@ def measure_entry(board: Board, entry: Entry) -> None:
     about = about_entry(entry, system, board.world, board.n)
     for size in sizes:
         found = board.protocol(size).measure(drawn)
-        more = asked(entry, board.protocol(32), about, found.each) if size == 32 else {}
+        more = asked(system, board.protocol(32), about, found.each) if size == 32 else {}
         board.add(size, found, drawn, head, about | more)
 
 

@@ -14,9 +14,10 @@ from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.introspective_text import TextCritic
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.text_gan import Plan, encoder_of
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
-from t2ilab.systems.encoders import TrainedEncoder, load_encoder
+from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.introspective import IntrospectiveSystem
 from t2ilab.systems.introspective_text import IntrospectiveText
 from t2ilab.systems.single import has_reader, load_reader
@@ -25,17 +26,6 @@ from t2ilab.trainers.introspective_text import MatchedBatches, TextHeadTrainer
 
 KEPT = 512  # scores of positives that go into the weight file
 GAMMA = 10.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Sizes: pictures' side and number (None: all), width of the network of s, batch, minutes."""
-
-    size: int
-    pictures: int | None
-    width: int
-    batch_size: int
-    minutes: float
 
 
 PLANS = {
@@ -172,13 +162,9 @@ def _base(o: Options, size: int, prepare) -> IntrospectiveSystem:
 
 def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:
     """The one named, the world's own, or one that is trained first."""
-    if o.encoder is not None:
-        return load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
-    if o.world is not None and f"encoder-{o.world}" in weights.bundled():
-        return load_encoder(f"encoder-{o.world}")
-    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
-    found: TrainedEncoder = prepare("encoder", profile=o.profile, size=size, **of)
-    return found.encoder
+    if o.encoder is None:
+        return encoder_of(o, size, prepare)
+    return load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
 
 
 def measure(system: IntrospectiveText, o: Options, n: int | None = None) -> dict:

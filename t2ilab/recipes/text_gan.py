@@ -128,7 +128,7 @@ def build(o: Options, prepare) -> Built:
     captioned = load_data(
         world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
     )
-    encoder = encoder or _encoder(o, size, prepare)
+    encoder = encoder or encoder_of(o, size, prepare)
     prior = _prior(o, encoder, prepare) if recipe.prior and o.world is not None else None
     phi = encode_all(encoder, captioned)
     width = o.width or plan.width
@@ -218,7 +218,7 @@ def _count_from_the_end(old: dict[str, Tensor], own: dict[str, Tensor]) -> dict[
     return {place.sub(lambda m: f"fold.{int(m[1]) + shift}.{m[2]}", k): v for k, v in old.items()}
 
 
-def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:
+def encoder_of(o: Pictures, size: int, prepare) -> CaptionEncoder:
     """The world's bundled encoder, or one that is trained first, on the same captions."""
     if o.world is not None and f"encoder-{o.world}" in weights.bundled():
         return load_encoder(f"encoder-{o.world}")

@@ -214,7 +214,7 @@ class DRAW(nn.Module):
             writes.append(drawn)
         mu, log_sigma, z = map(torch.stack, zip(*latents, strict=True))
         return Pass(torch.stack(canvases), mu, log_sigma, z, self.log_scale,
-                    _stacked(reads), _stacked(writes))  # fmt: skip
+                    stacked(reads), stacked(writes))  # fmt: skip
 
     def generate(
         self, z: Float[Tensor, "T b latent"]
@@ -228,7 +228,7 @@ class DRAW(nn.Module):
             canvas = canvas + stroke
             canvases.append(canvas)
             writes.append(drawn)
-        return torch.stack(canvases), _stacked(writes)
+        return torch.stack(canvases), stacked(writes)
 
     def _begin(self, b: int) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """The empty canvas, and both LSTMs at rest."""
@@ -251,7 +251,7 @@ class DRAW(nn.Module):
         return write(patch, at, size=self.size), at
 
 
-def _stacked(windows: list) -> Window | None:
+def stacked(windows: list) -> Window | None:
     """Windows of the glimpses in turn, as one; or None."""
     if windows[0] is None:
         return None

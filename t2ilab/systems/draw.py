@@ -92,13 +92,13 @@ class DrawSystem(Single):
             UsageError: n is not between 1 and 1024.
         """
         parts = self._noise(n, seed).split(64, 1)  # without a film of them there are few in memory
-        return np.concatenate([_shown(self.network.generate(z)[0][-1:])[0] for z in parts])
+        return np.concatenate([shown(self.network.generate(z)[0][-1:])[0] for z in parts])
 
     @torch.inference_mode()
     def film(self, n: int = 16, seed: int = 0) -> Film:
         """How `draw` draws these pictures; raises as it does."""
         canvases, writes = self.network.generate(self._noise(n, seed))
-        return Film(_shown(canvases), _windows(writes, self.network.writing))
+        return Film(shown(canvases), windows(writes, self.network.writing))
 
     @torch.inference_mode()
     def redraw(self, x: Float[Tensor, "n c size size"], seed: int = 0) -> Film:
@@ -114,9 +114,9 @@ class DrawSystem(Single):
         eps = self.network.noise(len(x), torch.Generator().manual_seed(int(seed))).to(x.device)
         done = self.network(x, eps)
         return Film(
-            _shown(done.canvases),
-            _windows(done.writes, self.network.writing),
-            _windows(done.reads, self.network.reading),
+            shown(done.canvases),
+            windows(done.writes, self.network.writing),
+            windows(done.reads, self.network.reading),
             kl_to_prior(done.mu, done.log_sigma).cpu().numpy(),
         )
 
@@ -131,12 +131,14 @@ class DrawSystem(Single):
             raise UsageError(f"pictures of {list(x.shape[1:])}; this DRAW looks at {wanted}.")
 
 
-def _shown(canvases: Float[Tensor, "T1 n c size size"]) -> UInt8[np.ndarray, "T1 n size size 3"]:
+def shown(canvases: Float[Tensor, "T1 n c size size"]) -> UInt8[np.ndarray, "T1 n size size 3"]:
+    """Canvases, which are logits, as pictures."""
     middle = (2 * canvases.sigmoid() - 1).expand(-1, -1, 3, -1, -1)
     return np.stack([to_uint8(canvas) for canvas in middle])
 
 
-def _windows(w: Window | None, attention: Any) -> Windows | None:
+def windows(w: Window | None, attention: Any) -> Windows | None:
+    """Windows as plots have them; `attention`: the part of the network that made them."""
     if w is None:
         return None
     x, y, strides, sigmas, gammas = (value.cpu().numpy() for value in w)

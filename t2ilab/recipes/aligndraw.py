@@ -1,0 +1,212 @@
+"""alignDRAW: captions drawn in strokes, on a world of PaperWorld, placed digits or public data."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from t2ilab.data import paperworld, placed_digits, public
+from t2ilab.data.captioned import CaptionedImages
+from t2ilab.losses.aligndraw import kl_gaussians, log_ratio
+from t2ilab.losses.draw import importance_weighted, log_likelihood
+from t2ilab.metrics.evaluate import evaluate
+from t2ilab.models.aligndraw import AlignDRAW
+from t2ilab.recipes.data import load_data
+from t2ilab.recipes.draw import mean_canvas
+from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.train import Built, fingerprint
+from t2ilab.systems.aligndraw import AlignDraw
+from t2ilab.systems.single import has_reader, load_reader
+from t2ilab.text.tokens import Vocabulary
+from t2ilab.trainers.aligndraw import AlignDrawTrainer, WordBatches
+from t2ilab.trainers.draw import values
+
+PLACED = "placed_digits"  # grey: learned as zeros and ones
+CHOICES = (*public.DATASETS, PLACED)
+DRAWS = 20  # of z for each picture that the bound is measured on: L_20
+FEW = 20  # pictures that are measured at a time
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a run: T, both LSTMs, z, N of the windows, the reader of words, batch, minutes,
+    pictures (None: all), and of how many the bound is measured."""
+
+    strokes: int
+    hidden: int
+    latent: int
+    read: int
+    write: int
+    language: int
+    batch_size: int = 64
+    minutes: float = 45
+    pictures: int | None = None
+    measured: int = 500
+
+
+PLANS = {
+    "smoke": Plan(3, 24, 4, 3, 4, 8, batch_size=16, minutes=0.05, pictures=256, measured=20),
+    "laptop": Plan(10, 224, 24, 6, 12, 96),
+    # The paper's sizes for COCO, 32 pixels.
+    "gpu": Plan(32, 550, 275, 9, 9, 128, batch_size=100, minutes=24 * 60, measured=2000),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Pictures):
+    """Of alignDRAW."""
+
+    data: str | None = option(
+        None,
+        f"A data set: {', '.join(CHOICES)}; {PLACED} needs no --root.",
+        choices=CHOICES,
+        called="data set",
+    )
+    strokes: int | None = option(
+        None, "T; 1 makes a conditional variational autoencoder.", kind=int, least=1, most=256
+    )
+    align: str = option(
+        "on", "on, or off: every word weighs the same at every stroke.", choices=("on", "off")
+    )
+    hidden: int | None = option(None, "Length of both LSTMs' states.", kind=int, least=1, most=4096)
+    latent: int | None = option(None, "Length of z at each stroke.", kind=int, least=1, most=4096)
+    read: int | None = option(None, "Filters a side to read with.", kind=int, least=2, most=128)
+    write: int | None = option(None, "Filters a side to write with.", kind=int, least=2, most=128)
+    batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
+    lr: float = option(1e-3, "Of Adam.", kind=float, least=1e-6, most=1)
+
+
+System = AlignDraw
+HEADLINE = ("consistency_all", "consistency_all_unseen", "fid", "nats_1")
+
+
+def plan_of(o: Options) -> Plan:
+    """The profile's sizes, and what the options say instead."""
+    names = ("strokes", "hidden", "latent", "read", "write", "batch_size")
+    own = {name: getattr(o, name) for name in names}
+    return replace(PLANS[o.profile], **{k: v for k, v in own.items() if v is not None})
+
+
+def load(o: Options, split: str, n: int | None = None) -> CaptionedImages:
+    """The first n pictures of a split, or all, with all their captions."""
+    if o.data == PLACED:
+        return placed_digits.load(split, o.size or 32, n)
+    return load_data(
+        world=o.world, data=o.data, root=o.root, split=split, size=o.size or 32, n=n, asides=True
+    )
+
+
+def numbers_of(vocabulary: Vocabulary, data: CaptionedImages) -> Int[Tensor, "n k L"]:
+    """The word numbers of every caption; pictures with fewer captions repeat their own.
+
+    A caption of more than 60 words ends there; one that has none is a single unknown word.
+    """
+    most = max(len(c) for c in data.captions)
+    rows = [c[k % len(c)] for c in data.captions for k in range(most)]
+    unique = sorted(set(rows))
+    numbers = vocabulary.numbers(unique)
+    numbers[:, 0].clamp_(min=1)
+    place = {caption: i for i, caption in enumerate(unique)}
+    index = torch.tensor([place[c] for c in rows])
+    return numbers[index].unflatten(0, (len(data), most))
+
+
+def build(o: Options, prepare) -> Built:
+    """Vocabulary, alignDRAW, its canvas begun as the mean picture.
+
+    Raises:
+        UsageError: windows that do not fit the pictures.
+    """
+    plan, channels = plan_of(o), 1 if o.data == PLACED else 3
+    data = load(o, "train", plan.pictures)
+    corpus = [c for captions in data.captions for c in captions]
+    vocabulary = Vocabulary.of(corpus, at_least=3 if o.data in public.DATASETS else 1)
+    numbers = numbers_of(vocabulary, data)
+    torch.manual_seed(o.seed)
+    network = AlignDRAW(
+        words=len(vocabulary),
+        language=plan.language,
+        align=plan.language,
+        alignment=o.align == "on",
+        size=data.size,
+        channels=channels,
+        glimpses=plan.strokes,
+        hidden=plan.hidden,
+        latent=plan.latent,
+        read=plan.read,
+        write=plan.write,
+        colours=channels == 3,
+    )
+    network.empty.data.copy_(mean_canvas(data, channels))
+    batch_size = min(plan.batch_size, len(data))
+    variant = f"{'' if o.align == 'on' else '_even'}{'_once' if plan.strokes == 1 else ''}"
+    return Built(
+        AlignDrawTrainer(network, shown=numbers[: 16 * 7 : 7, 0], lr=o.lr, seed=o.seed),
+        WordBatches(data, numbers, batch_size=batch_size, seed=o.seed, channels=channels),
+        finish=lambda: AlignDraw(vocabulary, network),
+        name=f"{o.system}{variant}-{o.of}-{data.size}",
+        data=data.name,
+        fingerprint=fingerprint(data),
+        minutes=plan.minutes,
+        more={"align": o.align, "strokes": plan.strokes},
+    )
+
+
+def measure(system: AlignDraw, o: Options, n: int | None = None) -> dict:
+    """The bound on the test split, and on a world what `metrics.evaluate` finds."""
+    found = bound(system, load(o, "test"), n or PLANS[o.profile].measured)
+    if not has_reader(o.world):
+        return found
+    few = {"n": 64, "noises": 4} if o.profile == "smoke" else {"n": 1000, "noises": 20}
+    given = {} if n is None else {"n": n}
+    world = paperworld.world(o.world)
+    return evaluate(system, world, load_reader(o.world), **few | given) | found
+
+
+def bound(system: AlignDraw, data: CaptionedImages, n: int) -> dict[str, float]:
+    """-L_1 and -L_20 in nats with complete captions, and KL in all and of each stroke.
+
+    Raises:
+        UsageError: pictures of another size than the system's.
+    """
+    network = system.network
+    rows = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))[:n].tolist()
+    images = torch.from_numpy(data.images[rows])[..., : network.channels].permute(0, 3, 1, 2)
+    rng = torch.Generator().manual_seed(1)
+    x = values(images, network, rng)
+    system.see_fit(x)
+    words = system.encoder.vocabulary.numbers([data.captions[i][0] for i in rows])
+    log_w, kl = log_weights(network, x, words, DRAWS, rng)
+    found = {
+        "nats_1": -float(log_w.mean()),
+        f"nats_{DRAWS}": -float(importance_weighted(log_w).mean()),
+    }
+    if network.colours:
+        found["bits_a_value"] = found[f"nats_{DRAWS}"] / (x[0].numel() * 0.6931471805599453)
+    steps = {f"kl_{t:02d}": float(one) for t, one in enumerate(kl.mean(1), 1)}
+    return found | {"kl": float(kl.sum(0).mean())} | steps
+
+
+@torch.inference_mode()
+def log_weights(
+    network: AlignDRAW,
+    x: Float[Tensor, "n c h w"],
+    words: Int[Tensor, "n L"],
+    k: int,
+    rng: torch.Generator,
+) -> tuple[Float[Tensor, "k n"], Float[Tensor, "T n"]]:
+    """log w = log p(x, z | y) / q(z | x, y) for k draws of z, and KL of each stroke.
+
+    The mean of the logs is L_1; `importance_weighted` gives L_k.
+    """
+    log_w, kl = [], []
+    for part, said in zip(x.split(FEW), words.split(FEW), strict=True):
+        many = part.repeat(k, 1, 1, 1)
+        done = network(many, said.repeat(k, 1), network.noise(len(many), rng))
+        log_p = log_likelihood(many, done.canvases[-1], done.log_scale)
+        q, p = (done.mu, done.log_sigma), (done.prior_mu, done.prior_log_sigma)
+        one = log_p - log_ratio(done.z, q, p).sum(0)
+        log_w.append(one.unflatten(0, (k, len(part))))
+        kl.append(kl_gaussians(*q, *p).unflatten(1, (k, len(part))).mean(1))
+    return torch.cat(log_w, 1), torch.cat(kl, 1)

@@ -100,6 +100,7 @@ class AlignDRAW(DRAW):
     Args:
         words: how many word numbers there are; see `WordReader`, also for `word` and `language`.
         align: length of v. `alignment`: False: every word weighs the same at every stroke.
+        looking: length of the encoder's state (paper: as `hidden`); it looks, the decoder draws.
         size, channels, glimpses, hidden, latent, read, write, colours: see `DRAW`.
 
     Raises:
@@ -116,28 +117,47 @@ class AlignDRAW(DRAW):
         alignment: bool = True,
         size: int = 32,
         channels: int = 3,
-        glimpses: int = 12,
+        glimpses: int = 10,
         hidden: int = 256,
-        latent: int = 32,
-        read: int | None = 8,
-        write: int | None = 12,
+        looking: int = 96,
+        latent: int = 24,
+        read: int | None = 6,
+        write: int | None = 16,
         colours: bool = True,
     ):
         of_draw = dict(size=size, channels=channels, glimpses=glimpses, hidden=hidden,
                        latent=latent, read=read, write=write, colours=colours)  # fmt: skip
         super().__init__(**of_draw)
-        for called, number in dict(words=words, word=word, language=language, align=align).items():
+        for called, number in dict(
+            words=words, word=word, language=language, align=align, looking=looking
+        ).items():
             if number < 1:
                 raise UsageError(f"{called} {number}: alignDRAW needs 1 or more.")
-        own = dict(words=words, word=word, language=language, align=align, alignment=alignment)
+        own = dict(words=words, word=word, language=language, align=align, alignment=alignment,
+                   looking=looking)  # fmt: skip
         self.arguments = own | of_draw
         self.alignment = alignment
         self.reader = WordReader(words=words, word=word, language=language)
         self.keys = nn.Linear(2 * language, align)  # U and b
         self.query = nn.Linear(hidden, align, bias=False)  # W
         self.v = nn.Linear(align, 1, bias=False)
+        self.encoder = self._looking(looking)
+        self.to_mu, self.to_log_sigma = nn.Linear(looking, latent), nn.Linear(looking, latent)
         self.decoder = nn.LSTMCell(latent + 2 * language, hidden)
         self.to_prior = nn.Linear(hidden, 2 * latent)
+
+    def _looking(self, looking: int) -> nn.LSTMCell:
+        """DRAW's encoder with a state of another length, what is read being begun as there."""
+        old = self.encoder
+        encoder, seen = nn.LSTMCell(old.input_size, looking), old.input_size - old.hidden_size
+        if self.reading is not None:
+            nn.init.uniform_(encoder.weight_ih.data[:, :seen], -(seen**-0.5), seen**-0.5)
+        return encoder
+
+    def _begin(self, b: int) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        canvas, _, dec = super()._begin(b)
+        rest = self.empty.new_zeros(b, self.encoder.hidden_size)
+        return canvas, (rest, rest), dec
 
     def words_of(self, numbers: Int[Tensor, "b L"]) -> Read:
         """Captions as the strokes look at them."""

@@ -30,11 +30,12 @@ FEW = 20  # pictures that are measured at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of a run: T, both LSTMs, z, N of the windows, the reader of words, batch, minutes,
-    pictures (None: all), and of how many the bound is measured."""
+    """Sizes of a run: T, decoder, encoder, z, N of the windows, the reader of words, batch,
+    minutes, pictures (None: all), and of how many the bound is measured."""
 
     strokes: int
     hidden: int
+    looking: int
     latent: int
     read: int
     write: int
@@ -46,10 +47,10 @@ class Plan:
 
 
 PLANS = {
-    "smoke": Plan(3, 24, 4, 3, 4, 8, batch_size=16, minutes=0.05, pictures=256, measured=20),
-    "laptop": Plan(10, 224, 24, 6, 12, 96),
+    "smoke": Plan(3, 24, 16, 4, 3, 4, 8, batch_size=16, minutes=0.05, pictures=256, measured=20),
+    "laptop": Plan(10, 256, 96, 24, 6, 16, 96),
     # The paper's sizes for COCO, 32 pixels.
-    "gpu": Plan(32, 550, 275, 9, 9, 128, batch_size=100, minutes=24 * 60, measured=2000),
+    "gpu": Plan(32, 550, 550, 275, 9, 9, 128, batch_size=100, minutes=24 * 60, measured=2000),
 }
 
 
@@ -69,10 +70,15 @@ class Options(Pictures):
     align: str = option(
         "on", "on, or off: every word weighs the same at every stroke.", choices=("on", "off")
     )
-    hidden: int | None = option(None, "Length of both LSTMs' states.", kind=int, least=1, most=4096)
+    hidden: int | None = option(
+        None, "Length of the decoder's state.", kind=int, least=1, most=4096
+    )
     latent: int | None = option(None, "Length of z at each stroke.", kind=int, least=1, most=4096)
     read: int | None = option(None, "Filters a side to read with.", kind=int, least=2, most=128)
     write: int | None = option(None, "Filters a side to write with.", kind=int, least=2, most=128)
+    floor: float = option(
+        -2.5, "The least log scale of the likelihood of colours.", kind=float, least=-7, most=0
+    )
     batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
     lr: float = option(1e-3, "Of Adam.", kind=float, least=1e-6, most=1)
 
@@ -133,6 +139,7 @@ def build(o: Options, prepare) -> Built:
         channels=channels,
         glimpses=plan.strokes,
         hidden=plan.hidden,
+        looking=plan.looking,
         latent=plan.latent,
         read=plan.read,
         write=plan.write,
@@ -142,7 +149,9 @@ def build(o: Options, prepare) -> Built:
     batch_size = min(plan.batch_size, len(data))
     variant = f"{'' if o.align == 'on' else '_even'}{'_once' if plan.strokes == 1 else ''}"
     return Built(
-        AlignDrawTrainer(network, shown=numbers[: 16 * 7 : 7, 0], lr=o.lr, seed=o.seed),
+        AlignDrawTrainer(
+            network, shown=numbers[: 16 * 7 : 7, 0], lr=o.lr, floor=o.floor, seed=o.seed
+        ),
         WordBatches(data, numbers, batch_size=batch_size, seed=o.seed, channels=channels),
         finish=lambda: AlignDraw(vocabulary, network),
         name=f"{o.system}{variant}-{o.of}-{data.size}",

@@ -25,6 +25,8 @@ class AlignDrawTrainer:
         shown: word numbers of the captions whose pictures the strip shows.
         lr: of Adam (paper: RMSprop); goes down to 0 along a line over the last half of the budget.
         clip: the longest gradient.
+        floor: the least log scale of the likelihood of colours. A finer one would pay for the grain
+            of the paper in z, which no caption tells, and what is drawn from the prior suffers.
         seed: of the noise, and of zeros and ones.
     """
 
@@ -35,9 +37,11 @@ class AlignDrawTrainer:
         shown: Int[Tensor, "n L"],
         lr: float = 1e-3,
         clip: float = 10.0,
+        floor: float = -2.5,
         seed: int = 0,
     ):
         self.draw, self.lr, self.clip, self.progress = network, lr, clip, 0.0
+        self.floor = floor
         self.optimizer = torch.optim.Adam(network.parameters(), lr=lr)
         self.rng = torch.Generator().manual_seed(seed)
         self.shown = shown
@@ -61,6 +65,8 @@ class AlignDrawTrainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.draw.parameters(), self.clip)
         self.optimizer.step()
+        if self.draw.log_scale is not None:
+            self.draw.log_scale.data.clamp_(min=self.floor)
         return {"nats": loss.detach(), "kl": kl.detach(), "reconstruction": -log_p.detach()}
 
     @torch.inference_mode()

@@ -128,14 +128,11 @@ class AlignDRAW(DRAW):
         of_draw = dict(size=size, channels=channels, glimpses=glimpses, hidden=hidden,
                        latent=latent, read=read, write=write, colours=colours)  # fmt: skip
         super().__init__(**of_draw)
-        for called, number in dict(
-            words=words, word=word, language=language, align=align, looking=looking
-        ).items():
+        own = dict(words=words, word=word, language=language, align=align, looking=looking)
+        for called, number in own.items():
             if number < 1:
                 raise UsageError(f"{called} {number}: alignDRAW needs 1 or more.")
-        own = dict(words=words, word=word, language=language, align=align, alignment=alignment,
-                   looking=looking)  # fmt: skip
-        self.arguments = own | of_draw
+        self.arguments = own | of_draw | {"alignment": alignment}
         self.alignment = alignment
         self.reader = WordReader(words=words, word=word, language=language)
         self.keys = nn.Linear(2 * language, align)  # U and b

@@ -57,6 +57,7 @@ CATALOGUE = {
     "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
     "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),
+    "sharpener": Entry("what sharpens the pictures of an alignDRAW, by a game", "sharpener"),
     "aligndraw": Entry("DRAW that reads a caption, and its words anew at each stroke", "aligndraw"),
 }
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -169,8 +170,25 @@ def measure(system: AlignDraw, o: Options, n: int | None = None) -> dict:
         return found
     few = {"n": 64, "noises": 4} if o.profile == "smoke" else {"n": 1000, "noises": 20}
     given = {} if n is None else {"n": n}
+    found |= named(system, o.world, n or few["n"])
     world = paperworld.world(o.world)
     return evaluate(system, world, load_reader(o.world), **few | given) | found
+
+
+def named(system: AlignDraw, world: str, n: int = 1000, seed: int = 1) -> dict[str, float]:
+    """Are subject and setting those of the caption, in pictures drawn for complete ones?
+
+    The reader must answer here: it refuses what is blurry (see "readable"), and alignDRAW's own
+    pictures are. "named" is the share of combinations seen in training, "named_unseen" of others.
+    """
+    one, reader = paperworld.world(world), load_reader(world)
+    test = one.load("test", system.size, n)
+    phi = system.encoder.encode([captions[0] for captions in test.captions])
+    read = reader.read(system.draw_vectors(phi, system.noise(n, seed)), refuse=False)
+    keys = [name for name in ("subject", "setting") if name in read] or list(one.content)
+    right = np.logical_and.reduce([read[k].numpy() == test.attributes[k] for k in keys])
+    unseen = one.unseen[test.classes]
+    return {"named": float(right[~unseen].mean()), "named_unseen": float(right[unseen].mean())}
 
 
 def bound(system: AlignDraw, data: CaptionedImages, n: int) -> dict[str, float]:

@@ -172,7 +172,9 @@ def measure(system: AlignDraw, o: Options, n: int | None = None) -> dict:
     given = {} if n is None else {"n": n}
     found |= named(system, o.world, n or few["n"])
     world = paperworld.world(o.world)
-    return evaluate(system, world, load_reader(o.world), **few | given) | found
+    scores = evaluate(system, world, load_reader(o.world), **few | given)
+    # Where all pictures are alike, as untrained ones are, the Inception score is 0 log 0.
+    return {name: value for name, value in scores.items() if value == value} | found
 
 
 def named(system: AlignDraw, world: str, n: int = 1000, seed: int = 1) -> dict[str, float]:

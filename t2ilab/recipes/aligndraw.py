@@ -11,7 +11,9 @@ from t2ilab.data import paperworld, placed_digits, public
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.losses.aligndraw import kl_gaussians, log_ratio
 from t2ilab.losses.draw import importance_weighted, log_likelihood
+from t2ilab.metrics.alignment import mass, masses
 from t2ilab.metrics.evaluate import evaluate
+from t2ilab.metrics.placed import placed_right
 from t2ilab.models.aligndraw import AlignDRAW
 from t2ilab.recipes.data import load_data
 from t2ilab.recipes.draw import mean_canvas
@@ -166,11 +168,13 @@ def build(o: Options, prepare) -> Built:
 def measure(system: AlignDraw, o: Options, n: int | None = None) -> dict:
     """The bound on the test split, and on a world what `metrics.evaluate` finds."""
     found = bound(system, load(o, "test"), n or PLANS[o.profile].measured)
+    if o.data == PLACED:
+        return found | placed(system, o, n)
     if not has_reader(o.world):
         return found
     few = {"n": 64, "noises": 4} if o.profile == "smoke" else {"n": 1000, "noises": 20}
     given = {} if n is None else {"n": n}
-    found |= named(system, o.world, n or few["n"])
+    found |= named(system, o.world, n or few["n"]) | attention(system, o.world, few["n"])
     world = paperworld.world(o.world)
     scores = evaluate(system, world, load_reader(o.world), **few | given)
     # Where all pictures are alike, as untrained ones are, the Inception score is 0 log 0.
@@ -191,6 +195,34 @@ def named(system: AlignDraw, world: str, n: int = 1000, seed: int = 1) -> dict[s
     right = np.logical_and.reduce([read[k].numpy() == test.attributes[k] for k in keys])
     unseen = one.unseen[test.classes]
     return {"named": float(right[~unseen].mean()), "named_unseen": float(right[unseen].mean())}
+
+
+def placed(system: AlignDraw, o: Options, n: int | None = None) -> dict[str, float]:
+    """ "placed": every digit is where the sentence says, of combinations seen in training;
+    "placed_unseen", where one stands where training never had it."""
+    test = load(o, "test", n or PLANS[o.profile].measured)
+    drawn = system.draw([captions[0] for captions in test.captions], seed=1)
+    right, unseen = placed_right(drawn, test), test.attributes["unseen"] == 1
+    return {
+        "placed": float(right[~unseen].mean()),
+        "placed_unseen": float(right[unseen].mean()),
+        "placed_real": float(placed_right(test.images, test).mean()),
+    }
+
+
+def attention(system: AlignDraw, world: str, n: int = 500, seed: int = 1) -> dict[str, float]:
+    """ "mass": of alpha on the words for subject and setting; "mass_even": if all weighed alike."""
+    one = paperworld.world(world)
+    test = one.load("test", system.size, n)
+    words = system.encoder.vocabulary.numbers([captions[0] for captions in test.captions])
+    with torch.inference_mode():
+        drawn = system.network.generate(words, system.noise(n, seed).transpose(0, 1))
+    alpha = drawn.alpha.numpy()
+    known = (words > 0).numpy()
+    even = np.broadcast_to(known / known.sum(1, keepdims=True), alpha.shape)
+    keys = [name for name in ("subject", "setting") if name in one.content] or list(one.content)
+    found = {"mass": alpha, "mass_even": even}
+    return {name: mass(masses(a, test, one), keys) for name, a in found.items()}
 
 
 def bound(system: AlignDraw, data: CaptionedImages, n: int) -> dict[str, float]:

@@ -36,6 +36,14 @@ def named_by(
     return found
 
 
+def lexicon_of(world: World) -> dict[str, list[str]]:
+    """value -> all words for it, with those that only some sentences use ("skies")."""
+    found = {value: [*said] for value, said in world.words("both").items() if said}
+    for word, value in world.definition["also"].items():
+        found.setdefault(value, []).append(word)
+    return found
+
+
 def facts_of(data: CaptionedImages, world: World, i: int) -> dict[str, str]:
     """attribute -> value of picture i."""
     return {name: values[data.attributes[name][i]] for name, values in world.attributes.items()}
@@ -49,7 +57,7 @@ def masses(
     Args:
         alpha: of the first n pictures' captions of this level; word k is column k.
     """
-    lexicon, (strokes, n, _) = world.words("both"), alpha.shape
+    lexicon, (strokes, n, _) = lexicon_of(world), alpha.shape
     found = {name: np.zeros((strokes, n)) for name in ("", *world.attributes)}
     for i in range(n):
         words = tokenize(data.captions[i][level])

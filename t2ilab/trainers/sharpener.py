@@ -8,7 +8,7 @@ them, and is to come near the real ones there (L1, as in pix2pix).
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
@@ -111,9 +111,7 @@ class SharpenerBatches:
         seed: of the order of those.
     """
 
-    def __init__(
-        self, real: TextImageBatches, drawn: dict[str, Float[Tensor, "n ..."]], seed: int = 0
-    ):
+    def __init__(self, real: TextImageBatches, drawn: dict[str, Tensor], seed: int = 0):
         self.real, self.drawn, self.seed = real, drawn, seed
 
     def __call__(self, step: int) -> dict[str, Tensor]:

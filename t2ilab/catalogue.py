@@ -54,6 +54,8 @@ CATALOGUE = {
     "embedding": Entry("pictures and captions in one space, two branches", "embedding"),
     "similarity": Entry("does a caption fit a picture? a classifier on two branches", "similarity"),
     "affinity": Entry("from a picture to its caption's vector, by regression", "affinity"),
+    "damsm": Entry("words that find regions of pictures: AttnGAN's teacher", "damsm"),
+    "attngan": Entry("text to image, places that attend to words, Xu et al. 2018", "attngan"),
     "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
     "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),

@@ -181,7 +181,13 @@ class Discriminator(nn.Module):
         """Logits of each picture with its caption, or with each of its k captions."""
         if phi.ndim == 2:
             return self(images, phi[:, None])[:, 0]
-        h, t = self.fold(images), self.project(phi)  # [b, 8w, 4, 4], [b, k, projected]
+        return self.match(self.fold(images), phi)
+
+    def match(
+        self, h: Float[Tensor, "b c 4 4"], phi: Float[Tensor, "b k text"]
+    ) -> Float[Tensor, "b k"]:
+        """Logits of k captions each, of pictures given by their feature maps (`fold`)."""
+        t = self.project(phi)  # [b, k, projected]
         h_fused, t_fused = self.fuse_picture(h), self.fuse_caption(t)  # [b, 8w, 4, 4], [b, k, 8w]
         fused = [self.fused(h_fused + t_k[:, :, None, None]) for t_k in t_fused.unbind(1)]
         logits = self.score(torch.stack(fused, dim=1).flatten(2))[..., 0]

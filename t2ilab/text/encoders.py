@@ -109,15 +109,32 @@ class _RecurrentEncoder(_Encoder):
         self.add_module(self.cell, make(word, hidden, batch_first=True, bidirectional=True))
         self.out = nn.Linear(2 * hidden, text)
 
-    def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
-        """The mean over the words of a caption of the states in both directions, times W."""
+    @property
+    def word(self) -> int:
+        """Size of a word's state, both directions together."""
+        return self.out.in_features
+
+    def states(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b words word"]:
+        """The states h_1 ... h_L: a word as its neighbours on both sides make it; 0 at pads."""
         lengths = (numbers > 0).sum(1).clamp(min=1)
         packed = nn.utils.rnn.pack_padded_sequence(
             self.words(numbers), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         states = self.get_submodule(self.cell)(packed)[0]
-        h, _ = nn.utils.rnn.pad_packed_sequence(states, batch_first=True)  # [b, L, 2 hidden]
-        return self._finish(self.out(h.sum(1) / lengths.unsqueeze(1)))  # padded states are 0
+        return nn.utils.rnn.pad_packed_sequence(
+            states, batch_first=True, total_length=numbers.shape[1]
+        )[0]
+
+    def sentence(
+        self, states: Float[Tensor, "b words word"], numbers: Int[Tensor, "b words"]
+    ) -> Float[Tensor, "b text"]:
+        """W mean(h) of states, which are 0 at pads."""
+        lengths = (numbers > 0).sum(1).clamp(min=1)
+        return self._finish(self.out(states.sum(1) / lengths.unsqueeze(1)))
+
+    def forward(self, numbers: Int[Tensor, "b words"]) -> Float[Tensor, "b text"]:
+        """The mean over the words of a caption of the states in both directions, times W."""
+        return self.sentence(self.states(numbers), numbers)
 
 
 class GRUEncoder(_RecurrentEncoder):

@@ -1,0 +1,161 @@
+"""AttnGAN: text to image, with places that attend to words, taught by DAMSM."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from t2ilab.data import paperworld
+from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.metrics.consistency import caption_consistency, diversity
+from t2ilab.metrics.evaluate import picture_scores, readable, style_of
+from t2ilab.models.attngan import FIRST, AttnGenerator, TwoAnswers
+from t2ilab.recipes.data import encode_all, load_data
+from t2ilab.recipes.options import Pictures, option
+from t2ilab.recipes.train import Built, fingerprint
+from t2ilab.systems import weights
+from t2ilab.systems.attngan import AttnSystem
+from t2ilab.systems.damsm import DamsmSystem
+from t2ilab.systems.single import has_reader, load_reader
+from t2ilab.text.encoders import CaptionEncoder
+from t2ilab.trainers.attngan import AttnTrainer, Critics, Recipe, WordBatches
+from t2ilab.trainers.damsm import Gammas
+
+LEVELS = (0.60, 0.16, 0.10, 0.08, 0.06)  # how often captions are complete, and bare
+WRONG, NEAR = 3, 64  # mismatching captions a picture; see `TextImageBatches`
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a run: pictures' side and number (None: all), channels of G and of the critics,
+    batch, minutes."""
+
+    size: int
+    pictures: int | None
+    width: int
+    critics: int
+    batch_size: int
+    minutes: float
+
+
+PLANS = {
+    "smoke": Plan(32, 256, width=8, critics=8, batch_size=8, minutes=0.05),
+    "laptop": Plan(64, None, width=32, critics=24, batch_size=16, minutes=45),
+    "gpu": Plan(128, None, width=64, critics=64, batch_size=32, minutes=24 * 60),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Pictures):
+    """Of AttnGAN."""
+
+    damsm: str | None = option(
+        None,
+        "A trained DAMSM: DIR, FILE or NAME; default the world's own that ships, or one that is "
+        "trained first.",
+        path=True,
+    )
+    width: int | None = option(
+        None, "Channels of the generator at 32 pixels.", kind=int, least=4, most=1024
+    )
+    batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
+    teach: float = option(
+        Recipe.teach, "lambda, the weight of DAMSM (paper: 5 on birds).", kind=float, least=0,
+        most=1e4,
+    )  # fmt: skip
+    kl: float = option(Recipe.kl, "Weight of the condition's KL.", kind=float, least=0, most=1e4)
+    varied: float = option(
+        Recipe.varied, "Weight of: another picture where the noise is another.", kind=float,
+        least=0, most=1e4,
+    )  # fmt: skip
+
+
+System = AttnSystem
+HEADLINE = ("consistency_all", "consistency_all_unseen", "diversity", "fid")
+
+
+def build(o: Options, prepare) -> Built:
+    """DAMSM, which reads the captions once for all; G, and a critic for each of its pictures."""
+    plan = PLANS[o.profile]
+    size = o.size or plan.size
+    data = load_data(
+        world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
+    )
+    damsm = _damsm(o, size, prepare)
+    encoder = damsm.encoder
+    torch.manual_seed(o.seed)
+    generator = AttnGenerator(
+        size=size, text=encoder.text, word=encoder.word, width=o.width or plan.width
+    )
+    sides = [FIRST * 2**i for i in range(len(generator.refine))]
+    critics = Critics(
+        [TwoAnswers(size=side, text=encoder.text, width=plan.critics) for side in sides]
+    )
+    recipe = Recipe(
+        teach=o.teach, kl=o.kl, varied=o.varied, gammas=Gammas(damsm.gamma1, damsm.gamma2)
+    )
+    numbers = numbers_of(encoder, data)
+    shown = numbers[: 16 * 7 : 7, 0].long()
+    trainer = AttnTrainer(generator, critics, damsm.model, recipe=recipe, seed=o.seed, shown=shown)
+    batches = WordBatches(
+        data,
+        encode_all(encoder, data),
+        numbers,
+        batch_size=min(o.batch_size or plan.batch_size, len(data)),
+        seed=o.seed,
+        wrong=WRONG,
+        near=NEAR if data.stated is not None else 1,
+        levels=LEVELS,
+    )
+    return Built(
+        trainer,
+        batches,
+        finish=lambda: AttnSystem(encoder, trainer.average),
+        name=f"{o.system}-{o.of}-{size}",
+        data=data.name,
+        fingerprint=fingerprint(data),
+        minutes=plan.minutes,
+        more={"damsm": str(damsm.about.get("name", "trained first"))},
+    )
+
+
+def _damsm(o: Options, size: int, prepare) -> DamsmSystem:
+    """The one named, the world's own, or one that is trained first, on pictures of this size."""
+    if o.damsm is not None:
+        return DamsmSystem.load(o.damsm)
+    if o.world is not None and f"damsm-{o.world}-{size}" in weights.bundled():
+        return DamsmSystem.load(f"damsm-{o.world}-{size}")
+    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
+    return prepare("damsm", profile=o.profile, size=size, **of)
+
+
+def numbers_of(encoder: CaptionEncoder, data: CaptionedImages) -> Int[Tensor, "n k words"]:
+    """The numbers of the words of every caption, small integers; pictures with fewer captions
+    repeat their own."""
+    most = max(len(c) for c in data.captions)
+    rows = [c[k % len(c)] for c in data.captions for k in range(most)]
+    return encoder.vocabulary.numbers(rows).to(torch.int16).unflatten(0, (len(data), most))
+
+
+def measure(system: AttnSystem, o: Options, n: int | None = None) -> dict:
+    """Are complete captions obeyed, and how good are the pictures? Nothing for real data and for a
+    world without a reader."""
+    if not has_reader(o.world):
+        return {}
+    few = o.profile == "smoke"
+    world, reader = paperworld.world(o.world), load_reader(o.world)
+    n, noises = n or (64 if few else 1000), 8 if few else 50
+    test = world.load("test", system.size, n)
+    fake = system.pictures([c[0] for c in test.captions], system.noise(n, 1))
+    new = torch.from_numpy(world.unseen[test.classes])
+    found = {}
+    for name, x, data in (("", fake, test), ("_unseen", fake[new], test.subset(new.numpy()))):
+        obeyed = caption_consistency(reader, x, data, list(world.content), level=0)
+        found |= {f"consistency_{k}{name}": v for k, v in obeyed.items()}
+    found["readable"] = readable(reader, fake)
+    some = [c[0] for c in test.captions[:: max(1, n // 16)][:16]]
+    each = torch.stack([system.pictures([c] * noises, system.noise(noises, 2)) for c in some])
+    real = world.load("test", system.size)
+    found["diversity"] = diversity(reader, each, real, style_of(world))
+    return found | picture_scores(world, reader, to_float(test.images), fake)

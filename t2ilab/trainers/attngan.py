@@ -179,7 +179,8 @@ class AttnTrainer:
         hard = F.cosine_similarity(parts.whole[:, None], wrong, dim=2)
         own = by_sentence.diagonal()[:, None]
         near = F.cross_entropy(
-            gammas.gamma3 * torch.cat([own, hard], 1), torch.zeros(len(x), dtype=torch.long)
+            gammas.gamma3 * torch.cat([own, hard], 1),
+            torch.zeros(len(x), dtype=torch.long, device=x.device),
         )
         return (
             symmetric_matching(gammas.gamma3 * by_words, fits)

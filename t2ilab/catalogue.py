@@ -22,6 +22,13 @@ CATALOGUE = {
     "gan_cls": Entry("text-conditional GAN, matching-aware discriminator", "text_gan"),
     "gan_int": Entry("text-conditional GAN, interpolated captions", "text_gan"),
     "gan_int_cls": Entry("both: matching-aware discriminator, interpolated captions", "text_gan"),
+    "stackgan_one": Entry(
+        "StackGAN's first stage: GAN-CLS with conditioning augmentation", "conditioned_gan"
+    ),
+    "stackgan": Entry("StackGAN's second stage, on a first one that is frozen", "stackgan"),
+    "tac_gan": Entry(
+        "GAN-CLS that is also asked for attributes, Dash et al. 2017", "conditioned_gan"
+    ),
     "encoder": Entry("captions to vectors", "encoder"),
     "prior": Entry("what a sparse caption leaves open, filled in its vector", "prior"),
     "reader": Entry("attributes of a world from pictures", "reader"),

@@ -251,3 +251,49 @@ class TextImageBatches:
             )
         found = wrong[int(rng.integers(len(wrong)))]
         return pictures[found], levels[found]
+
+
+class LabelledBatches(TextImageBatches):
+    """The same batches, with what is in the pictures: for a discriminator that is asked for it.
+
+    Two more entries: "labels", name -> int64 [b] of what each picture shows, and "stated", the same
+    with -1 where the caption of "phi" says nothing of it.
+
+    Args:
+        labels: "attributes" for each of those that captions state, but for the side, which changes
+            in the mirror; "class" for the class alone, which every caption is taken to state; "" for
+            none.
+        options: see `TextImageBatches`.
+
+    Raises:
+        UsageError: attributes of data that have none.
+    """
+
+    def __init__(self, data: CaptionedImages, phi: Float[Tensor, "n k text"], labels: str = "",
+                 **options):  # fmt: skip
+        super().__init__(data, phi, **options)
+        if labels == "attributes" and data.stated is None:
+            raise UsageError(
+                f"{data.name} has no list of attributes: ask for the class, or for nothing."
+            )
+        self.labels = labels
+        facts = 0 if data.stated is None else data.stated.shape[2]
+        self.names = [name for name in list(data.attributes)[:facts] if name != "side"]
+
+    def shard(self, rank: int, world_size: int) -> "LabelledBatches":
+        seed = self.seed * world_size + rank + 1
+        return LabelledBatches(self.data, self.phi, self.labels, seed=seed, **self.options)
+
+    def __call__(self, step: int) -> dict[str, Tensor]:
+        batch = super().__call__(step)
+        chosen, levels, _ = self.order(step)
+        if self.labels == "class":
+            named = {"class": torch.from_numpy(self.data.classes[chosen])}
+            return batch | {"labels": named, "stated": named}
+        if not self.labels:
+            return batch
+        of = {n: torch.from_numpy(self.data.attributes[n][chosen]) for n in self.names}
+        said = torch.from_numpy(self.data.stated[chosen, levels])  # [b, facts]
+        place = {name: k for k, name in enumerate(self.data.attributes)}
+        stated = {n: v.masked_fill(~said[:, place[n]], -1) for n, v in of.items()}
+        return batch | {"labels": of, "stated": stated}

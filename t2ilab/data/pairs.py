@@ -261,8 +261,8 @@ class LabelledBatches(TextImageBatches):
 
     Args:
         labels: "attributes" for each of those that captions state, but for the side, which changes
-            in the mirror; "class" for the class alone, which every caption is taken to state; "" for
-            none.
+            in the mirror; "class" for the class alone, which every caption is taken to state;
+            "" for none.
         options: see `TextImageBatches`.
 
     Raises:

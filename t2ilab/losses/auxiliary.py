@@ -46,7 +46,7 @@ def one_hot_bce(
 
 
 def conditioning_kl(mu: Float[Tensor, "b c"], logvar: Float[Tensor, "b c"]) -> Loss:
-    """KL(N(mu, sigma²) || N(0, 1)), the mean over batch *and* numbers of c, as in the authors' code.
+    """KL(N(mu, sigma²) || N(0, 1)), a mean over batch *and* numbers of c, as in the authors' code.
 
     Eq. 8 is the sum over the numbers: with c = 128 their weight 2 is 2/128 of it.
     """

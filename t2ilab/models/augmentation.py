@@ -1,4 +1,4 @@
-"""Conditioning augmentation (Zhang et al. 2017, StackGAN, section 3.2): a Gaussian around a caption.
+"""Conditioning augmentation (Zhang et al. 2017, StackGAN, section 3.2): a Gaussian around captions.
 
     c = mu(phi) + sigma(phi) * eps,   eps ~ N(0, I)
 

@@ -47,7 +47,7 @@ class Options(Pictures):
     ca: int = option(128, "Numbers of the condition c.", kind=int, least=1, most=4096)
     ca_kl: float = option(2.0, "Weight of the KL term, eq. 8.", kind=float, least=0, most=1000)
     heads: float = option(
-        1.0,
+        2.0,
         "Weight of attribute heads on the discriminator, as in TAC-GAN; 0, and data without "
         "attributes: none, as in the paper.",
         kind=float,
@@ -143,8 +143,8 @@ def _stage_one(o: Options, size: int, prepare) -> TextToImage:
 
 
 def measure(system: StackGAN, o: Options, n: int | None = None) -> dict:
-    """What `metrics.evaluate` finds, and sharpness and FID at full size beside the enlarged stage I;
-    nothing for real data and for a world without a reader."""
+    """What `metrics.evaluate` finds, and detail beside that of the enlarged stage I; nothing for real
+    data and for a world without a reader."""
     if not has_reader(o.world):
         return {}
     world, reader = paperworld.world(o.world), load_reader(o.world)

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from t2ilab.errors import UsageError
+from t2ilab.models.augmentation import AugmentedGenerator, ConditioningAugmentation
 from t2ilab.models.layers import init_dcgan
 from t2ilab.models.reed import SIZES, Generator
 
@@ -152,13 +153,24 @@ class GatedGenerator(nn.Module):
 GENERATORS: dict[str, type[nn.Module]] = {"reed": Generator, "gated": GatedGenerator}
 
 
-def describe_generator(generator: Generator | GatedGenerator) -> dict:
-    """Its arguments, and which of `GENERATORS` it is: `make_generator` builds it again."""
+Drawing = Generator | GatedGenerator | AugmentedGenerator
+
+
+def describe_generator(generator: Drawing) -> dict:
+    """Its arguments, and of which kind it is: `make_generator` builds it again."""
+    if isinstance(generator, AugmentedGenerator):
+        inner = describe_generator(generator.generator)
+        of = generator.augmentation.arguments
+        return {"kind": "augmented", "augmentation": of, "generator": inner}
     names = {kind: name for name, kind in GENERATORS.items()}
     return {"kind": names[type(generator)]} | generator.arguments
 
 
-def make_generator(described: dict) -> Generator | GatedGenerator:
+def make_generator(described: dict) -> Drawing:
     """An untrained generator from what `describe_generator` returned."""
     arguments = dict(described)
-    return GENERATORS[arguments.pop("kind", "reed")](**arguments)
+    kind = arguments.pop("kind", "reed")
+    if kind == "augmented":
+        augmentation = ConditioningAugmentation(**arguments["augmentation"])
+        return AugmentedGenerator(augmentation, make_generator(arguments["generator"]))
+    return GENERATORS[kind](**arguments)

@@ -143,7 +143,7 @@ def _stage_one(o: Options, size: int, prepare) -> TextToImage:
 
 
 def measure(system: StackGAN, o: Options, n: int | None = None) -> dict:
-    """What `metrics.evaluate` finds, and detail beside that of the enlarged stage I; nothing for real
+    """What `metrics.evaluate` finds, and detail beside the enlarged stage I's; nothing for real
     data and for a world without a reader."""
     if not has_reader(o.world):
         return {}

@@ -9,8 +9,8 @@ a prior: what a sparse caption leaves open has to come from noise.
 
 Writes `data/results/conditioning.csv`, a row a run, and `conditioning.npz`, pictures of the runs of
 seed 0: of three captions, `FEW` of the same z with other eps each, then `FEW` with other z.
-Notebook 21 shows both. Finished rows are kept and not run again. How many updates fit into the minutes is
-found by timing some, so that other work on the machine does not count.
+Notebook 21 shows both. Finished rows are kept and not run again. How many updates fit into the
+minutes is found by timing some, so that other work on the machine does not count.
 """
 
 import argparse

@@ -3,12 +3,14 @@
     python scripts/ship.py runs/mine/gan_int_cls-birds-64.safetensors --steps 9721 --seconds 4100
     python scripts/ship.py data/weights/*.safetensors      # once more: what others hold is left out
 
-Writes `data/weights/NAME.safetensors` and `.json`. What ships by itself (encoder, prior, winn) is
-not written again: the file says whose it is. Run `scripts/judge.py NAME` afterwards.
+Writes `data/weights/NAME.safetensors` and `.json`. What ships by itself (encoder, prior, winn; of
+a StackGAN its stage I) is not written again: the file says whose it is. Run `scripts/judge.py NAME`
+afterwards.
 """
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -30,12 +32,14 @@ def main() -> None:
     words.add_argument("--more", type=json.loads, default={}, help="JSON added to `more`")
     given = words.parse_args()
     parts = [x for x in weights.bundled() if x.startswith(("encoder-", "prior-", "winn-"))]
+    drawing = [x for x in weights.bundled() if re.fullmatch(r"gan_int_cls-\w+-64", x)]
     for file in given.files:
         about, tensors = weights.intact(file)
         name = given.name or file.stem
         told = {k: getattr(given, k) for k in ("steps", "seconds", "command")}
         told = {k: v for k, v in told.items() if v is not None}
-        lent = {} if name in parts else weights.shared(tensors, parts)
+        stages = drawing if name.startswith("stackgan-") else []  # their generator is stage I
+        lent = {} if name in parts else weights.shared(tensors, [*parts, *stages])
         about = msgspec.structs.replace(about, more=about.more | given.more, shared=lent, **told)
         path = weights.FOLDER / f"{name}{weights.SUFFIX}"
         weights.write(path, tensors, about)

@@ -256,7 +256,7 @@ def test_all_that_ships_is_whole_documented_and_small():
     assert [x.name for x in checked] == weights.bundled()
     assert {x.name: x.problem for x in checked if x.problem} == {}
     assert all(x.megabytes < 6 for x in checked)  # a clone stays a matter of seconds
-    assert sum(x.megabytes for x in checked) < 61
+    assert sum(x.megabytes for x in checked) < 72
 
 
 def test_what_ships_is_described_without_reading_tensors(saved, monkeypatch):
@@ -276,3 +276,16 @@ def test_what_is_wrong_with_bundled_files_is_listed(saved, monkeypatch):
     assert "cut short" in cut.problem and "lost.safetensors is missing" in lost.problem
     with pytest.raises(UsageError, match="did you mean 'tiny'"):
         weights.load("tinny")
+
+
+def test_a_part_may_lie_in_a_file_that_takes_another_part_itself(lent):
+    """A second stage takes its generator from a first one, which takes its encoder elsewhere."""
+    path, tensors = lent
+    own = {f"first.{k}": v for k, v in tensors.items() if k.startswith("draws.")}
+    both = own | {"second.weight": torch.ones(2)}
+    file = weights.save(path.parent, both, ABOUT, name="stacked", half=True)
+    about, found = weights.intact(file)
+    shared = weights.shared(found, ["reader", "whole"])
+    assert shared["first"].name == "whole" and shared["first"].modules == ["draws"]
+    weights.write(file, found, msgspec.structs.replace(about, shared=shared))
+    assert all(torch.equal(weights.intact(file)[1][k], v) for k, v in found.items())

@@ -25,7 +25,7 @@ from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.trainers.conditioned_gan import ConditionedGAN, Parts
 
 PLANS = {
-    "smoke": Plan(size=64, pictures=128, width=8, batch_size=8, minutes=0.05),
+    "smoke": Plan(size=128, pictures=64, width=6, batch_size=4, minutes=0.05),
     "laptop": Plan(size=128, pictures=None, width=24, batch_size=16, minutes=45),
     "gpu": Plan(size=128, pictures=None, width=64, batch_size=64, minutes=12 * 60),
 }

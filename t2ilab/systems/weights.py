@@ -146,7 +146,7 @@ def _borrowed(path: Path, about: Description) -> "dict[str, Tensor]":
                 "here: use a version of the course that has both."
             )
         other, held = intact(FOLDER / f"{of.name}{SUFFIX}")
-        if other.shared:
+        if set(other.shared) & set(of.modules):
             raise WeightsError(f"{path} takes its {part} from '{of.name}', which takes it itself.")
         found |= {f"{part}.{k}": v for k, v in held.items() if k.split(".")[0] in of.modules}
     return found

@@ -45,7 +45,13 @@ class Options(Pictures):
         objects=[nn.Module],
     )
     ca: int = option(128, "Numbers of the condition c.", kind=int, least=1, most=4096)
-    ca_kl: float = option(2.0, "Weight of the KL term, eq. 8.", kind=float, least=0, most=1000)
+    ca_kl: float = option(
+        0.1,  # at the authors' 2 the KL sank to .02 a number in short trials: c told stage II nothing
+        "Weight of the KL term, eq. 8.",
+        kind=float,
+        least=0,
+        most=1000,
+    )
     heads: float = option(
         2.0,
         "Weight of attribute heads on the discriminator, as in TAC-GAN; 0, and data without "

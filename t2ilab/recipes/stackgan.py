@@ -46,7 +46,7 @@ class Options(Pictures):
     )
     ca: int = option(128, "Numbers of the condition c.", kind=int, least=1, most=4096)
     ca_kl: float = option(
-        0.1,  # at the authors' 2 the KL sank to .02 a number in short trials: c told stage II nothing
+        0.1,  # at 2, the authors', it sank to .02 in a short trial, and c told stage II nothing
         "Weight of the KL term, eq. 8.",
         kind=float,
         least=0,

@@ -96,11 +96,17 @@ class StageTwo(nn.Module):
         h_1 = self.enter(x.contiguous(memory_format=torch.channels_last))  # [b, w, 64, 64]
         h_2 = self.down_1(h_1)  # [b, 2w, 32, 32]
         h = self.down_2(h_2)  # [b, 4w, 16, 16]
-        everywhere = c[:, :, None, None].expand(-1, -1, *h.shape[2:])
-        h = self.residuals(F.leaky_relu(self.join(torch.cat([h, everywhere], 1)), 0.2))
+        h = self.residuals(F.leaky_relu(self.join(beside(h, c)), 0.2))
         h = self.up_1(h, z, c) + h_2
         h = self.up_2(h, z, c) + h_1
         return enlarged(x) + self.correct(self.up_3(h, z, c))
+
+
+def beside(
+    h: Float[Tensor, "b k h w"], c: Float[Tensor, "b condition"]
+) -> Float[Tensor, "b l h w"]:
+    """Features, and behind them the condition as channels, the same at every place."""
+    return torch.cat([h, c[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
 
 
 def enlarged(x: Float[Tensor, "b 3 half half"]) -> Float[Tensor, "b 3 size size"]:

@@ -22,7 +22,7 @@ from t2ilab.systems.stackgan import StackGAN
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
 from t2ilab.text.tokens import Vocabulary
-from t2ilab.trainers.conditioned_gan import ConditionedGAN, Parts
+from t2ilab.trainers.conditioned_gan import ConditionedGAN, Parts, softened
 from t2ilab.trainers.text_gan import Recipe
 
 TEXT, Z, C = 6, 4, 5
@@ -109,6 +109,24 @@ def test_stage_one_is_bit_for_bit_the_same_after_training():
     after = gan.first.state_dict()
     assert all(torch.equal(before[k], after[k]) for k in before)
     assert set(fitted.last_losses) >= {"loss_d", "loss_g", "heads_d", "heads_g", "kl"}
+
+
+def test_pictures_are_made_small_and_soft_by_their_softness():
+    x = torch.rand(2, 3, 32, 32)
+    hard, soft = (softened(x, torch.full((2,), t)) for t in (0.0, 1.0))
+    assert torch.equal(hard, torch.nn.functional.avg_pool2d(x, 2))
+    assert soft.shape == hard.shape and soft.std() < hard.std()
+    assert torch.allclose(softened(torch.ones(1, 3, 32, 32), torch.ones(1)), torch.ones(1))
+
+
+def test_restoring_begins_with_what_enlarging_misses():
+    gan, x = make(), torch.rand(4, 3, 64, 64)
+    softness = torch.rand(2, generator=torch.Generator().set_state(gan.rng.get_state()))
+    missed = (enlarged(softened(x[:2], softness)) - x[:2]).abs().mean()
+    found = gan._restored(x, torch.randn(4, TEXT), torch.randn(4, Z)).detach()
+    assert float(found) == pytest.approx(float(missed), rel=1e-4)
+    fitted = fit(make(restore=1.0), batches(), steps=1, **PLAIN)
+    assert fitted.last_losses["restore"] > 0
 
 
 @pytest.mark.parametrize("first", [False, True])

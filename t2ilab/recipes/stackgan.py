@@ -14,9 +14,10 @@ from t2ilab.metrics.evaluate import drawn_for, evaluate
 from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.auxiliary import AuxiliaryDiscriminator
 from t2ilab.models.stackgan import StageTwo, enlarged
+from t2ilab.paths import user_path
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
-from t2ilab.recipes.text_gan import COMPLETE, RECIPES, SIDED, Plan
+from t2ilab.recipes.text_gan import COMPLETE, RECIPES, SIDED, Plan, begin_with
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
 from t2ilab.systems.single import has_reader, load_reader
@@ -30,7 +31,7 @@ PLANS = {
     "gpu": Plan(size=128, pictures=None, width=64, batch_size=64, minutes=12 * 60),
 }
 # Stage I brings variety, so `varied` is not needed; averages are shorter, for runs are.
-RECIPE = replace(RECIPES["patient"], average=0.998, decay=0.3)
+RECIPE = replace(RECIPES["patient"], average=0.99, decay=0.3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,16 @@ class Options(Pictures):
     )
     close: float = option(
         1.0, "Weight of staying with stage I at the beginning.", kind=float, least=0, most=1000
+    )
+    restore: float = option(
+        10.0,
+        "Weight of making real pictures, given small and soft, large and sharp again.",
+        kind=float,
+        least=0,
+        most=1000,
+    )
+    start: str | None = option(
+        None, "Folder of another run, to begin with its networks: each layer that fits.", path=True
     )
     width: int | None = option(None, "Channels of the networks.", kind=int, least=1, most=1024)
     batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
@@ -114,10 +125,11 @@ def build(o: Options, prepare) -> Built:
         augmentation,
         recipe=RECIPE,
         first=first.generator,
-        parts=Parts(kl=o.ca_kl, heads=o.heads, close=o.close),
+        parts=Parts(kl=o.ca_kl, heads=o.heads, close=o.close, restore=o.restore),
         seed=o.seed,
         shown=phi[: 16 * 7 : 7, 0].float(),
     )  # fmt: skip
+    start = {} if o.start is None else {"start": begin_with(trainer, user_path(o.start, "start"))}
     return Built(
         trainer,
         batches,
@@ -126,7 +138,7 @@ def build(o: Options, prepare) -> Built:
         data=data.name,
         fingerprint=fingerprint(data),
         minutes=plan.minutes,
-        more={"recipe": vars(RECIPE), "stage_one": first.about.get("name", "")},
+        more={"recipe": vars(RECIPE), "stage_one": first.about.get("name", "")} | start,
     )
 
 

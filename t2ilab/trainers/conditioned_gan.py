@@ -40,6 +40,8 @@ class Parts:
         fakes: D learns to classify fakes too, as in the authors' code, and so helps G.
         close: of |fake, made small, - x|: the second stage stays with the first at the beginning;
             it sinks to 0 over the first third of the budget.
+        restore: of |G(z, c, real x made small and soft) - x|, for half of the batch:
+            the second stage learns from real pictures what small ones lose.
     """
 
     kl: float = 2.0
@@ -47,6 +49,7 @@ class Parts:
     head_loss: str = "softmax"
     fakes: bool = False
     close: float = 0.0
+    restore: float = 0.0
 
 
 class Drawn(NamedTuple):
@@ -76,6 +79,20 @@ class Artist(nn.Module):
             return Drawn(self.generator(z, phi, *x), None, None)
         c, mu, logvar = self.augmentation(phi, eps)
         return Drawn(self.generator(z, c, *x), mu, logvar)
+
+
+def softened(
+    x: Float[Tensor, "b 3 s s"], softness: Float[Tensor, " b"]
+) -> Float[Tensor, "b 3 half half"]:
+    """Pictures of half the side, as soft as a first stage may draw them.
+
+    Args:
+        softness: in [0, 1]; 0: averages of four pixels, 1: these blurred over five.
+    """
+    small = F.avg_pool2d(x, 2)
+    wide = F.avg_pool2d(F.pad(small, (2, 2, 2, 2), mode="replicate"), 3, stride=1)
+    blurred = F.avg_pool2d(wide, 3, stride=1)
+    return torch.lerp(small, blurred, softness[:, None, None, None])
 
 
 class ConditionedGAN:
@@ -146,6 +163,8 @@ class ConditionedGAN:
         fake = self.D(drawn.pictures, phi)
         loss_g = self._please(fake)
         more = self._generator_extras(drawn, fake, z, phi, given, batch)
+        if self.parts.restore and given:
+            more["restore"] = (self.parts.restore, self._restored(x, phi, z))
         self.opt_G.zero_grad()
         sum([loss_g, *(weight * value for weight, value in more.values())]).backward()
         self.opt_G.step()
@@ -202,6 +221,13 @@ class ConditionedGAN:
             value = loss.sameness(drawn.pictures[:some], again, z[:some], other)
             more["varied"] = (self.recipe.varied, value)
         return more
+
+    def _restored(self, x: Float[Tensor, "b 3 s s"], phi: Tensor, z: Tensor) -> Tensor:
+        """How far G is from real pictures that it is given small and soft."""
+        some = len(x) // 2
+        small = softened(x[:some], torch.rand(some, generator=self.rng).to(self.device))
+        made = self.G(z[:some], phi[:some], self.noise(some, self.c), small).pictures
+        return F.l1_loss(made, x[:some])
 
     def _heads(self, judged: Judged, labels: dict[str, Tensor]) -> Tensor:
         return HEAD_LOSSES[self.parts.head_loss](judged.heads, labels)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from t2ilab.errors import UsageError
+from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.gated import Gate, Scale
 from t2ilab.models.layers import init_dcgan
 from t2ilab.models.reed import Discriminator
@@ -42,18 +43,6 @@ class Painted(NamedTuple):
     attention: list[Float[Tensor, "b words h w"]]
     mu: Float[Tensor, "b condition"]
     logvar: Float[Tensor, "b condition"]
-
-
-class Condition(nn.Module):
-    """c = mu(s) + sigma(s) * eps: a linear layer and a gate, GLU (Zhang et al. 2017; v2's form)."""
-
-    def __init__(self, text: int, condition: int):
-        super().__init__()
-        self.layer = nn.Sequential(nn.Linear(text, 4 * condition), nn.GLU(1))
-
-    def forward(self, s: Float[Tensor, "b text"]) -> list[Float[Tensor, "b condition"]]:
-        """mu and log sigma²."""
-        return list(self.layer(s).chunk(2, 1))
 
 
 class Refined(nn.Module):
@@ -112,7 +101,7 @@ class AttnGenerator(nn.Module):
         self.size, self.text, self.word, self.z, self.c = size, text, word, z, condition
         self.arguments = dict(size=size, text=text, word=word, z=z, condition=condition)
         self.arguments |= dict(width=width)
-        self.condition = Condition(text, condition)
+        self.condition = ConditioningAugmentation(text=text, size=condition)
         told, w = z + condition, width
         self.start = nn.Linear(told, 8 * w * 16)
         below = zip((8, 16, 32), (8 * w, 4 * w, 2 * w), (4 * w, 2 * w, w), strict=True)
@@ -146,8 +135,7 @@ class AttnGenerator(nn.Module):
             eps: of the condition; None: c = mu.
             weights: of each attention, [b, words, h, w], in place of its own; None: its own.
         """
-        mu, logvar = self.condition(sentence)
-        c = mu if eps is None else mu + (0.5 * logvar).exp() * eps
+        c, mu, logvar = self.condition(sentence, eps)
         told = torch.cat([z, c], 1)
         h = self.start(told).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
         for scale in self.scales:

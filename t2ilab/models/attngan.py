@@ -46,7 +46,9 @@ class Painted(NamedTuple):
 
 
 class Refined(nn.Module):
-    """h -> h + f([h; attn(words, h)]), with f two convolutions gated by the condition.
+    """h -> h + a f([h; attn(words, h)]), f one or two convolutions gated by the condition.
+
+    a is small at first, so that a trained F_0 is not disturbed.
 
     Args:
         channels: of h.
@@ -57,6 +59,7 @@ class Refined(nn.Module):
     def __init__(self, channels: int, word: int, condition: int, *, deep: bool):
         super().__init__()
         self.attend = WordAttention(word, channels)
+        self.amount = nn.Parameter(torch.full((channels, 1, 1), 0.1))
         self.join = nn.Conv2d(2 * channels, channels, 3, padding=1, bias=False)
         self.gate = Gate(channels, condition)
         self.deepen = nn.Conv2d(channels, channels, 3, padding=1, bias=False) if deep else None
@@ -67,7 +70,7 @@ class Refined(nn.Module):
         new = self.gate(self.join(torch.cat([h, context.to(h.dtype)], 1)), condition)
         if self.deepen is not None:
             new = self.gate_deep(self.deepen(new), condition)
-        return h + new, attention
+        return h + self.amount * new, attention
 
 
 class AttnGenerator(nn.Module):
@@ -92,7 +95,7 @@ class AttnGenerator(nn.Module):
         text: int = 128,
         word: int = 128,
         z: int = 100,
-        condition: int = 32,
+        condition: int = 128,
         width: int = 32,
     ):
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
+from t2ilab.errors import UsageError
 from t2ilab.metrics.consistency import caption_consistency, diversity
 from t2ilab.metrics.evaluate import picture_scores, readable, style_of
 from t2ilab.models.attngan import FIRST, AttnGenerator, TwoAnswers
@@ -18,11 +19,13 @@ from t2ilab.systems import weights
 from t2ilab.systems.attngan import AttnSystem
 from t2ilab.systems.damsm import DamsmSystem
 from t2ilab.systems.single import has_reader, load_reader
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import CaptionEncoder
 from t2ilab.trainers.attngan import AttnTrainer, Critics, Recipe, WordBatches
 from t2ilab.trainers.damsm import Gammas
 
 LEVELS = (0.60, 0.16, 0.10, 0.08, 0.06)  # how often captions are complete, and bare
+FITTED = 4000  # pictures whose captions tell what another GAN was told
 WRONG, NEAR = 3, 64  # mismatching captions a picture; see `TextImageBatches`
 
 
@@ -54,6 +57,12 @@ class Options(Pictures):
         None,
         "A trained DAMSM: DIR, FILE or NAME; default the world's own that ships, or one that is "
         "trained first.",
+        path=True,
+    )
+    start: str | None = option(
+        None,
+        "A trained text GAN with a gated generator, of which F_0 begins with all layers that fit: "
+        "DIR, FILE or NAME.",
         path=True,
     )
     width: int | None = option(
@@ -88,6 +97,7 @@ def build(o: Options, prepare) -> Built:
     generator = AttnGenerator(
         size=size, text=encoder.text, word=encoder.word, width=o.width or plan.width
     )
+    start = {} if o.start is None else {"start": begin_with(generator, o.start, damsm, data)}
     sides = [FIRST * 2**i for i in range(len(generator.refine))]
     critics = Critics(
         [TwoAnswers(size=side, text=encoder.text, width=plan.critics) for side in sides]
@@ -116,8 +126,44 @@ def build(o: Options, prepare) -> Built:
         data=data.name,
         fingerprint=fingerprint(data),
         minutes=plan.minutes,
-        more={"damsm": str(damsm.about.get("name", "trained first"))},
+        more={"damsm": str(damsm.about.get("name", "trained first"))} | start,
     )
+
+
+@torch.no_grad()
+def begin_with(
+    generator: AttnGenerator, name: str, damsm: DamsmSystem, data: CaptionedImages
+) -> str:
+    """Give F_0 the layers of a trained text GAN, and the condition what that GAN was told.
+
+    Its compressed captions are fitted by a linear map of DAMSM's sentences; around it is a cloud as
+    wide as captions differ, so that the sentence alone says little for sure, and words are needed.
+
+    Raises:
+        UsageError: its generator is none of `models.gated`, or has other sizes.
+    """
+    old = TextToImage.load(name)
+    own, given = generator.state_dict(), old.generator.state_dict()
+    last = f"scales.{len(generator.scales)}."  # of 64 pixels: the same layers, called otherwise
+    named = {k.replace(last, "enlarge.0."): v for k, v in given.items()}
+    named |= {k.replace("to_rgb.", f"to_rgb.{len(generator.to_rgb) - 1}."): v
+              for k, v in given.items() if k.startswith("to_rgb.")}  # fmt: skip
+    fits = {k: v for k, v in named.items() if k in own and own[k].shape == v.shape}
+    if "start.weight" not in fits:
+        raise UsageError(
+            f"--start {name}: expected a text GAN with a gated generator of {generator.size} "
+            f"pixels whose first layer is as large as this one's {list(own['start.weight'].shape)}."
+        )
+    generator.load_state_dict(own | fits)
+    said = [c[k] for c in data.captions[:FITTED] for k in (0, len(c) // 2)]
+    told = old.generator.project(old.encoder.encode(said))
+    s = torch.cat([damsm.encoder.encode(said), torch.ones(len(said), 1)], 1)
+    weights_of = torch.linalg.lstsq(s, told).solution
+    layer, size = generator.condition.layer, generator.c
+    layer.weight[:size], layer.bias[:size] = weights_of[:-1].T, weights_of[-1]
+    layer.weight[size:] = 0
+    layer.bias[size:] = 2 * told.std(0).clamp(min=0.05).log()
+    return str(old.about["name"])
 
 
 def _damsm(o: Options, size: int, prepare) -> DamsmSystem:

@@ -41,7 +41,9 @@ class Recipe:
         kl: weight of the condition's KL, a mean over its numbers.
         varied: weight of `loss.sameness`.
         average: decay of G's running average, which draws the samples.
-        decay: the learning rates sink to 0 over this last part of the budget.
+        rise: G's learning rate rises over this first part of the budget, in which the critics learn
+            what they are to know.
+        decay: both learning rates sink to 0 over this last part of the budget.
         gammas: of DAMSM.
     """
 
@@ -53,7 +55,8 @@ class Recipe:
     kl: float = 1.0
     varied: float = 5.0
     average: float = 0.999
-    decay: float = 0.3
+    rise: float = 0.04
+    decay: float = 0.4
     gammas: Gammas = field(default_factory=Gammas)
 
 
@@ -200,7 +203,8 @@ class AttnTrainer:
 
     def _set_learning_rates(self) -> None:
         left = linear_end(self.progress, self.recipe.decay)
-        set_rate(left * self.recipe.lr_g, self.opt_G)
+        up = min(1.0, self.progress / self.recipe.rise) if self.recipe.rise else 1.0
+        set_rate(up * left * self.recipe.lr_g, self.opt_G)
         set_rate(left * self.recipe.lr_d, self.opt_D)
 
     @torch.inference_mode()

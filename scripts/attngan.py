@@ -164,6 +164,21 @@ class Measured:
             yield row("deletion", "without its words: other parts", rest, self.n, part)
 
     @torch.inference_mode()
+    def conflict(self) -> Iterator[Row]:
+        """The words of one caption and the sentence of another: whose attribute is drawn?"""
+        said, values = self.system.read(self.said), self.test.attributes
+        mixed = said._replace(sentence=said.sentence.roll(1, 0))
+        read = self.judge.read(self.system.paint(mixed, self.z).pictures[-1])
+        for part in (*PARTS, "size", "beak"):
+            mine = torch.from_numpy(values[part])
+            other = mine.roll(1)
+            apart = mine != other
+            n = int(apart.sum())
+            for case, wanted in (("its words", mine), ("its sentence", other)):
+                share = (read[part] == wanted)[apart].float().mean()
+                yield row("conflict", case, share, n, part)
+
+    @torch.inference_mode()
     def swaps(self) -> Iterator[Row]:
         """One colour word changed: pixels that change inside the part; does the new colour show?"""
         before, values = self.finder.find(self.x), list(self.world.content["wing"])
@@ -189,7 +204,7 @@ class Measured:
 
     def all(self) -> pd.DataFrame:
         rows = [self.consistency(), self.r_precision(), self.pointing()]
-        rows += [self.deletion(), self.swaps()]
+        rows += [self.deletion(), self.conflict(), self.swaps()]
         return pd.DataFrame([one for some in rows for one in some])
 
 

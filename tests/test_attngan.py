@@ -11,10 +11,13 @@ from t2ilab.fit import fit
 from t2ilab.models.attngan import AttnGenerator, TwoAnswers
 from t2ilab.models.damsm import Damsm, RegionNetwork
 from t2ilab.models.word_attention import WordAttention
-from t2ilab.recipes.attngan import numbers_of
+from t2ilab.recipes.attngan import begin_with, numbers_of
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.train import train
 from t2ilab.systems.attngan import AttnSystem
+from t2ilab.systems.damsm import DamsmSystem
+from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
 from t2ilab.trainers.attngan import AttnTrainer, Critics, Recipe, WordBatches
@@ -179,3 +182,25 @@ def test_the_recipe_trains_its_teacher_first_and_the_system_draws(tmp_path):
     with pytest.raises(CaptionError):
         system.draw("  ")
     assert 0 <= system.about["measured"]["consistency_all"] <= 1
+
+
+def test_f0_begins_with_the_layers_and_the_condition_of_a_trained_text_gan():
+    name, birds = "gan_int_cls-birds-64", paperworld.world("birds")
+    data = birds.load("train", 64, 40, asides=True)  # fewer captions than phi has numbers: it fits
+    encoder = load_encoder("encoder-birds")
+    damsm = DamsmSystem(encoder, RegionNetwork(size=64, width=4, space=16))
+    g = AttnGenerator(size=64, text=256, word=16, width=32).eval()
+    assert begin_with(g, name, damsm, data) == name
+    old, said = TextToImage.load(name), [c[0] for c in data.captions[:3]]
+    told = old.generator.project(old.encoder.encode(said))
+    c, _, logvar = g.condition(encoder.encode(said))
+    assert (c - told).abs().max() < 0.05 and (logvar[0] == logvar[1]).all()
+    for layer in g.refine:
+        layer.amount.data.zero_()
+    z = noise(3, 100)
+    x = g(z, encoder.encode(said), torch.zeros(3, 2, 16), real(2, 2, 2, longest=2)).pictures[-1]
+    with torch.no_grad():
+        theirs = old.generator(z, old.encoder.encode(said))
+    assert (x - theirs).abs().mean() < 0.05
+    with pytest.raises(UsageError, match="first layer is as large"):
+        begin_with(AttnGenerator(size=64, text=256, word=16, width=16), name, damsm, data)

@@ -77,6 +77,8 @@ def test_words_taken_out_leave_the_rest_in_proportion():
     b = torch.tensor([0.5, 0.3, 0.2])[None, :, None, None]
     left = without(b, [[0]])
     assert left.flatten().tolist() == pytest.approx([0, 0.6, 0.4])
+    some = without(b / 2, [[0]])  # half to none of the words: it takes its share
+    assert some.flatten().tolist() == pytest.approx([0, 0.2, 0.4 / 3])
     real = torch.tensor([[True, True, False]])
     assert even(b, real).flatten().tolist() == pytest.approx([0.5, 0.5, 0])
 

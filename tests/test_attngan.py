@@ -47,25 +47,38 @@ def test_a_place_is_told_by_the_words_it_is_like():
     h = torch.zeros(1, 3, 1, 2)
     h[0, 0, 0, 0] = h[0, 1, 0, 1] = 2.0  # the first place is like word 0, the second like word 1
     c, b = attend(h, torch.eye(5)[None, :2], real(2, longest=2))
-    share = math.exp(2) / (math.exp(2) + 1)
-    assert b[0, :, 0, 0].tolist() == pytest.approx([share, 1 - share])
-    assert c[0, :, 0, 1].tolist() == pytest.approx([1 - share, share, 0.0])
+    e2 = math.exp(2)
+    share = e2 / (e2 + 2)  # of the other word and of "none", exp(0) each
+    assert b[0, :, 0, 0].tolist() == pytest.approx([share, share / e2])
+    assert c[0, :, 0, 1].tolist() == pytest.approx([share / e2, share, 0.0])
+
+
+def test_a_place_may_attend_to_none_of_the_words():
+    attend = attention()
+    attend.none.data = torch.tensor([50.0, 0.0, 0.0])
+    h = torch.tensor([1.0, 0.0, 0.0])[None, :, None, None]
+    c, b = attend(h, noise(1, 4, 5), real(4, longest=4))
+    assert b.abs().max() < 1e-6 and c.flatten().tolist() == pytest.approx([50.0, 0.0, 0.0])
 
 
 def test_pads_get_no_attention_and_change_nothing():
     h, words = noise(2, 3, 4, 4), noise(2, 6, 5, seed=1)
     c, b = attention()(h, words, real(2, 6, longest=6))
-    assert not b[0, 2:].any() and b.sum(1).allclose(torch.ones(2, 4, 4))
+    assert not b[0, 2:].any() and (0 < b.sum(1)).all() and (b.sum(1) < 1).all()
     alone, of = attention()(h[:1], words[:1, :2], real(2, longest=2))
     assert c[:1].allclose(alone, atol=1e-6) and b[:1, :2].allclose(of, atol=1e-6)
 
 
 def test_attention_can_be_replaced():
     h, words = noise(1, 3, 2, 2), noise(1, 2, 5, seed=1)
-    first = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 2, 2)
-    c, b = attention()(h, words, real(2, longest=2), first)
-    e = attention().of_word(words)[0, 0]
-    assert torch.equal(b, first) and c[0, :, 0, 1].allclose(e)
+    attend, first = attention(), torch.tensor([0.75, 0.0])[None, :, None, None].expand(1, 2, 2, 2)
+    attend.none.data = noise(3, seed=2)
+    c, b = attend(h, words, real(2, longest=2), first)
+    told = 0.75 * attend.of_word(words)[0, 0] + 0.25 * attend.none
+    assert torch.equal(b, first) and c[0, :, 0, 1].allclose(told)
+    own = attend(h, words, real(2, longest=2))
+    again = attend(h, words, real(2, longest=2), own.attention)
+    assert again.context.allclose(own.context, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])

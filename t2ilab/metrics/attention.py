@@ -96,11 +96,13 @@ def enlarged(
 def without(
     attention: Float[Tensor, "b words h w"], taken: Sequence[Sequence[int]]
 ) -> Float[Tensor, "b words h w"]:
-    """Attention that gives nothing to the words taken [b][...], and to the rest in proportion."""
+    """Attention that gives nothing to the words taken [b][...], and what they had to the others and
+    to none, in proportion."""
     left = attention.clone()
     for one, places in zip(left, taken, strict=True):
         one[list(places)] = 0
-    return left / left.sum(1, keepdim=True).clamp(min=1e-12)
+    had = (attention - left).sum(1, keepdim=True)
+    return left / (1 - had).clamp(min=1e-6)
 
 
 def even(

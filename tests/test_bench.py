@@ -30,7 +30,8 @@ ASKED_FOR = (
     "import t2ilab",
     "lab.start",
     "peak memory",
-    "synthesis 32x32",
+    "synthesis 32x32, each",
+    "synthesis 32x32, from a caption",
     "training an RBM",
 )
 

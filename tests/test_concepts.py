@@ -6,6 +6,7 @@ from test_introspective_text import pictures, system
 
 from t2ilab.errors import CaptionError, UsageError
 from t2ilab.inputs.concepts import And, Not, Or, Phrase
+from t2ilab.systems.introspective_text import IntrospectiveText
 
 RED, BLUE, BRANCH = "a red bird", "a bird with blue wings", "a bird on a branch"
 
@@ -59,7 +60,8 @@ def test_what_cannot_be_is_refused():
         And()
 
 
-def test_the_energy_of_a_system_is_f0_and_the_phrases_weighed_by_gamma():
+def test_the_energy_of_a_system_is_f0_and_the_phrases_weighed_by_gamma(monkeypatch):
+    monkeypatch.setattr(IntrospectiveText, "mixed", False)  # else it is true to three digits
     one, x = system(gamma=5.0), pictures()
     f, theta = one.critic.parts(x)
     red, blue = (5.0 * theta @ one.psi([text])[0] for text in (RED, BLUE))

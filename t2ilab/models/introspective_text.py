@@ -71,20 +71,22 @@ class TextCritic(nn.Module):
         return self.head.theta((self.base.body if self.body is None else self.body)(images))
 
     def parts(
-        self, images: Float[Tensor, "b c size size"]
+        self, images: Float[Tensor, "b c size size"], *, mixed: bool = False
     ) -> tuple[Float[Tensor, " b"], Float[Tensor, "b space"]]:
-        """f0(x) and theta(x)."""
-        if self.body is not None:
-            return self.base(images), self.theta(images)
-        h = self.base.body(images)
-        return self.base.score(h)[:, 0], self.head.theta(h)
+        """f0(x) and theta(x); `mixed`: the convolutions in bfloat16, what follows in float32."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=mixed):
+            h = self.base.body(images)
+            own = h if self.body is None else self.body(images)
+        return self.base.score(h.float())[:, 0], self.head.theta(own.float())
 
     def forward(
         self,
         images: Float[Tensor, "b c size size"],
         psi: Float[Tensor, "b space"],
         gamma: float | Float[Tensor, " b"] = 10.0,
+        *,
+        mixed: bool = False,
     ) -> Float[Tensor, " b"]:
-        """f(x, t), with `psi` the captions' vectors from `head.psi`."""
-        f, theta = self.parts(images)
+        """f(x, t), with `psi` the captions' vectors from `head.psi`; `mixed`: as of `parts`."""
+        f, theta = self.parts(images, mixed=mixed)
         return f + gamma * (theta * psi).sum(1)

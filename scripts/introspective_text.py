@@ -86,11 +86,16 @@ def guidance(system: IntrospectiveText, table: Table, test: CaptionedImages, jud
             continue
         some = test.subset(slice(n))
         phi = system.encoder.encode([c[0] for c in some.captions])
-        x = system.guided(gamma).draw_vectors(phi, system.noise(n, 1))
+        x = system.guided(gamma).draw_vectors(phi, seed=1)
         found = measured(x, some, judge, f0)
         if n >= 100:
             found |= inception(x, some)
         table.add(what, n, found, x)
+    what = f"one candidate, gamma {system.gamma:g}"
+    if not table.has(what):
+        phi = system.encoder.encode([c[0] for c in test.captions])
+        x = system.choosing(1).draw_vectors(phi, seed=1)
+        table.add(what, len(test), measured(x, test, judge, f0) | inception(x, test), x)
 
 
 def inception(x: torch.Tensor, data: CaptionedImages) -> dict[str, float]:
@@ -139,18 +144,21 @@ def products(system: IntrospectiveText, table: Table, test: CaptionedImages, jud
 
 def joined(system: IntrospectiveText, terms, n: int) -> torch.Tensor:
     """A product of n pictures' own phrases: AND, with a weight for each."""
-    weights = [w for w, _ in terms]
+    weights, k = [w for w, _ in terms], system.candidates
+    given = [p.repeat_interleave(k, 0) for _, p in terms]
+
+    def fit(theta, *psi):
+        return sum(w * (theta * p).sum(1) for w, p in zip(weights, psi, strict=True))
 
     def score(gamma: float):
         def f(x, *psi):
-            f0, theta = system.critic.parts(x)
-            return f0 + gamma * sum(
-                w * (theta * p).sum(1) for w, p in zip(weights, psi, strict=True)
-            )
+            f0, theta = system.critic.parts(x, mixed=system.mixed)
+            return f0 + gamma * fit(theta, *psi)
 
         return f
 
-    return system._climb(score, system.noise(n, 1), given=[p for _, p in terms]).pictures
+    start = system.noise(n * k, 1)
+    return system._climb(score, start, fit, given=given, candidates=k).pictures
 
 
 def nots(system: IntrospectiveText, table: Table, judge, n: int) -> None:

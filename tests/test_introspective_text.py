@@ -188,6 +188,35 @@ def test_a_picture_stops_at_its_own_threshold_whatever_its_batch_mates_do(monkey
     assert every.steps[0] == 0 and every.steps[2] == 6
 
 
+def test_of_several_candidates_those_that_fit_better_stay(monkeypatch):
+    from t2ilab.systems import introspective_text as module
+
+    one, n = system().choosing(4), 3
+    phi = one.encoder.encode([RED, BLUE, RED])
+    best = one.draw_vectors(phi, seed=0)
+    assert best.shape == (n, 3, 32, 32) and torch.equal(best, one.draw_vectors(phi, seed=0))
+    psi = one.critic.head.psi(phi).repeat_interleave(4, 0)
+    # candidates that are not dropped: each as if it were alone
+    every = one._climb(
+        lambda gamma: lambda x, psi: one.critic(x, psi, gamma, mixed=one.mixed),
+        one.noise(4 * n, 0),
+        given=[psi],
+    ).pictures.unflatten(0, (n, 4))
+    gaps = (every - best[:, None]).abs().amax((2, 3, 4))
+    assert (gaps.amin(1) < 0.1).all()  # the parts of the steps are rounded in another way
+    fits = torch.tensor([0.1, 0.9, 0.5, 0.2, 7.0, 3.0, 5.0, 6.0])  # four of each of two pictures
+    kept = one._better_half(pictures(8), lambda _theta, fits: fits, [fits], 4)
+    assert kept.tolist() == [1, 2, 4, 7]
+    assert one._better_half(pictures(8), lambda _t, fits: fits, [fits], 2).tolist() == [1, 2, 4, 7]
+    film = one.compose(RED, 2, steps=8, frames=6).frames
+    assert all(len(x) == 2 for _, x in film) and film[-1][0] == 8
+    monkeypatch.setattr(module, "STEPS", 8)
+    start = one.noise(n, 1)  # a start that is given is nobody's candidate
+    assert torch.equal(one.draw_vectors(phi, start), one.choosing(1).draw_vectors(phi, start))
+    with pytest.raises(UsageError, match="1, 2, 4 or 8"):
+        one.choosing(3)
+
+
 def test_what_drawing_refuses():
     one = system()
     for gamma in (-1.0, float("inf"), float("nan"), 1e6):

@@ -7,6 +7,7 @@ pictures = system.guided(30.0).draw("a bird with blue wings")
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from t2ilab.text.encoders import CaptionEncoder
 
 MOST_GAMMA = 1000.0
 STEPS = 200  # of a picture
+CANDIDATES = 4  # that begin for each picture
 FINISH, LESS = 0.25, 0.3  # over so much of the end, gamma is so much smaller: grain goes then
 
 
@@ -55,6 +57,11 @@ class IntrospectiveText(CaptionedSystem):
         positives: of real pictures, f0 and s with a caption of their own, [m, 2].
         gamma: the weight of s where none is said.
         sampler: how pictures are drawn from noise.
+        candidates: how many begin for each picture that is drawn from noise, 1, 2, 4 or 8. After
+            each quarter of the steps the half stays that fits the caption better, by s itself.
+
+    Raises:
+        UsageError: another number of candidates, or a gamma that `checked_gamma` refuses.
     """
 
     kind = "introspective_text"
@@ -68,9 +75,13 @@ class IntrospectiveText(CaptionedSystem):
         *,
         gamma: float = 10.0,
         sampler: Sampler | None = None,
+        candidates: int = CANDIDATES,
     ):
         super().__init__()
+        if candidates not in (1, 2, 4, 8):
+            raise UsageError(f"{candidates} candidates for a picture: expected 1, 2, 4 or 8.")
         self.gamma, self.sampler = checked_gamma(gamma), sampler or base.sampler
+        self.candidates = candidates
         self.base, self.encoder = base, encoder
         self.critic = critic
         self.register_buffer("positives", positives.detach().clone().float())
@@ -96,8 +107,13 @@ class IntrospectiveText(CaptionedSystem):
         """The same network, drawing in another way; `changes`: of the `Sampler`."""
         return self._with(sampler=replace(self.sampler, **changes))
 
+    def choosing(self, candidates: int) -> "IntrospectiveText":
+        """The same network, with so many candidates for each picture; 1: nothing is chosen."""
+        return self._with(candidates=candidates)
+
     def _with(self, **changes) -> "IntrospectiveText":
-        own = {"gamma": self.gamma, "sampler": self.sampler} | changes
+        own = {"gamma": self.gamma, "sampler": self.sampler, "candidates": self.candidates}
+        own |= changes
         found = IntrospectiveText(self.base, self.encoder, self.critic, self.positives, **own)
         found.about = self.about
         return found
@@ -169,35 +185,64 @@ class IntrospectiveText(CaptionedSystem):
             CaptionError: a phrase is empty, too long, or made of unknown words only.
         """
         concept = Phrase(concept) if isinstance(concept, str) else concept
+        k = self.candidates if start is None else 1
         if start is None:
-            start = self.noise(checked_count(n), seed)
+            start = self.noise(checked_count(n) * k, seed)
         wanted = (self.critic.base.channels, self.size, self.size)
         if start.dim() != 4 or tuple(start.shape[1:]) != wanted:
             raise UsageError(
                 f"pictures of shape {list(start.shape)} to start from: this system changes "
                 f"pictures of {list(wanted)}, a batch of them. Resize them first."
             )
-        return self._climb(lambda g: self.energy(concept, g), start, steps=steps, frames=frames)
+        psi = dict(zip(concept.phrases(), self.psi(concept.phrases()), strict=True))
+
+        def fit(theta: Float[Tensor, "b space"]) -> Float[Tensor, " b"]:
+            return concept.energy({text: self.gamma * theta @ one for text, one in psi.items()})
+
+        climbed = partial(self.energy, concept)
+        return self._climb(climbed, start, fit, candidates=k, steps=steps, frames=frames)
 
     def _climb(
         self,
         score: Callable[[float], Callable[..., Tensor]],  # gamma -> what is climbed
         start: Float[Tensor, "n c size size"],
+        fit: Callable[..., Float[Tensor, " n"]] | None = None,  # theta, given -> what is chosen by
         *,
         given: Sequence[Tensor] = (),
+        candidates: int = 1,
         steps: int = STEPS,
         frames: int = 0,
     ) -> Ascended:
-        """All of the steps for every picture, the last ones with a smaller gamma."""
-        rule, few = self.sampler.optimiser(1.0), max(1, round(FINISH * steps))
-        most = max(1, steps - few)
-        kept = max(2, round(frames * most / steps)) if frames else 0
-        how = dict(optimiser=rule, given=given)
-        first = ascend(start, score(self.gamma), steps=most, frames=kept, **how)
-        rest = max(2, frames - kept + 1) if frames else 0
-        second = ascend(first.pictures, score(LESS * self.gamma), steps=few, frames=rest, **how)
-        later = [(step + most, x) for step, x in second.frames[1:]]
-        return replace(second, frames=[*first.frames, *later])
+        """All of the steps for every picture, the last ones with a smaller gamma.
+
+        Args:
+            candidates: so many neighbours in `start` are for one picture; after each quarter of
+                the steps the better half of them stays.
+        """
+        quarter, few = max(1, round(steps / 4)), max(1, round(FINISH * steps))
+        halvings = candidates.bit_length() - 1
+        parts = [(quarter, self.gamma)] * halvings
+        parts += [(max(1, steps - few - halvings * quarter), self.gamma), (few, LESS * self.gamma)]
+        rule, film, done = self.sampler.optimiser(1.0), [], 0
+        made, left = None, candidates
+        for length, gamma in parts:
+            kept = max(2, round(frames * length / steps)) if frames else 0
+            how = dict(optimiser=rule, given=given, steps=length, frames=kept)
+            made = ascend(start, score(gamma), **how)
+            film += [(done + t, x) for t, x in made.frames[bool(film) :]]
+            start, done = made.pictures, done + length
+            if left > 1:
+                best = self._better_half(start, fit, given, left)
+                start, given, left = start[best], [one[best] for one in given], left // 2
+                film = [(t, x[best]) for t, x in film]
+        return replace(made, frames=film)
+
+    @torch.no_grad()
+    def _better_half(self, x: Tensor, fit: Callable, given: Sequence[Tensor], left: int) -> Tensor:
+        """Rows of the half that fits better, of each `left` neighbours."""
+        fits = fit(self.critic.theta(x), *given).unflatten(0, (-1, left))
+        best = fits.topk(left // 2, 1).indices
+        return (best + left * torch.arange(len(fits), device=x.device)[:, None]).flatten()
 
     def noise(self, n: int, seed: int | torch.Generator = 0) -> Float[Tensor, "n c size size"]:
         """Where n pictures begin."""
@@ -218,12 +263,11 @@ class IntrospectiveText(CaptionedSystem):
         With gamma 0 they are those of `base`, and stop as its do.
 
         Args:
-            start: what `noise` gave; by default from `seed`.
+            start: what `noise` gave, a start a picture; by default from `seed`, and chosen.
         """
         generator = torch.Generator().manual_seed(int(seed))
-        start = self.noise(len(phi), generator) if start is None else start
         if not self.gamma:
-            waiting = [start.clone()]
+            waiting = [self.noise(len(phi), generator) if start is None else start.clone()]
             return from_noise(
                 self.critic.base,
                 lambda n: waiting.pop() if waiting else self.noise(n, generator),
@@ -232,13 +276,18 @@ class IntrospectiveText(CaptionedSystem):
                 self.sampler,
                 generator=generator,
             )
+        k = self.candidates if start is None else 1
+        start = self.noise(len(phi) * k, generator) if start is None else start
         with torch.no_grad():
-            psi = self.critic.head.psi(phi.float())
+            psi = self.critic.head.psi(phi.float()).repeat_interleave(k, 0)
 
         def score(gamma: float) -> Callable[..., Tensor]:
             return lambda x, psi: self.critic(x, psi, gamma, mixed=self.mixed)
 
-        return self._climb(score, start, given=(psi,)).pictures
+        def fit(theta: Tensor, psi: Tensor) -> Tensor:
+            return (theta * psi).sum(1)
+
+        return self._climb(score, start, fit, given=[psi], candidates=k).pictures
 
     def pictures_of(self, phi: Float[Tensor, "n text"], seed: int) -> Float[Tensor, "n c s s"]:
         return self.draw_vectors(phi, seed=seed)
@@ -251,6 +300,7 @@ class IntrospectiveText(CaptionedSystem):
             "positives": len(self.positives),
             "gamma": self.gamma,
             "sampler": asdict(self.sampler),
+            "candidates": self.candidates,
         }
 
     @classmethod
@@ -264,6 +314,7 @@ class IntrospectiveText(CaptionedSystem):
             torch.zeros(arguments["positives"], 2),
             gamma=arguments["gamma"],
             sampler=Sampler(**arguments["sampler"]),
+            candidates=arguments.get("candidates", CANDIDATES),
         )
 
     def name_in_file(self, key: str) -> str:

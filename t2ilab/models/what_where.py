@@ -179,11 +179,11 @@ class WhatWhereGenerator(nn.Module):
         c = torch.cat([z, self.project(phi)], 1)
         what, opaque = self.local(z, torch.cat([c, shape(boxes)], 1))
         around = self.whole(z, torch.cat([c, place(boxes)], 1), boxes)
-        with torch.autocast(c.device.type, enabled=False):  # places need more than three digits
-            laid = paste(torch.cat([what * opaque, opaque], 1).float(), boxes, self.size)
+        laid = paste(torch.cat([what * opaque, opaque], 1), boxes, self.size)
         what, opaque = laid[:, :-1], laid[:, -1:]
-        h = what + (1 - opaque) * F.interpolate(around.float(), scale_factor=2)
-        h = torch.cat([h, about(boxes, self.size)], 1).contiguous(memory_format=torch.channels_last)
+        h = torch.addcmul(what, 1 - opaque, F.interpolate(around, scale_factor=2).to(what.dtype))
+        h = torch.cat([h, about(boxes, self.size).to(h.dtype)], 1)
+        h = h.contiguous(memory_format=torch.channels_last)
         h = self.gate(self.blend(h) + self.strength * self.grain(z), c)
         h = h + self.gate_deep(self.deepen(h), c)
         return torch.tanh(self.to_rgb(h)), opaque
@@ -212,8 +212,6 @@ class WhatWhereDiscriminator(nn.Module):
         self, images: Float[Tensor, "b 3 64 64"], phi: Float[Tensor, "b *k text"], boxes: Boxes
     ) -> Float[Tensor, "b *k 2"]:
         """Logits of each picture and box with its caption, or with each of its k captions."""
-        with torch.autocast(images.device.type, enabled=False):
-            cut = crop(images.float(), boxes)
         told = shape(boxes).view(-1, *[1] * (phi.ndim - 1)).expand(*phi.shape[:-1], 1)
-        inside = self.local(cut, torch.cat([phi, told], -1))
+        inside = self.local(crop(images, boxes), torch.cat([phi, told], -1))
         return torch.stack([self.whole(images, phi), inside], -1)

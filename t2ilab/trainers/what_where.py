@@ -33,8 +33,9 @@ class Recipe:
         betas: of Adam.
         average: decay of the generator's running average, which draws the samples.
         decay: lower the learning rates to 0 over this last part of the budget, in [0, 1].
-        hold: leave the generator's local path as it is in this first part of the budget: where it
-            begins with what another network has learned, its surroundings have to catch up.
+        known: the generator's local path learns at this share of `lr_g`, and in the first part
+            `hold` of the budget not at all: it begins with what another network has learned, and
+            its surroundings have to catch up.
         varied: weight of `loss.sameness`, on every fourth picture.
         wrong, near: mismatched captions a picture, and how near they come (`TextImageBatches`).
     """
@@ -44,7 +45,8 @@ class Recipe:
     betas: tuple[float, float] = (0.0, 0.99)
     average: float = 0.999
     decay: float = 0.3
-    hold: float = 0.05
+    known: float = 0.5
+    hold: float = 0.06
     varied: float = 10.0
     wrong: int = 3
     near: int = 256
@@ -136,8 +138,8 @@ class WhatWhereTrainer:
         left = linear_end(self.progress, self.recipe.decay)
         set_rate(left * self.recipe.lr_g, self.opt_G)
         set_rate(left * self.recipe.lr_d, self.opt_D)
-        if self.progress < self.recipe.hold:
-            self.opt_G.param_groups[1]["lr"] = 0.0  # Adam then leaves them as they are
+        known = self.recipe.known if self.progress >= self.recipe.hold else 0.0
+        self.opt_G.param_groups[1]["lr"] *= known  # at 0 Adam leaves them as they are
 
     @torch.inference_mode()
     def strip(self) -> UInt8[np.ndarray, "n 64 64 3"]:

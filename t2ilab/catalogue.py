@@ -65,6 +65,7 @@ CATALOGUE = {
     "attngan": Entry("text to image, places that attend to words, Xu et al. 2018", "attngan"),
     "cgan": Entry("conditional GAN: digits by their labels", "cgan"),
     "pix2pix": Entry("pictures from maps of their parts: L1, cGAN, both", "pix2pix"),
+    "stn": Entry("classifier that looks through a window it places itself", "spatial_transformer"),
     "what_where": Entry("text GAN that is given a box to draw in, GAWWN, 2016", "what_where"),
     "draw": Entry("recurrent network that draws in strokes, with attention", "draw"),
     "sharpener": Entry("what sharpens the pictures of an alignDRAW, by a game", "sharpener"),

@@ -1,8 +1,8 @@
 """A digit somewhere on a canvas, among pieces of other digits: what a window has to be found in.
 
-The stand-in of the cluttered MNIST of Mnih et al. (2014), on which Jaderberg et al. (2015) try their
-spatial transformer: one of scikit-learn's digits, of 14 to 20 pixels a side, anywhere on a canvas of
-40, and pieces of 5 x 5 pixels cut from other digits, anywhere too.
+The stand-in of the cluttered MNIST of Mnih et al. (2014), on which Jaderberg et al. (2015) try
+their spatial transformer: one of scikit-learn's digits, of 14 to 20 pixels a side, anywhere on a
+canvas of 40, and pieces of 5 x 5 pixels cut from other digits, anywhere too.
 """
 
 from typing import NamedTuple

@@ -46,7 +46,7 @@ def agreement(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "n 4"]) -> Float
 
 
 def found(finder: PartFinder, images: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n 4"]:
-    """The box of the bird in each picture, in shares of the side; the whole one where there is none."""
+    """The bird's box in each picture, in shares of the side; all of it where there is no bird."""
     labels = finder.find(to_float(images)).numpy()
     bird = (labels > 0) & (labels != 1 + finder.parts.index(LEGS))
     return np.stack([_box(one) for one in bird])

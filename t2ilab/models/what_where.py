@@ -153,9 +153,7 @@ class WhatWhereGenerator(nn.Module):
         self.arguments |= dict(narrow=narrow, around=around)
         self.project = nn.Sequential(nn.Linear(text, projected), nn.LeakyReLU(0.2))
         c, w = z + projected, width
-        self.local = Local(
-            z=z, condition=c + 1, channels=(8 * w, 4 * w, 2 * w, w), narrow=narrow
-        )
+        self.local = Local(z=z, condition=c + 1, channels=(8 * w, 4 * w, 2 * w, w), narrow=narrow)
         self.whole = Global(z=z, condition=c + 4, channels=(around, around, around, w))
         self.grain = Grain(self.size, z)
         last = max(w // 2, min(w, 16))

@@ -19,10 +19,7 @@ STEPS = {"smoke": 20, "laptop": 3000, "gpu": 20_000}
 PICTURES = {"smoke": 200, "laptop": None, "gpu": None}  # None: all
 # Of nearly equal size: what finds the window costs parameters, which the plain network has for
 # reading.
-NETWORKS = {
-    "on": dict(side=20),
-    "off": dict(side=None, channels=(12, 24, 32), hidden=40),
-}
+NETWORKS = {"on": dict(side=20), "off": dict(side=None, channels=(12, 24, 32), hidden=40)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +65,4 @@ def measure(system: DigitSystem, o: Options, n: int | None = None) -> dict[str, 
     if o.transformer == "off":
         return numbers
     agree = agreement(found.boxes, test.boxes)
-    return numbers | {
-        "iou_mean": float(agree.mean()),
-        "iou_median": float(np.median(agree)),
-    }
+    return numbers | {"iou_mean": float(agree.mean()), "iou_median": float(np.median(agree))}

@@ -1,4 +1,4 @@
-"""What and where: a text GAN that draws a bird in a given box, on the placed birds of PaperWorld."""
+"""What and where: a text GAN that draws a bird in a given box, on PaperWorld's placed birds."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ MEASURED = 320  # pictures of the test split
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of a run: pictures (None: all), channels of G and of both paths of D, batch, minutes."""
+    """Sizes of a run: pictures (None: all), channels of G and of D's paths, batch, minutes."""
 
     pictures: int | None
     width: int
@@ -178,8 +178,10 @@ def measure(system: WhatWhere, o: Options, n: int | None = None) -> dict:
             numbers |= _attributes(read_right(reader, images, boxes, data), f"{name}{of}")
     others = system.draw_in(captions[1:] + captions[:1], boxes, range(n))
     inside, outside = changes(drawn, others, boxes)
-    return numbers | {"inside": inside, "outside": outside, "pictures": n} | moving(
-        system, data, boxes, finder, readers["attributes"], n // 16
+    return (
+        numbers
+        | {"inside": inside, "outside": outside, "pictures": n}
+        | moving(system, data, boxes, finder, readers["attributes"], n // 16)
     )
 
 

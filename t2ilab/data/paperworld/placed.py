@@ -63,7 +63,7 @@ def bird(split: str, i: int) -> Laid:
 
 
 def lay(facts: dict[str, str], middle: np.ndarray, scale: float, turn: float = 0.0) -> Laid:
-    """A bird of these facts whose box has this middle [2]; see `SCALE`, and `birds` for the turn."""
+    """A bird of these facts, its box about a middle [2]; see `SCALE`, and `birds` for the turn."""
     flying, mirror = facts["setting"] == "sky", facts["side"] == "left"
     turn = turn - (0.12 if flying else 0.0)
     unit = Pose(0, 0, UNIT * scale, turn=-turn if mirror else turn, mirror=mirror)

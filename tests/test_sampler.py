@@ -5,16 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from t2ilab.models.draw import filters
-from t2ilab.models.sampler import (
-    Hat,
-    affine_grid,
-    inverse,
-    kernel,
-    places,
-    sample,
-    square,
-    window,
-)
+from t2ilab.models.sampler import Hat, affine_grid, inverse, kernel, places, sample, square, window
 
 BOTH = pytest.mark.parametrize("align", [True, False], ids=["align_corners", "edges"])
 

@@ -20,7 +20,8 @@ def test_the_digit_is_in_its_box_and_pieces_are_elsewhere():
         assert picture[top:bottom, left:right].max() > 200
         picture[top:bottom, left:right] = 0
         assert picture.max() == 0
-        assert 14 <= right - left == bottom - top <= 20
+    sides = (bare.boxes[:, 2:] - bare.boxes[:, :2]).max(1) * 40 / cluttered.BORDER
+    assert sides.max() <= 20.001 and bare.boxes.min() >= 0 and bare.boxes.max() <= 1
     assert (full.boxes != bare.boxes).any()  # another place: the pieces took their chance first
     assert full.pictures.images.mean() > 1.2 * bare.pictures.images.mean()
 
@@ -30,8 +31,10 @@ def test_digits_are_of_their_split_and_a_picture_of_its_place_alone():
     assert (few.pictures.images == more.pictures.images[:2]).all()
     test = cluttered.load("test", 200, pieces=0)
     known = load_digits("test", 20).images[..., 0].astype(float)
-    for i in np.flatnonzero(test.boxes[:, 2] - test.boxes[:, 0] == 0.5)[:10]:
-        left, top, right, bottom = (test.boxes[i] * 40).round().astype(int)
+    whole = np.abs(test.boxes[:, 2:] - test.boxes[:, :2] - 0.5 * cluttered.BORDER).max(1) < 1e-6
+    assert whole.sum() > 3
+    for i in np.flatnonzero(whole)[:10]:  # of 20 pixels, the border within the picture
+        left, top, right, bottom = (test.boxes[i] * 40 + [4, 4, -4, -4]).round().astype(int)
         digit = test.pictures.images[i, top:bottom, left:right, 0]
         near = np.abs(known - digit).mean((1, 2)).argmin()
         assert (load_digits("test", 20).images[near, ..., 0] == digit).all()
@@ -75,8 +78,7 @@ def test_boxes_of_windows():
 
 def test_both_networks_have_as_many_parameters():
     sizes = [
-        sum(p.numel() for p in DigitNetwork(**how).parameters())
-        for how in recipe.NETWORKS.values()
+        sum(p.numel() for p in DigitNetwork(**how).parameters()) for how in recipe.NETWORKS.values()
     ]
     assert abs(sizes[0] - sizes[1]) < 0.03 * min(sizes)
 

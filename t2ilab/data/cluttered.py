@@ -17,6 +17,7 @@ from t2ilab.errors import UsageError, choose
 SIZE = 40  # pixels a side of the canvas
 LEAST, MOST = 14, 20  # pixels a side of a digit
 PIECES, PIECE = 6, 5  # how many, and their side
+BORDER = 28 / 20  # MNIST's pictures of 28 pixels hold digits of 20
 PICTURES = {"train": 8000, "test": 1000}
 
 
@@ -25,8 +26,8 @@ class Cluttered(NamedTuple):
 
     Attributes:
         pictures: their `classes` are the digits.
-        boxes: float32 [n, 4], left, top, right, bottom of the square that the digit's picture
-            fills, in shares of the side.
+        boxes: float32 [n, 4], left, top, right, bottom of the digit with a border as in MNIST, cut
+            off at the edges; shares of the side.
     """
 
     pictures: CaptionedImages
@@ -56,7 +57,7 @@ def load(split: str = "train", n: int | None = None, *, pieces: int = PIECES) ->
         x, y = (int(at) for at in rng.integers(SIZE - side + 1, size=2))
         digit = Image.fromarray(small[k]).resize((side, side), Image.Resampling.BICUBIC)
         _lay(canvases[i], np.asarray(digit), x, y)
-        squares.append((x, y, x + side, y + side))
+        squares.append(_with_border(x, y, side))
         which.append(k)
     pictures = CaptionedImages(
         f"cluttered/{split}/{SIZE}",
@@ -66,6 +67,12 @@ def load(split: str = "train", n: int | None = None, *, pieces: int = PIECES) ->
         of.class_names,
     )
     return Cluttered(pictures, np.array(squares, np.float32) / SIZE)
+
+
+def _with_border(x: int, y: int, side: int) -> list[float]:
+    more = (BORDER - 1) / 2 * side
+    edges = x - more, y - more, x + side + more, y + side + more
+    return [min(max(edge, 0.0), float(SIZE)) for edge in edges]
 
 
 def _scatter(canvas: np.ndarray, grey: np.ndarray, rng: np.random.Generator, pieces: int) -> None:

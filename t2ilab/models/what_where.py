@@ -90,6 +90,7 @@ class Local(nn.Module):
             Scale(8 * 2**i, a, b, z, condition, deep=i < 2)
             for i, (a, b) in enumerate(zip(channels, after, strict=False))
         )
+        self.hand_on = nn.Conv2d(channels[-1], channels[-1] // 2, 1, bias=False)
         self.opaque = nn.Conv2d(channels[-1], 1, 1)
 
     def forward(self, z, condition):
@@ -97,7 +98,7 @@ class Local(nn.Module):
         h = h.contiguous(memory_format=torch.channels_last)
         for scale in self.scales:
             h = scale(h, z, condition)
-        return h, self.opaque(h).sigmoid()
+        return self.hand_on(h), self.opaque(h).sigmoid()
 
 
 class Global(nn.Module):
@@ -130,7 +131,7 @@ class WhatWhereGenerator(nn.Module):
 
     Args:
         text: size of phi(t). `z`: of the noise. `projected`: of the compressed caption.
-        width: channels of what is warped.
+        width: channels of the local path at 32 x 32 pixels; half of them are warped.
         narrow: see `Local`.
         around: channels of the global path at 4 x 4 pixels.
     """
@@ -154,11 +155,11 @@ class WhatWhereGenerator(nn.Module):
         self.project = nn.Sequential(nn.Linear(text, projected), nn.LeakyReLU(0.2))
         c, w = z + projected, width
         self.local = Local(z=z, condition=c + 1, channels=(8 * w, 4 * w, 2 * w, w), narrow=narrow)
-        self.whole = Global(z=z, condition=c + 4, channels=(around, around, around, w))
+        last = w // 2
+        self.whole = Global(z=z, condition=c + 4, channels=(around, around, around, last))
         self.grain = Grain(self.size, z)
-        last = max(w // 2, min(w, 16))
         self.strength = nn.Parameter(torch.zeros(last, 1, 1))
-        self.blend = nn.Conv2d(w + ABOUT, last, 3, padding=1, bias=False)
+        self.blend = nn.Conv2d(last + ABOUT, last, 3, padding=1, bias=False)
         self.gate = Gate(last, c)
         self.deepen = nn.Conv2d(last, last, 3, padding=1, bias=False)
         self.gate_deep = Gate(last, c)

@@ -15,11 +15,11 @@ from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.spatial_transformer import DigitSystem
 from t2ilab.trainers.spatial_transformer import DigitTrainer
 
-STEPS = {"smoke": 20, "laptop": 3000, "gpu": 20_000}
+STEPS = {"smoke": 20, "laptop": 2000, "gpu": 20_000}
 PICTURES = {"smoke": 200, "laptop": None, "gpu": None}  # None: all
 # Of nearly equal size: what finds the window costs parameters, which the plain network has for
 # reading.
-NETWORKS = {"on": dict(side=20), "off": dict(side=None, channels=(12, 24, 32), hidden=40)}
+NETWORKS = {"on": dict(side=20), "off": dict(side=None, channels=(12, 24, 32), hidden=20)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Options(Common):
     """Of the digit network."""
 
     transformer: str = option("on", "on, or off: the plain network.", choices=tuple(NETWORKS))
-    batch_size: int = option(32, "Pictures a step.", kind=int, least=2, most=65_536)
+    batch_size: int = option(64, "Pictures a step.", kind=int, least=2, most=65_536)
     lr: float = option(2e-3, "Of Adam.", kind=float, least=1e-6, most=1)
 
 

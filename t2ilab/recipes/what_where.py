@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
 from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import TextImageBatches
@@ -131,7 +131,7 @@ def begin_with(
         _widened(own, old)
     _widened(generator.gate, last.gate)
     generator.strength.copy_(last.strength)
-    generator.blend.weight.zero_()[:, : last.enlarge.in_channels].copy_(last.enlarge.weight)
+    _split(generator.local.hand_on, generator.blend, last.enlarge)
     generator.to_rgb.load_state_dict(learned.to_rgb.state_dict())
     generator.local.opaque.bias.fill_(2.0)
 
@@ -145,6 +145,15 @@ def _narrowed(own: nn.Sequential, old: nn.Linear, c: Float[Tensor, "n condition"
     own[0].weight.zero_()[:, : c.shape[1]].copy_(few @ old.weight)
     own[1].weight.copy_(few.T)
     own[1].bias.copy_(old.bias + mean - few.T @ (few @ mean))
+
+
+def _split(first: nn.Conv2d, then: nn.Conv2d, old: nn.Conv2d) -> None:
+    """A convolution as one of 1 x 1 to fewer channels and one after it, as nearly as can be."""
+    few = first.out_channels
+    u, s, v = torch.linalg.svd(old.weight.transpose(0, 1).flatten(1), full_matrices=False)
+    first.weight.copy_((u[:, :few] * s[:few].sqrt()).T[..., None, None])
+    rest = (s[:few].sqrt()[:, None] * v[:few]).unflatten(1, (-1, *old.kernel_size))
+    then.weight.zero_()[:, :few].copy_(rest.transpose(0, 1))
 
 
 def _widened(own: nn.Module, old: nn.Module) -> None:

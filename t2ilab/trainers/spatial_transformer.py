@@ -14,17 +14,11 @@ class DigitTrainer:
     Args:
         network: to train.
         lr: of Adam, lowered to 0 along a cosine.
-        looking: the localisation network learns at this share of it. A window that leaves the
-            digit takes its own gradient away, so it must move less fast than what it shows is
-            learned.
     """
 
-    def __init__(self, network: DigitNetwork, *, lr: float = 2e-3, looking: float = 0.1):
-        self.digits, self.lr, self.looking, self.progress = network, lr, looking, 0.0
-        groups = [{"params": network.read.parameters()}]
-        if network.localise is not None:
-            groups.append({"params": network.localise.parameters()})
-        self.optimizer = torch.optim.Adam(groups, lr=lr)
+    def __init__(self, network: DigitNetwork, *, lr: float = 2e-3):
+        self.digits, self.lr, self.progress = network, lr, 0.0
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=lr)
 
     def setup(self, fabric) -> None:
         self.network, self.optimizer = fabric.setup(self.digits, self.optimizer)
@@ -33,8 +27,6 @@ class DigitTrainer:
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update. `batch`: images uint8 [b, 1, h, w] and labels int64 [b]."""
         set_rate(self.lr * cosine_end(self.progress), self.optimizer)
-        for group in self.optimizer.param_groups[1:]:
-            group["lr"] *= self.looking
         x = batch["images"].to(self.device).float() / 255
         labels = batch["labels"].to(self.device)
         logits = self.network(x)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.utils.parametrize import cached
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.data.pairs import TextImageBatches
@@ -36,7 +37,7 @@ class Recipe:
         known: the generator's local path learns at this share of `lr_g`, and in the first part
             `hold` of the budget not at all: it begins with what another network has learned, and
             its surroundings have to catch up.
-        varied: weight of `loss.sameness`, on every fourth picture.
+        varied: weight of `loss.sameness`, on every eighth picture.
         wrong, near: mismatched captions a picture, and how near they come (`TextImageBatches`).
     """
 
@@ -105,9 +106,10 @@ class WhatWhereTrainer:
 
         # D: the right caption in the right box is true; a wrong one, or a wrong box, is not.
         # detach(): G is not to learn here.
-        s_x = self.D(x, torch.cat([phi[:, None], phi_wrong], 1), boxes)  # [b, 1 + wrong, 2]
         others = torch.cat([x, fakes.detach()]), torch.cat([phi, phi])
-        s_b, s_f = self.D(*others, torch.cat([boxes_wrong, boxes])).chunk(2)
+        with cached():  # D's weights are divided by their norms once for both calls
+            s_x = self.D(x, torch.cat([phi[:, None], phi_wrong], 1), boxes)  # [b, 1 + wrong, 2]
+            s_b, s_f = self.D(*others, torch.cat([boxes_wrong, boxes])).chunk(2)
         # Of a wrong box only the path that looks into it can know.
         s_w = torch.cat([s_x[:, 1:].flatten(), s_b[:, 1]])
         loss_d = loss.matching_aware_hinge(s_x[:, 0], s_w, s_f)
@@ -128,8 +130,8 @@ class WhatWhereTrainer:
         return {"loss_d": loss_d.detach(), "loss_g": loss_g.detach()}
 
     def _sameness(self, fakes, z, phi, boxes) -> Tensor:
-        """Other noise, another picture: of every fourth caption and box."""
-        some = max(2, len(phi) // 4)
+        """Other noise, another picture: of every eighth caption and box."""
+        some = max(2, len(phi) // 8)
         z_other = self.draw_noise(some)
         others = self.G(z_other, phi[:some], boxes[:some])
         return loss.sameness(fakes[:some], others, z[:some], z_other)

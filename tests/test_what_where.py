@@ -120,7 +120,7 @@ def test_a_box_keeps_to_its_picture_in_a_batch():
 def test_it_begins_with_the_picture_of_the_text_gan_in_the_square():
     of = TextToImage.load("gan_int_cls-birds-64")
     generator = WhatWhereGenerator().eval()
-    captions = [said[0] for said in paperworld.world("birds").load("test", 32, 64).captions]
+    captions = [paperworld.world("birds").captions("test", i)[0] for i in range(150)]
     phi = of.encoder.encode(captions)
     begin_with(generator, of.generator, phi)
     generator.local.opaque.bias.data.fill_(30.0)

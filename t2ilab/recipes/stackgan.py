@@ -66,7 +66,7 @@ class Options(Pictures):
         1.0, "Weight of staying with stage I at the beginning.", kind=float, least=0, most=1000
     )
     restore: float = option(
-        10.0,
+        100.0,
         "Weight of making real pictures, given small and soft, large and sharp again.",
         kind=float,
         least=0,

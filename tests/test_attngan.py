@@ -4,19 +4,23 @@ import math
 
 import pytest
 import torch
+from scipy.stats import betabinom
 
 from t2ilab.data import paperworld
 from t2ilab.errors import CaptionError, UsageError
 from t2ilab.fit import fit
+from t2ilab.metrics.consistency import caption_consistency
 from t2ilab.models.attngan import AttnGenerator, TwoAnswers
 from t2ilab.models.damsm import Damsm, RegionNetwork
 from t2ilab.models.word_attention import WordAttention
 from t2ilab.recipes.attngan import begin_with, numbers_of
 from t2ilab.recipes.data import encode_all
 from t2ilab.recipes.train import train
+from t2ilab.systems import weights
 from t2ilab.systems.attngan import AttnSystem
 from t2ilab.systems.damsm import DamsmSystem
 from t2ilab.systems.encoders import load_encoder
+from t2ilab.systems.single import load_reader
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
@@ -217,3 +221,20 @@ def test_f0_begins_with_the_layers_and_the_condition_of_a_trained_text_gan():
     assert (x - theirs).abs().mean() < 0.05
     with pytest.raises(UsageError, match="first layer is as large"):
         begin_with(AttnGenerator(size=64, text=256, word=16, width=16), name, damsm, data)
+
+
+SHIPPED = [name for name in weights.bundled() if name.startswith("attngan-")]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_obeys_as_often_as_it_says(name):
+    system, birds = AttnSystem.load(name), paperworld.world("birds")
+    test = birds.load("test", system.size).subset(slice(1000, 1060))  # others than were measured
+    x = system.pictures([c[0] for c in test.captions], system.noise(60, 7))
+    reader, counted = load_reader("birds"), list(birds.content)
+    found = caption_consistency(reader, x, test, counted, level=0)["all"]
+    share = system.about["measured"]["consistency_all"]
+    low, high = betabinom.interval(0.9999, 60, 1 + 1000 * share, 1 + 1000 * (1 - share))
+    assert low <= round(60 * found) <= high
+    other = caption_consistency(reader, x.roll(1, 0), test, counted, level=0)["all"]
+    assert round(60 * other) < low  # pictures of other captions would be noticed

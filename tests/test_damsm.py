@@ -5,13 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import betabinom
 
 from t2ilab.data import paperworld
+from t2ilab.data.pairs import Truth
 from t2ilab.errors import CaptionError, UsageError
 from t2ilab.fit import fit
 from t2ilab.losses.damsm import attend, sentence_scores, word_scores
 from t2ilab.models.damsm import Damsm, RegionNetwork
 from t2ilab.recipes.train import train
+from t2ilab.systems import weights
 from t2ilab.systems.damsm import DamsmSystem
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
@@ -137,3 +140,20 @@ def test_the_recipe_trains_saves_and_measures(tmp_path):
         loaded.read([""])
     with pytest.raises(UsageError, match="64 pixels; this system takes 32"):
         loaded.look(np.zeros((1, 64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("name", [n for n in weights.bundled() if n.startswith("damsm-")])
+@pytest.mark.parametrize("by", ["words", "sentences"])
+def test_what_ships_finds_captions_as_often_as_it_says(name, by):
+    system = DamsmSystem.load(name)
+    stated, test = system.about["measured"], paperworld.world("birds").load("test", 64)
+    test = test.subset(slice(1000, 2000))  # others than were measured, as many
+    every, first = np.arange(len(test)), np.zeros(len(test), int)
+    fits = torch.from_numpy(Truth(test).fits(every, every, first))
+    some = slice(0, 150)
+    parts = system.look(test.images[some])
+    best = system.scores(parts, system.read([c[0] for c in test.captions]), by).argmax(1)
+    found = int(fits[some].gather(1, best[:, None]).sum())
+    share = stated[f"facts_caption_1_{by}"]
+    low, high = betabinom.interval(0.9999, 150, 1 + 1000 * share, 1 + 1000 * (1 - share))
+    assert low <= found <= high

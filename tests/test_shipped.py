@@ -49,6 +49,8 @@ ELSEWHERE = {
     "pix2pix": "test_pix2pix.py",
     "biggan": "test_biggan.py",
     "text": "test_four_gans.py",
+    "damsm": "test_damsm.py",
+    "attngan": "test_attngan.py",
     "embedding": "test_two_branch_shipped.py",
     "similarity": "test_two_branch_shipped.py",
     "affinity": "test_two_branch_shipped.py",

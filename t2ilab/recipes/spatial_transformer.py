@@ -19,7 +19,10 @@ STEPS = {"smoke": 20, "laptop": 2000, "gpu": 20_000}
 PICTURES = {"smoke": 200, "laptop": None, "gpu": None}  # None: all
 # Of nearly equal size: what finds the window costs parameters, which the plain network has for
 # reading.
-NETWORKS = {"on": dict(side=20), "off": dict(side=None, channels=(16, 24, 32, 32), hidden=43)}
+NETWORKS = {
+    "on": dict(side=20, channels=(20, 32, 36), hidden=36),
+    "off": dict(side=None, channels=(16, 24, 32, 32), hidden=43),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

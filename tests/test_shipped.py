@@ -51,6 +51,7 @@ ELSEWHERE = {
     "text": "test_four_gans.py",
     "damsm": "test_damsm.py",
     "attngan": "test_attngan.py",
+    "stackgan": "test_stackgan.py",
     "embedding": "test_two_branch_shipped.py",
     "similarity": "test_two_branch_shipped.py",
     "affinity": "test_two_branch_shipped.py",

@@ -5,12 +5,17 @@ import copy
 import numpy as np
 import pytest
 import torch
+from scipy.stats import betabinom
 
-from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data import paperworld
+from t2ilab.data.captioned import CaptionedImages, to_float
 from t2ilab.data.pairs import LabelledBatches
 from t2ilab.errors import UsageError
 from t2ilab.fit import fit
+from t2ilab.metrics.consistency import caption_consistency
 from t2ilab.metrics.detail import detail, pieces
+from t2ilab.metrics.evaluate import drawn_for
+from t2ilab.metrics.maps import sharpness
 from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.auxiliary import AuxiliaryDiscriminator
 from t2ilab.models.reader import AttributeReader
@@ -18,6 +23,8 @@ from t2ilab.models.reed import Generator
 from t2ilab.models.stackgan import StageTwo, enlarged
 from t2ilab.recipes import conditioned_gan, stackgan
 from t2ilab.recipes.train import train
+from t2ilab.systems import weights
+from t2ilab.systems.single import load_reader
 from t2ilab.systems.stackgan import StackGAN
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import MeanVectorEncoder
@@ -257,6 +264,23 @@ def test_a_short_training_draws(tmp_path):
     )
     assert trained.system.draw("a red bird", n=2).shape == (2, 32, 32, 3)
     assert trained.path.stem == "stackgan_one-birds-32"
+
+
+# What ships
+
+
+@pytest.mark.skipif("stackgan-birds-128" not in weights.bundled(), reason="not trained yet")
+def test_what_ships_draws_as_was_measured():
+    stacked, n = StackGAN.load("stackgan-birds-128"), 128
+    world, measured = paperworld.world("birds"), stacked.about["measured"]
+    test = world.load("test", 128, 500, asides=True).subset(slice(200, 200 + n))
+    drawn, reader = drawn_for(stacked, test, 0), load_reader("birds")
+    right = caption_consistency(reader, drawn, test, world.content, level=0)["all"]
+    of = measured["consistency_all"]
+    low, high = betabinom.interval(0.9999, n, 1 + 1000 * of, 1 + 1000 * (1 - of))
+    assert low <= round(right * n) <= high
+    sharp = sharpness(drawn) / sharpness(to_float(test.images))
+    assert sharp == pytest.approx(measured["sharpness"], abs=0.06)
 
 
 # What the extractor cannot see

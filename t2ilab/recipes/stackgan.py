@@ -30,8 +30,8 @@ PLANS = {
     "laptop": Plan(size=128, pictures=None, width=24, batch_size=16, minutes=45),
     "gpu": Plan(size=128, pictures=None, width=64, batch_size=64, minutes=12 * 60),
 }
-# Stage I brings variety, so `varied` is not needed; averages are shorter, for runs are. Batch norm in
-# D, as in the paper: under spectral norm D saw edges long before grain, and stage II stayed soft.
+# Stage I brings variety, so `varied` is not needed; averages are shorter, for runs are. Batch norm
+# in D, as in the paper: under spectral norm D was slow to see what is soft, and stage II stayed so.
 RECIPE = replace(RECIPES["patient"], average=0.99, decay=0.3, norm="batch", lr_d=5e-4)
 
 

@@ -147,13 +147,13 @@ def joined(system: IntrospectiveText, terms, n: int) -> torch.Tensor:
     weights, k = [w for w, _ in terms], system.candidates
     given = [p.repeat_interleave(k, 0) for _, p in terms]
 
-    def fit(theta, *psi):
-        return sum(w * (theta * p).sum(1) for w, p in zip(weights, psi, strict=True))
+    def fit(theta, *psi, gamma=system.gamma):
+        return gamma * sum(w * (theta * p).sum(1) for w, p in zip(weights, psi, strict=True))
 
     def score(gamma: float):
         def f(x, *psi):
             f0, theta = system.critic.parts(x, mixed=system.mixed)
-            return f0 + gamma * fit(theta, *psi)
+            return f0 + fit(theta, *psi, gamma=gamma)
 
         return f
 

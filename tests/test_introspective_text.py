@@ -206,9 +206,16 @@ def test_of_several_candidates_those_that_fit_better_stay(monkeypatch):
     gaps = (every - best[:, None]).abs().amax((2, 3, 4))
     assert (gaps.amin(1) < 0.1).all()  # the parts of the steps are rounded in another way
     fits = torch.tensor([0.1, 0.9, 0.5, 0.2, 7.0, 3.0, 5.0, 6.0])  # four of each of two pictures
+    one.positives[:, 0] = 1e6  # none is above that
+    for left in (4, 2):
+        kept = one._better_half(pictures(8), lambda _theta, fits: fits, [fits], left)
+        assert kept.tolist() == [1, 2, 4, 7]
+    f0 = torch.zeros(8).index_fill(0, torch.tensor([1, 4]), 44.0)  # two that are too good
+    one.positives[:, 0] = 40.0
+    monkeypatch.setattr(TextCritic, "parts", lambda self, x, mixed: (f0, None))
     kept = one._better_half(pictures(8), lambda _theta, fits: fits, [fits], 4)
-    assert kept.tolist() == [1, 2, 4, 7]
-    assert one._better_half(pictures(8), lambda _t, fits: fits, [fits], 2).tolist() == [1, 2, 4, 7]
+    assert kept.tolist() == [2, 3, 4, 7]  # 7 - 0.2 * 4 is still the first
+    monkeypatch.undo()
     film = one.compose(RED, 2, steps=8, frames=6).frames
     assert all(len(x) == 2 for _, x in film) and film[-1][0] == 8
     monkeypatch.setattr(module, "STEPS", 8)

@@ -29,6 +29,7 @@ from t2ilab.text.encoders import CaptionEncoder
 MOST_GAMMA = 1000.0
 STEPS = 200  # of a picture
 CANDIDATES = 4  # that begin for each picture
+BEYOND = 0.2  # what a candidate pays for each unit of f0 above that of real pictures
 FINISH, LESS = 0.25, 0.3  # over so much of the end, gamma is so much smaller: grain goes then
 
 
@@ -58,7 +59,9 @@ class IntrospectiveText(CaptionedSystem):
         gamma: the weight of s where none is said.
         sampler: how pictures are drawn from noise.
         candidates: how many begin for each picture that is drawn from noise, 1, 2, 4 or 8. After
-            each quarter of the steps the half stays that fits the caption better, by s itself.
+            each quarter of the steps the half stays that fits the caption better, by s itself,
+            less a part of what f0 is above the mean of real pictures: what scores as more real
+            than they has found an error of f0.
 
     Raises:
         UsageError: another number of candidates, or a gamma that `checked_gamma` refuses.
@@ -240,7 +243,9 @@ class IntrospectiveText(CaptionedSystem):
     @torch.no_grad()
     def _better_half(self, x: Tensor, fit: Callable, given: Sequence[Tensor], left: int) -> Tensor:
         """Rows of the half that fits better, of each `left` neighbours."""
-        fits = fit(self.critic.theta(x), *given).unflatten(0, (-1, left))
+        f, theta = self.critic.parts(x, mixed=self.mixed)
+        beyond = (f - self.positives[:, 0].mean()).relu()
+        fits = (fit(theta, *given) - BEYOND * beyond).unflatten(0, (-1, left))
         best = fits.topk(left // 2, 1).indices
         return (best + left * torch.arange(len(fits), device=x.device)[:, None]).flatten()
 
@@ -285,7 +290,7 @@ class IntrospectiveText(CaptionedSystem):
             return lambda x, psi: self.critic(x, psi, gamma, mixed=self.mixed)
 
         def fit(theta: Tensor, psi: Tensor) -> Tensor:
-            return (theta * psi).sum(1)
+            return self.gamma * (theta * psi).sum(1)
 
         return self._climb(score, start, fit, given=[psi], candidates=k).pictures
 

@@ -223,7 +223,7 @@ def small(world="scenes", n=40):
 
 def test_batches_are_pictures_with_the_words_of_one_of_their_captions():
     data, vocabulary, numbers = small()
-    batch = WordBatches(data, numbers, batch_size=8)(3)
+    batch = WordBatches(data, numbers, batch_size=8, unknown=0.0)(3)
     assert batch["images"].shape == (8, 3, 32, 32) and batch["images"].dtype == torch.uint8
     known = ["", *vocabulary.index][1:]
     rows = {data.images[i].tobytes(): i for i in range(len(data))}
@@ -231,7 +231,10 @@ def test_batches_are_pictures_with_the_words_of_one_of_their_captions():
         i = rows[picture.permute(1, 2, 0).numpy().tobytes()]
         said = " ".join(known[k] for k in words.tolist() if k)
         assert said in data.captions[i]
-    assert torch.equal(WordBatches(data, numbers, batch_size=8)(3)["words"], batch["words"])
+    again = WordBatches(data, numbers, batch_size=8, unknown=0.0)(3)
+    assert torch.equal(again["words"], batch["words"])
+    some = WordBatches(data, numbers, batch_size=40, unknown=0.5)(0)["words"]
+    assert 0.3 < float((some == 1).float().sum() / (some > 0).sum()) < 0.7
 
 
 def test_the_trainer_lowers_the_bound_and_keeps_the_floor():

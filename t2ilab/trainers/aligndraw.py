@@ -16,6 +16,8 @@ from t2ilab.models.aligndraw import AlignDRAW, trimmed
 from t2ilab.trainers.draw import values
 from t2ilab.trainers.parts import bare, linear_end, load_states, set_rate, states
 
+UNKNOWN = 1  # the number of a word that is not known
+
 
 class AlignDrawTrainer:
     """One update of the reader of words, both LSTMs and all between.
@@ -94,6 +96,7 @@ class WordBatches:
         batch_size, seed: of the order; see `Order`.
         channels: 3, or 1 for pictures that are grey.
         levels, asides: how often captions of each level, and with an aside, are taken.
+        unknown: this share of the words is hidden, so that "<unk>" comes to mean "some word".
     """
 
     def __init__(
@@ -106,11 +109,14 @@ class WordBatches:
         channels: int = 3,
         levels: tuple[float, ...] = LEVEL_WEIGHTS,
         asides: float = ASIDES,
+        unknown: float = 0.03,
     ):
-        self.order = Order(data, batch_size, seed, levels, asides)
+        self.order, self.unknown = Order(data, batch_size, seed, levels, asides), unknown
         self.images, self.numbers, self.channels = data.images, numbers, channels
 
     def __call__(self, step: int) -> dict[str, Tensor]:
-        chosen, levels, _ = self.order(step)
+        chosen, levels, rng = self.order(step)
         images = torch.from_numpy(self.images[chosen][..., : self.channels]).permute(0, 3, 1, 2)
-        return {"images": images, "words": trimmed(self.numbers[chosen, levels])}
+        words = trimmed(self.numbers[chosen, levels])
+        hidden = torch.from_numpy(rng.random(words.shape) < self.unknown) & (words > 0)
+        return {"images": images, "words": words.masked_fill(hidden, UNKNOWN)}

@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+from jaxtyping import Float
 from PIL import Image, ImageDraw
 
 from t2ilab.errors import UsageError, choose
@@ -20,7 +21,7 @@ from t2ilab.plots import GREY, INK, RED, arranged, label, letters
 from t2ilab.systems.aligndraw import AlignDraw, CaptionFilm
 from t2ilab.text.tokens import tokenize
 
-TILE, BARS = 128, 74  # screen pixels: a picture, the words with their bars
+TILE, BARS = 128, 84  # screen pixels: a picture, the words with their bars
 PICTURES = 3  # of each caption
 _PICK = "pick a caption ..."
 
@@ -77,20 +78,29 @@ def row(film: CaptionFilm, stroke: int) -> Image.Image:
     ]
     grid = arranged([*heads, left, right], columns=2, across=16, down=2)
     alpha = film.alpha[t - 1].mean(0) if t else np.zeros(len(film.words))
-    bars = smooth((grid.width, BARS), lambda draw, *box: word_bars(draw, *box, film.words, alpha))
+    most = float(film.alpha.mean(1).max())
+    bars = smooth(
+        (grid.width, BARS), lambda draw, *box: word_bars(draw, *box, film.words, alpha, most)
+    )
     return arranged([grid, bars], down=4)
 
 
 def word_bars(
-    draw: ImageDraw.ImageDraw, w: int, h: int, fine: int, words: Sequence[str], alpha: np.ndarray
+    draw: ImageDraw.ImageDraw,
+    w: int,
+    h: int,
+    fine: int,
+    words: Sequence[str],
+    alpha: Float[np.ndarray, " L"],
+    most: float = 1.0,
 ) -> None:
-    """The words of a caption, each with a bar of its weight above it; 1 is the full height."""
-    step, foot = w / len(words), h - 20 * fine
+    """The words of a caption, each with a bar of its weight above it; `most` is a full bar."""
+    step, foot = w / len(words), h - 24 * fine
     font = letters(int(min(15, 1.7 * step / fine / max(map(len, words)))) * fine)
     draw.line((0, foot, w, foot), GREY, fine)
     for k, (word, share) in enumerate(zip(words, alpha, strict=True)):
         x = step * (k + 0.5)
-        top = foot - float(share) * (foot - 14 * fine)
+        top = foot - float(share) / most * (foot - 16 * fine)
         draw.rectangle((x - 0.3 * step, top, x + 0.3 * step, foot), RED if share else GREY)
         if share >= 0.01:
             draw.text((x, top - 2 * fine), f"{share:.2f}", INK, letters(11 * fine), "md")

@@ -96,7 +96,7 @@ def test_weights_of_the_words_sum_to_one_and_pads_have_none():
     assert (drawn.alpha[0, 0] != drawn.alpha[1, 0]).any()  # looked at anew at every stroke
 
 
-def test_the_alignment_is_equations_5_and_6():
+def test_the_alignment_is_a_softmax_of_v_tanh():
     net, numbers = network(), captions()
     said, h_dec = net.words_of(numbers), torch.randn(5, 10).double()
     h = net.reader(numbers)

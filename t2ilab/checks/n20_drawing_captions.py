@@ -127,7 +127,7 @@ def _test_weights(weights) -> None:
 
 _WEIGHTS = '''\
 def weights(e, known):
-    """alpha: how much each word of a caption weighs at this stroke; eq. 6.
+    """alpha: how much each word of a caption weighs at this stroke.
 
     e: [b, L], how well each word fits what is drawn so far.  known: bool [b, L], False at pads.
     Returns [b, L], 0 at pads, each row's sum 1.

@@ -1,4 +1,4 @@
-"""The bound of alignDRAW on log p(x | y), Mansimov et al. 2016, eq. 10, in nats a picture.
+"""The bound of alignDRAW on log p(x | y), Mansimov et al. 2016, in nats a picture.
 
 L = E_Q [log p(x | y, Z_1:T) - sum over t > 1 of KL(Q(Z_t | Z_<t, y, x) || P(Z_t | Z_<t, y))]
     - KL(Q(Z_1 | x) || P(Z_1))  <=  log p(x | y)
@@ -17,7 +17,7 @@ def kl_gaussians(
     mu_p: Float[Tensor, "*b z"],
     log_sigma_p: Float[Tensor, "*b z"],
 ) -> Float[Tensor, "*b"]:
-    """KL(N(mu_q, sigma_q²) || N(mu_p, sigma_p²)), summed over z: eq. 10's, with a learned prior.
+    """KL(N(mu_q, sigma_q²) || N(mu_p, sigma_p²)), summed over z: the prior is learned.
 
     = sum of log sigma_p - log sigma_q + (sigma_q² + (mu_q - mu_p)²) / (2 sigma_p²) - ½; with
     mu_p = 0 and sigma_p = 1 it is DRAW's `kl_to_prior`.

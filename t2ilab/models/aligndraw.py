@@ -1,7 +1,7 @@
 """alignDRAW: DRAW that reads a caption, and before every stroke looks at its words again.
 
 Mansimov et al. 2016, "Generating images from captions with attention". A bidirectional LSTM turns
-the words of caption y into h_lang [L, 2 m]; then, at each of T strokes (eq. 1 to 9),
+the words of caption y into h_lang [L, 2 m]; then, at each of T strokes,
 
     e_k = v · tanh(U h_lang_k + W h_dec + b)        alpha = softmax over the words of e
     s = sum over k of alpha_k h_lang_k              h_dec = LSTM(h_dec, [z, s])
@@ -167,7 +167,7 @@ class AlignDRAW(DRAW):
         return self.reader(numbers).sum(1) / known
 
     def align(self, said: Read, h_dec: Float[Tensor, "b hidden"]) -> Float[Tensor, "b L"]:
-        """alpha: a weight for each word, 0 at pads, their sum 1; eq. 5 and 6."""
+        """alpha: a weight for each word, 0 at pads, their sum 1."""
         if not self.alignment:
             return said.known / said.known.sum(1, keepdim=True).clamp(min=1)
         e = self.v(torch.tanh(said.keys + self.query(h_dec)[:, None])).squeeze(-1)

@@ -1,4 +1,4 @@
-"""The sharpening network of Mansimov et al. 2016, section 4: a blurry picture and its caption in.
+"""The sharpening network of Mansimov et al. 2016: a blurry picture and its caption in.
 
 In the paper the last step of a Laplacian pyramid of adversarial networks (`models.lapgan`) adds
 what alignDRAW left out. Its three planes of input are the blurry picture's colours, one of the

@@ -1,4 +1,4 @@
-"""alignDRAW: one update on minus the bound on log p(x | y), in nats (Mansimov et al. 2016, eq. 10).
+"""alignDRAW: one update on minus the bound on log p(x | y), in nats (Mansimov et al. 2016).
 
 Batches are pictures with the numbers of the words of a caption of each.
 """

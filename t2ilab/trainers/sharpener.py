@@ -1,6 +1,6 @@
 """The sharpening network: an adversarial game after alignDRAW, which stays as it is.
 
-Mansimov et al. 2016, section 4. G takes what alignDRAW drew for a caption and answers to a critic
+Mansimov et al. 2016. G takes what alignDRAW drew for a caption and answers to a critic
 of pictures and captions, with real pictures, and real ones with captions that do not fit, on the
 other side (the hinge loss). Besides, G is shown pictures that alignDRAW drew again after looking at
 them, and is to come near the real ones there (L1, as in pix2pix).

@@ -51,7 +51,7 @@ class Plan:
 
 PLANS = {
     "smoke": Plan(3, 24, 16, 4, 3, 4, 8, batch_size=16, minutes=0.05, pictures=256, measured=20),
-    "laptop": Plan(10, 256, 96, 24, 6, 16, 96),
+    "laptop": Plan(10, 256, 96, 24, 6, 16, 80),
     # Near the authors' sizes for COCO at 32 pixels.
     "gpu": Plan(32, 550, 550, 275, 9, 9, 128, batch_size=100, minutes=24 * 60, measured=2000),
 }

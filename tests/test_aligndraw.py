@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from torch.distributions import Independent, Normal, kl_divergence
 
 from t2ilab.cli import main
@@ -338,3 +339,23 @@ def test_wrong_options_say_what_was_wrong():
         make(recipe.Options, "aligndraw", {"strokes": 0})
     with pytest.raises(UsageError, match="data set"):
         make(recipe.Options, "aligndraw", {"data": "cifar10"})
+
+
+def test_it_learns_photographs_with_sentences(tmp_path):
+    """Flickr8k's layout; words that occur less than three times are unknown."""
+    (tmp_path / "Flicker8k_Dataset").mkdir()
+    names, lines = [f"{k}_a.jpg" for k in range(12)], []
+    for k, name in enumerate(names):
+        picture = np.random.default_rng(k).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / "Flicker8k_Dataset" / name)
+        said = ["A dog sits .", "A dog runs .", "A red dog .", "The dog .", "Dogs !" if k else "!"]
+        lines += [f"{name}#{i}\t{text}" for i, text in enumerate(said)]
+    (tmp_path / "Flickr8k.token.txt").write_text("\n".join(lines))
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"Flickr_8k.{part}Images.txt").write_text("\n".join(names))
+    words = f"train aligndraw --data flickr8k --root {tmp_path} --profile smoke --steps 2"
+    done = CliRunner().invoke(main, [*words.split(), "--out", f"{tmp_path}/run"])
+    assert done.exit_code == 0, done.output
+    made = AlignDraw.load(tmp_path / "run")
+    assert {"dog", "sits", "runs", "red"} <= set(made.encoder.vocabulary.words)
+    assert "nats_1" in made.about["measured"] and "named" not in made.about["measured"]

@@ -12,6 +12,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from t2ilab.cli import main
 from t2ilab.data import paperworld
 from t2ilab.errors import CaptionError, UsageError
+from t2ilab.fit.machine import make_fabric
 from t2ilab.losses.aligndraw import kl_gaussians, log_ratio
 from t2ilab.losses.draw import bernoulli, importance_weighted, kl_to_prior
 from t2ilab.models.aligndraw import AlignDRAW, trimmed
@@ -251,6 +252,37 @@ def test_the_trainer_lowers_the_bound_and_keeps_the_floor():
     assert done.history["nats"].iloc[-1] < done.history["nats"].iloc[0] - 100
     assert float(net.log_scale.detach().min()) >= -2.05
     assert trainer.strip().shape == (4, 32, 32, 3)
+
+
+def test_what_is_drawn_without_looking_counts_as_said():
+    """The hybrid objective: with its weight the network learns from the prior's z too."""
+    data, vocabulary, numbers = small()
+    batch = WordBatches(data, numbers, batch_size=8)(0)
+    moved = {}
+    for blind in (0.0, 1.0):
+        torch.manual_seed(0)
+        net = AlignDRAW(words=len(vocabulary), word=8, language=8, align=8, hidden=16, looking=16,
+                        latent=4, glimpses=2, read=2, write=8)  # fmt: skip
+        trainer = AlignDrawTrainer(net, shown=numbers[:4, 0], blind=blind)
+        trainer.setup(make_fabric(device="cpu", precision="32-true"))
+        told = trainer.step(batch)
+        moved[blind] = net.to_prior.weight.detach().clone()
+        assert (float(told["blind"]) > 1000) == bool(blind)
+    assert not torch.equal(moved[0.0], moved[1.0])
+
+
+def test_a_run_begins_with_the_network_of_another(tmp_path):
+    words = "train aligndraw --world scenes --profile smoke --steps 2 --out"
+    assert CliRunner().invoke(main, [*words.split(), f"{tmp_path}/one"]).exit_code == 0
+    of = dict(system="aligndraw", world="scenes", profile="smoke")
+    built = recipe.build(recipe.Options(**of, start=str(tmp_path / "one")), None)
+    first = AlignDraw.load(tmp_path / "one").network.state_dict()
+    own = built.trainer.draw.state_dict()
+    assert all(torch.allclose(own[k], first[k], atol=1e-2) for k in own)
+    assert built.more["start"]["steps"] == 2
+    for changed in (dict(hidden=30), dict(strokes=2, latent=3)):
+        with pytest.raises(UsageError, match="with the same sizes and words"):
+            recipe.build(recipe.Options(**of, start=str(tmp_path / "one"), **changed), None)
 
 
 # The system

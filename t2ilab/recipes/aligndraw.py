@@ -1,6 +1,8 @@
 """alignDRAW: captions drawn in strokes, on a world of PaperWorld, placed digits or public data."""
 
 from dataclasses import dataclass, replace
+from math import log
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,12 +11,15 @@ from torch import Tensor
 
 from t2ilab.data import paperworld, placed_digits, public
 from t2ilab.data.captioned import CaptionedImages
+from t2ilab.errors import UsageError
+from t2ilab.fit import checkpoint
 from t2ilab.losses.aligndraw import kl_gaussians, log_ratio
 from t2ilab.losses.draw import importance_weighted, log_likelihood
 from t2ilab.metrics.alignment import mass, masses
 from t2ilab.metrics.evaluate import evaluate
 from t2ilab.metrics.placed import placed_right
 from t2ilab.models.aligndraw import AlignDRAW
+from t2ilab.paths import user_path
 from t2ilab.recipes.data import load_data
 from t2ilab.recipes.draw import mean_canvas
 from t2ilab.recipes.options import Pictures, option
@@ -82,6 +87,11 @@ class Options(Pictures):
     floor: float = option(
         -2.5, "The least log scale of the likelihood of colours.", kind=float, least=-7, most=0
     )
+    blind: float = option(
+        0.5, "Weight of what is drawn without looking; 0: the bound alone.", kind=float, least=0,
+        most=100,
+    )  # fmt: skip
+    start: str | None = option(None, "Folder of another run, to begin with its network.", path=True)
     batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
     lr: float = option(1e-3, "Of Adam.", kind=float, least=1e-6, most=1)
 
@@ -149,11 +159,17 @@ def build(o: Options, prepare) -> Built:
         colours=channels == 3,
     )
     network.empty.data.copy_(mean_canvas(data, channels))
+    start = {} if o.start is None else {"start": begin_with(network, user_path(o.start, "start"))}
     batch_size = min(plan.batch_size, len(data))
     variant = f"{'' if o.align == 'on' else '_even'}{'_once' if plan.strokes == 1 else ''}"
     return Built(
         AlignDrawTrainer(
-            network, shown=numbers[: 16 * 7 : 7, 0], lr=o.lr, floor=o.floor, seed=o.seed
+            network,
+            shown=numbers[: 16 * 7 : 7, 0],
+            lr=o.lr,
+            floor=o.floor,
+            blind=o.blind,
+            seed=o.seed,
         ),
         WordBatches(data, numbers, batch_size=batch_size, seed=o.seed, channels=channels),
         finish=lambda: AlignDraw(vocabulary, network),
@@ -161,8 +177,28 @@ def build(o: Options, prepare) -> Built:
         data=data.name,
         fingerprint=fingerprint(data),
         minutes=plan.minutes,
-        more={"align": o.align, "strokes": plan.strokes},
+        more={"align": o.align, "strokes": plan.strokes, "blind": o.blind, **start},
     )
+
+
+def begin_with(network: AlignDRAW, folder: Path) -> dict:
+    """Give the network the weights of another run; says whose.
+
+    Raises:
+        UsageError: there is no checkpoint of an alignDRAW of these sizes in `folder`.
+    """
+    found = checkpoint.read(folder)
+    state = {} if found is None else found["trainer"].get("network", {})
+    own = network.state_dict()
+    if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in own.items()}:
+        raise UsageError(
+            f"--start {folder}: expected the folder of a run of aligndraw with the same sizes and "
+            f"words, with its {checkpoint.NAME}."
+        )
+    network.load_state_dict(state)
+    told = ("system", "world", "data", "blind", "seed")
+    recorded = found["record"]["options"]
+    return {name: recorded[name] for name in told if name in recorded} | {"steps": found["step"]}
 
 
 def measure(system: AlignDraw, o: Options, n: int | None = None) -> dict:
@@ -244,7 +280,7 @@ def bound(system: AlignDraw, data: CaptionedImages, n: int) -> dict[str, float]:
         f"nats_{DRAWS}": -float(importance_weighted(log_w).mean()),
     }
     if network.colours:
-        found["bits_a_value"] = found[f"nats_{DRAWS}"] / (x[0].numel() * 0.6931471805599453)
+        found["bits_a_value"] = found[f"nats_{DRAWS}"] / (x[0].numel() * log(2))
     steps = {f"kl_{t:02d}": float(one) for t, one in enumerate(kl.mean(1), 1)}
     return found | {"kl": float(kl.sum(0).mean())} | steps
 

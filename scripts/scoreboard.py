@@ -74,7 +74,8 @@ class Entry:
         return self.about.tensors[:12]
 
     def load(self) -> System:
-        return catalogue.recipe(self.system).System.load(self.path)
+        system = catalogue.recipe(self.system).System.load(self.path)
+        return system.choosing(1) if hasattr(system, "choosing") else system
 
 
 def shipped(world: str) -> Iterator[Entry]:

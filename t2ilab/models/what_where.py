@@ -57,6 +57,13 @@ def about(boxes: Boxes, side: int) -> Float[Tensor, "b 3 side side"]:
     return torch.stack([x.clamp(-4, 4) / 4, y.clamp(-4, 4) / 4, inside], 1)
 
 
+def near(boxes: Boxes, side: int) -> Float[Tensor, "b 1 side side"]:
+    """1 in the box and close to it, with room for feet and shadow below, and softly 0 beyond."""
+    x, y, _ = (4 * about(boxes, side)).unbind(1)
+    beyond = torch.maximum(x.abs() - 1.1, torch.maximum(-y - 1.15, y - 1.4))
+    return (1 - beyond / 0.3).clamp(0, 1)[:, None]
+
+
 def paste(
     h: Float[Tensor, "b c k k"], boxes: Boxes, side: int, room: float = ROOM
 ) -> Float[Tensor, "b c side side"]:
@@ -91,14 +98,21 @@ class Local(nn.Module):
             for i, (a, b) in enumerate(zip(channels, after, strict=False))
         )
         self.hand_on = nn.Conv2d(channels[-1], channels[-1] // 2, 1, bias=False)
-        self.opaque = nn.Conv2d(channels[-1], 1, 1)
+        self.opaque = nn.Conv2d(channels[-1], 1, 3, padding=1)
 
     def forward(self, z, condition):
+        h = self.features(z, condition)
+        return self.hand_on(h), self.opaque(h).sigmoid()
+
+    def features(
+        self, z: Float[Tensor, "b z"], condition: Float[Tensor, "b condition"]
+    ) -> Float[Tensor, "b width 32 32"]:
+        """What both are read from."""
         h = self.start(condition).unflatten(1, (-1, 4, 4))
         h = h.contiguous(memory_format=torch.channels_last)
         for scale in self.scales:
             h = scale(h, z, condition)
-        return self.hand_on(h), self.opaque(h).sigmoid()
+        return h
 
 
 class Global(nn.Module):
@@ -179,6 +193,7 @@ class WhatWhereGenerator(nn.Module):
         what, opaque = self.local(z, torch.cat([c, shape(boxes)], 1))
         around = self.whole(z, torch.cat([c, place(boxes)], 1), boxes)
         laid = paste(torch.cat([what * opaque, opaque], 1), boxes, self.size)
+        laid = laid * near(boxes, self.size).to(laid.dtype)
         what, opaque = laid[:, :-1], laid[:, -1:]
         h = torch.addcmul(what, 1 - opaque, F.interpolate(around, scale_factor=2).to(what.dtype))
         h = torch.cat([h, about(boxes, self.size).to(h.dtype)], 1)

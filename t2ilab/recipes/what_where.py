@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -133,7 +134,42 @@ def begin_with(
     generator.strength.copy_(last.strength)
     _split(generator.local.hand_on, generator.blend, last.enlarge)
     generator.to_rgb.load_state_dict(learned.to_rgb.state_dict())
-    generator.local.opaque.bias.fill_(2.0)
+    _cut_out(generator, learned, phi, z)
+
+
+@torch.enable_grad()
+def _cut_out(
+    generator: WhatWhereGenerator,
+    learned: GatedGenerator,
+    phi: Float[Tensor, "n text"],
+    z: Float[Tensor, "n z"],
+    steps: int = 60,
+) -> None:
+    """Let what is local begin with the bird alone: its opacity is that of the part finder.
+
+    A regression of one convolution, from features to the bird's share of each pixel, on pictures
+    that the text GAN draws.
+    """
+    local, few = generator.local, slice(0, 96)
+    generator.eval()
+    with torch.no_grad():
+        labels = load_parts("birds").find(learned(z[few], phi[few]))
+        share = F.avg_pool2d((labels[:, None] > 0).float(), 2)
+        c = torch.cat([z[few], learned.project(phi[few]), torch.zeros(len(share), 1)], 1)
+        h = local.features(z[few], c)
+    nn.init.zeros_(local.opaque.weight)
+    fit = torch.optim.LBFGS(
+        local.opaque.parameters(), max_iter=steps, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        fit.zero_grad()
+        value = F.binary_cross_entropy_with_logits(local.opaque(h), share)
+        value.backward()
+        return value
+
+    fit.step(loss)
+    generator.train()
 
 
 def _narrowed(own: nn.Sequential, old: nn.Linear, c: Float[Tensor, "n condition"]) -> None:

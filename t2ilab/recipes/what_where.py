@@ -119,8 +119,8 @@ def begin_with(
 ) -> None:
     """Give the local path, and what turns features into colours, the layers of a text GAN.
 
-    The picture that it would draw, 64 x 64, then lies in the square about the box. Numbers that it
-    was not told (the box's shape) weigh nothing at first. Its first layer becomes one of few
+    The bird that it would draw, 64 x 64, then lies in the square about the box. Numbers that it was
+    not told (the box's shape) weigh nothing at first. Its first layer becomes one of few
     numbers: those directions in which 4 x 4 pixels differ most, for these captions and noise.
     """
     generator.project.load_state_dict(learned.project.state_dict())

@@ -210,8 +210,13 @@ def test_f0_begins_with_the_layers_and_the_condition_of_a_trained_text_gan():
     assert begin_with(g, name, damsm, data) == name
     old, said = TextToImage.load(name), [c[0] for c in data.captions[:3]]
     told = old.generator.project(old.encoder.encode(said))
-    c, _, logvar = g.condition(encoder.encode(said))
+    c, _, logvar = g.condition(g.project(encoder.encode(said)))
     assert (c - told).abs().max() < 0.05 and (logvar[0] == logvar[1]).all()
+    g.freeze_first()
+    learns = {k.split(".")[0] for k, p in g.named_parameters() if p.requires_grad}
+    assert learns == {"enlarge", "refine", "to_rgb"}
+    assert g.train().refine[0].gate.norm.training and not g.scales[0].gate.norm.training
+    g.eval()
     for layer in g.refine:
         layer.amount.data.zero_()
     z = noise(3, 100)

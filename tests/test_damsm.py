@@ -1,6 +1,7 @@
 """DAMSM: what words look at, how well a caption fits, and its training."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from t2ilab.errors import CaptionError, UsageError
 from t2ilab.fit import fit
 from t2ilab.losses.damsm import attend, sentence_scores, word_scores
 from t2ilab.models.damsm import Damsm, RegionNetwork
+from t2ilab.recipes.damsm import Options, build
 from t2ilab.recipes.train import train
 from t2ilab.systems import weights
 from t2ilab.systems.damsm import DamsmSystem
+from t2ilab.systems.encoders import load_encoder
 from t2ilab.text.encoders import GRUEncoder
 from t2ilab.text.tokens import Vocabulary
 from t2ilab.trainers.damsm import DamsmTrainer, Gammas, damsm_losses
@@ -140,6 +143,16 @@ def test_the_recipe_trains_saves_and_measures(tmp_path):
         loaded.read([""])
     with pytest.raises(UsageError, match="64 pixels; this system takes 32"):
         loaded.look(np.zeros((1, 64, 64, 3), np.uint8))
+
+
+def test_a_trained_encoder_stays_as_it_is():
+    o = Options(system="damsm", world="birds", profile="smoke", encoder="encoder-birds")
+    trainer, shipped = build(o, None).trainer, load_encoder("encoder-birds")
+    assert not any(p.requires_grad for p in trainer.model.encoder.parameters())
+    own = trainer.model.encoder.state_dict()
+    assert all(torch.equal(v, own[k]) for k, v in shipped.state_dict().items())
+    with pytest.raises(UsageError, match="words and sentences are of one size"):
+        build(replace(o, encoder="encoder_char-birds"), None)
 
 
 @pytest.mark.parametrize("name", [n for n in weights.bundled() if n.startswith("damsm-")])

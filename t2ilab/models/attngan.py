@@ -104,7 +104,9 @@ class AttnGenerator(nn.Module):
         self.size, self.text, self.word, self.z, self.c = size, text, word, z, condition
         self.arguments = dict(size=size, text=text, word=word, z=z, condition=condition)
         self.arguments |= dict(width=width)
-        self.condition = ConditioningAugmentation(text=text, size=condition)
+        self.frozen = False
+        self.project = nn.Sequential(nn.Linear(text, condition), nn.LeakyReLU(0.2))
+        self.condition = ConditioningAugmentation(text=condition, size=condition)
         told, w = z + condition, width
         self.start = nn.Linear(told, 8 * w * 16)
         below = zip((8, 16, 32), (8 * w, 4 * w, 2 * w), (4 * w, 2 * w, w), strict=True)
@@ -120,6 +122,19 @@ class AttnGenerator(nn.Module):
         )
         self.to_rgb = nn.ModuleList(nn.Conv2d(a, 3, 3, padding=1) for a in c)
         self.apply(init_dcgan)
+
+    def freeze_first(self) -> None:
+        """F_0 and its condition learn no more, and its batch norm is as it was."""
+        for part in (self.project, self.condition, self.start, self.scales):
+            part.requires_grad_(False)
+        self.frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "AttnGenerator":
+        super().train(mode)
+        if self.frozen:
+            self.scales.eval()
+        return self
 
     def forward(
         self,
@@ -138,7 +153,7 @@ class AttnGenerator(nn.Module):
             eps: of the condition; None: c = mu.
             weights: of each attention, [b, words, h, w], in place of its own; None: its own.
         """
-        c, mu, logvar = self.condition(sentence, eps)
+        c, mu, logvar = self.condition(self.project(sentence), eps)
         told = torch.cat([z, c], 1)
         h = self.start(told).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last)
         for scale in self.scales:

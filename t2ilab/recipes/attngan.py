@@ -25,6 +25,7 @@ from t2ilab.trainers.attngan import AttnTrainer, Critics, Recipe, WordBatches
 from t2ilab.trainers.damsm import Gammas
 
 LEVELS = (0.60, 0.16, 0.10, 0.08, 0.06)  # how often captions are complete, and bare
+FIRSTS = ("learns", "frozen")
 FITTED = 4000  # pictures whose captions tell what another GAN was told
 WRONG, NEAR = 3, 64  # mismatching captions a picture; see `TextImageBatches`
 
@@ -65,6 +66,10 @@ class Options(Pictures):
         "DIR, FILE or NAME.",
         path=True,
     )
+    first: str = option(
+        "learns", "F_0 learns, or is frozen, as StackGAN's first stage is.", choices=FIRSTS
+    )
+    lr: float = option(Recipe.lr_g, "Of Adam, of G.", kind=float, least=1e-8, most=1)
     width: int | None = option(
         None, "Channels of the generator at 32 pixels.", kind=int, least=4, most=1024
     )
@@ -98,12 +103,18 @@ def build(o: Options, prepare) -> Built:
         size=size, text=encoder.text, word=encoder.word, width=o.width or plan.width
     )
     start = {} if o.start is None else {"start": begin_with(generator, o.start, damsm, data)}
+    if o.first == "frozen":
+        generator.freeze_first()
     sides = [FIRST * 2**i for i in range(len(generator.refine))]
     critics = Critics(
         [TwoAnswers(size=side, text=encoder.text, width=plan.critics) for side in sides]
     )
     recipe = Recipe(
-        teach=o.teach, kl=o.kl, varied=o.varied, gammas=Gammas(damsm.gamma1, damsm.gamma2)
+        lr_g=o.lr,
+        teach=o.teach,
+        kl=o.kl,
+        varied=o.varied,
+        gammas=Gammas(damsm.gamma1, damsm.gamma2),
     )
     numbers = numbers_of(encoder, data)
     shown = numbers[: 16 * 7 : 7, 0].long()
@@ -156,13 +167,15 @@ def begin_with(
         )
     generator.load_state_dict(own | fits)
     said = [c[k] for c in data.captions[:FITTED] for k in (0, len(c) // 2)]
-    told = old.generator.project(old.encoder.encode(said))
+    wanted = old.generator.project[0](old.encoder.encode(said))  # before the LeakyReLU
     s = torch.cat([damsm.encoder.encode(said), torch.ones(len(said), 1)], 1)
-    weights_of = torch.linalg.lstsq(s, told).solution
-    layer, size = generator.condition.layer, generator.c
-    layer.weight[:size], layer.bias[:size] = weights_of[:-1].T, weights_of[-1]
-    layer.weight[size:] = 0
-    layer.bias[size:] = 2 * told.std(0).clamp(min=0.05).log()
+    weights_of, layer = torch.linalg.lstsq(s, wanted).solution, generator.project[0]
+    layer.weight.copy_(weights_of[:-1].T)
+    layer.bias.copy_(weights_of[-1])
+    size, layer = generator.c, generator.condition.layer
+    layer.weight.copy_(torch.cat([torch.eye(size), torch.zeros(size, size)]))
+    told = old.generator.project[1](wanted)
+    layer.bias[:size], layer.bias[size:] = 0, 2 * told.std(0).clamp(min=0.05).log()
     return str(old.about["name"])
 
 

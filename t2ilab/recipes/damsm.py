@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from t2ilab.data.captioned import CaptionedImages
 from t2ilab.data.pairs import Truth
+from t2ilab.errors import UsageError
 from t2ilab.metrics.matching import recalls
 from t2ilab.models.damsm import Damsm, RegionNetwork
 from t2ilab.recipes.data import load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems.damsm import DamsmSystem
-from t2ilab.text.encoders import GRUEncoder
+from t2ilab.systems.encoders import load_encoder
+from t2ilab.text.encoders import CaptionEncoder, GRUEncoder
 from t2ilab.text.tokens import Vocabulary
 from t2ilab.trainers.damsm import DamsmTrainer, Gammas
 from t2ilab.trainers.matching_batches import MatchingBatches
@@ -44,6 +47,12 @@ PLANS = {
 class Options(Pictures):
     """Of DAMSM."""
 
+    encoder: str | None = option(
+        None,
+        "A trained recurrent encoder that stays as it is: DIR, FILE or NAME; default: a GRU that "
+        "learns along.",
+        path=True,
+    )
     width: int | None = option(
         None, "Channels of the first convolution.", kind=int, least=1, most=512
     )
@@ -66,11 +75,8 @@ def build(o: Options, prepare) -> Built:
         world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
     )
     torch.manual_seed(o.seed)
-    said = [c for captions in data.captions for c in captions]
-    words = Vocabulary.of(said, at_least=1 if data.stated is not None else 3)
-    half = plan.space // 2
-    encoder = GRUEncoder(words, text=plan.space, word=half, hidden=half)
-    network = RegionNetwork(size=size, width=o.width or plan.width, space=plan.space)
+    encoder = _encoder(o, data)
+    network = RegionNetwork(size=size, width=o.width or plan.width, space=encoder.word)
     gammas = Gammas(o.gamma1, o.gamma2, o.gamma3)
     trainer = DamsmTrainer(Damsm(encoder, network), gammas=gammas, lr=o.lr, seed=o.seed)
     b = min(o.batch_size or plan.batch_size, len(data))
@@ -84,6 +90,26 @@ def build(o: Options, prepare) -> Built:
         fingerprint=fingerprint(data),
         steps=plan.steps,
     )
+
+
+def _encoder(o: Options, data: CaptionedImages) -> CaptionEncoder:
+    """The one that is named, frozen; or a GRU over the words of these captions.
+
+    Raises:
+        UsageError: it has no states of words, or they are of another size than its sentences.
+    """
+    if o.encoder is not None:
+        found = load_encoder(o.encoder).requires_grad_(False)
+        if getattr(found, "word", None) != found.text:
+            raise UsageError(
+                f"--encoder {o.encoder}: expected a recurrent one whose words and sentences are of "
+                "one size; leave the option out, and one learns along."
+            )
+        return found
+    said = [c for captions in data.captions for c in captions]
+    words = Vocabulary.of(said, at_least=1 if data.stated is not None else 3)
+    space = PLANS[o.profile].space
+    return GRUEncoder(words, text=space, word=space // 2, hidden=space // 2)
 
 
 def measure(system: DamsmSystem, o: Options, n: int | None = None) -> dict[str, float]:

@@ -99,7 +99,8 @@ class AttnTrainer:
         self.G, self.D, self.recipe = generator, critics, recipe
         self.damsm = damsm.requires_grad_(False).eval()
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
-        self.opt_G = torch.optim.Adam(generator.parameters(), recipe.lr_g, recipe.betas, fused=True)
+        learned = [p for p in generator.parameters() if p.requires_grad]
+        self.opt_G = torch.optim.Adam(learned, recipe.lr_g, recipe.betas, fused=True)
         self.opt_D = torch.optim.Adam(critics.parameters(), recipe.lr_d, recipe.betas, fused=True)
         self.rng = torch.Generator().manual_seed(seed)
         self.sizes, self.device = (generator.z, generator.c), torch.device("cpu")

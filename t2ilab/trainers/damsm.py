@@ -65,7 +65,8 @@ class DamsmTrainer:
     ):
         self.model, self.gammas, self.lr, self.noise = model, gammas, lr, noise
         self.progress, self.rng = 0.0, torch.Generator().manual_seed(seed)
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-4)
+        self.learned = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.learned, lr=lr, weight_decay=1e-4)
 
     def setup(self, fabric) -> None:
         self.model = self.model.to(memory_format=torch.channels_last)
@@ -81,7 +82,7 @@ class DamsmTrainer:
         losses = damsm_losses(parts, said, batch["fits"].to(self.device), self.gammas)
         self.optimizer.zero_grad()
         sum(losses.values()).backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(self.learned, 5.0)
         self.optimizer.step()
         return {name: value.detach() for name, value in losses.items()}
 

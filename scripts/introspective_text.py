@@ -29,6 +29,7 @@ RESULTS = DATA / "results"
 THREE = ("breast", "wing", "beak")  # what a class of birds is
 GAMMAS = (0.0, 3.0, 10.0, 30.0)
 SHOWN = 16
+FEW = 4  # candidates
 NOTS = (
     ("a bird", "a bird with red wings", "wing", "red"),
     ("a red bird with blue wings", "a bird on a branch", "setting", "branch"),
@@ -86,15 +87,15 @@ def guidance(system: IntrospectiveText, table: Table, test: CaptionedImages, jud
             continue
         some = test.subset(slice(n))
         phi = system.encoder.encode([c[0] for c in some.captions])
-        x = system.guided(gamma).draw_vectors(phi, seed=1)
+        x = system.guided(gamma).draw_vectors(phi, system.noise(n, 1))
         found = measured(x, some, judge, f0)
         if n >= 100:
             found |= inception(x, some)
         table.add(what, n, found, x)
-    what = f"one candidate, gamma {system.gamma:g}"
+    what = f"{FEW} candidates, gamma {system.gamma:g}"
     if not table.has(what):
         phi = system.encoder.encode([c[0] for c in test.captions])
-        x = system.choosing(1).draw_vectors(phi, seed=1)
+        x = system.choosing(FEW).draw_vectors(phi, seed=1)
         table.add(what, len(test), measured(x, test, judge, f0) | inception(x, test), x)
 
 
@@ -164,6 +165,11 @@ def joined(system: IntrospectiveText, terms, n: int) -> torch.Tensor:
 def nots(system: IntrospectiveText, table: Table, judge, n: int) -> None:
     """How often the judge reads a value that NOT should keep out; without NOT, and with it."""
     values = paperworld.world("birds").attributes
+    what = f"{FEW} candidates, a bird"
+    if not table.has(what):
+        x = system.choosing(FEW).compose("a bird", n, seed=2).pictures
+        can = float((judge.readable(to_float(to_uint8(x))) >= 0.5).float().mean())
+        table.add(what, n, {"readable": can}, x)
     for text, out, attribute, value in NOTS:
         for name, concept in (
             ("without", Phrase(text)),

@@ -28,7 +28,6 @@ from t2ilab.text.encoders import CaptionEncoder
 
 MOST_GAMMA = 1000.0
 STEPS = 200  # of a picture
-CANDIDATES = 4  # that begin for each picture
 BEYOND = 0.2  # what a candidate pays for each unit of f0 above that of real pictures
 FINISH, LESS = 0.25, 0.3  # over so much of the end, gamma is so much smaller: grain goes then
 
@@ -61,7 +60,7 @@ class IntrospectiveText(CaptionedSystem):
         candidates: how many begin for each picture that is drawn from noise, 1, 2, 4 or 8. After
             each quarter of the steps the half stays that fits the caption better, by s itself,
             less a part of what f0 is above the mean of real pictures: what scores as more real
-            than they has found an error of f0.
+            than they has found an error of f0. More than one helps where a caption says much.
 
     Raises:
         UsageError: another number of candidates, or a gamma that `checked_gamma` refuses.
@@ -78,7 +77,7 @@ class IntrospectiveText(CaptionedSystem):
         *,
         gamma: float = 10.0,
         sampler: Sampler | None = None,
-        candidates: int = CANDIDATES,
+        candidates: int = 1,
     ):
         super().__init__()
         if candidates not in (1, 2, 4, 8):
@@ -319,7 +318,7 @@ class IntrospectiveText(CaptionedSystem):
             torch.zeros(arguments["positives"], 2),
             gamma=arguments["gamma"],
             sampler=Sampler(**arguments["sampler"]),
-            candidates=arguments.get("candidates", CANDIDATES),
+            candidates=arguments.get("candidates", 1),
         )
 
     def name_in_file(self, key: str) -> str:

@@ -96,3 +96,12 @@ def test_it_trains_saves_and_loads(transformer, tmp_path):
     assert ("iou_median" in again.about["measured"]) == (transformer == "on")
     with pytest.raises(UsageError, match=r"this network reads \[n, 40, 40, 3\]"):
         again.look(pictures[:, :20, :20])
+
+
+@pytest.mark.parametrize("name", ["stn-cluttered-40", "stn_plain-cluttered-40"])
+def test_what_ships_errs_as_often_as_it_says(name):
+    system = DigitSystem.load(name)
+    found, told = recipe.measure(system, recipe.Options(system="stn")), system.about["measured"]
+    for key in ("error", "iou_median"):
+        if key in told:
+            assert found[key] == pytest.approx(told[key], abs=0.005)

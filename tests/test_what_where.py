@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from t2ilab.data import paperworld
+from t2ilab.data.paperworld import placed
 from t2ilab.errors import UsageError
 from t2ilab.metrics import placing as metric
 from t2ilab.models.sampler import affine_grid, square
@@ -203,3 +204,13 @@ def test_boxes_that_move_and_grow_keep_their_shape():
     widths = scaled[:, 2] - scaled[:, 0]
     assert widths[0] == pytest.approx(0.28) and widths[-1] / widths[0] == pytest.approx(2.4)
     assert ((moved[0, :2] + moved[0, 2:]) / 2).tolist() == pytest.approx([0.25, 0.25])
+
+
+def test_what_ships_draws_where_it_was_asked_as_it_says():
+    system = WhatWhere.load("what_where-placed-64")
+    told, (data, boxes) = system.about["measured"], placed.load("test", 64, 380)
+    few = slice(332, 380)  # others than were measured
+    drawn = system.draw_in([c[0] for c in data.captions[few]], boxes[few], range(48))
+    where = metric.placing(load_parts("birds"), drawn, boxes[few])
+    assert where.median == pytest.approx(told["iou_median"], abs=0.1)
+    assert where.median > where.mean_box + 0.3

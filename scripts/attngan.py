@@ -120,12 +120,22 @@ class Measured:
             rows = [i for i, s in enumerate(self.spans) if part in s]
             for case, (words, where) in ways.items():
                 masks = where[rows] == k
+                alike = torch.stack([self._alike(where[i], i, part) for i in rows])
                 for kind in ("noun", "value", "either"):
                     chosen = torch.stack([self._word(words[i], i, part, kind) for i in rows])
                     yield from self._points(f"{case}, {kind}", chosen, masks, part)
+                    yield from self._points(f"{case}, {kind}, its colour", chosen, alike, part)
             masks = labels[rows] == k
             yield from self._points("uniform", of.uniform(masks), masks, part)
             yield from self._points("centre", of.central(masks), masks, part)
+            alike = torch.stack([self._alike(labels[i], i, part) for i in rows])
+            yield from self._points("uniform, its colour", of.uniform(alike), alike, part)
+            yield from self._points("centre, its colour", of.central(alike), alike, part)
+
+    def _alike(self, labels: Tensor, i: int, part: str) -> Tensor:
+        """All parts that have the colour of this one: "blue" may name two of them at once."""
+        same = [p for p in PARTS if self.facts[i][p] == self.facts[i][part]]
+        return sum(labels == 1 + self.world.part_names.index(p) for p in same) > 0
 
     def _word(self, maps: Tensor, i: int, part: str, kind: str) -> Tensor:
         span = self.spans[i][part]

@@ -118,10 +118,12 @@ class AttnTrainer:
         self.damsm.mark_forward_method("look")
 
     def noise(self, n: int) -> tuple[Float[Tensor, "n z"], Float[Tensor, "n c"]]:
-        """z, and eps of the condition."""
+        """z, and eps of the condition, of any width up to the cloud's: pictures will be drawn with
+        c = mu, and such are to be learned as well."""
         z, c = self.sizes
         both = torch.randn(n, z + c, generator=self.rng).to(self.device)
-        return both[:, :z], both[:, z:]
+        width = torch.rand(n, 1, generator=self.rng).to(self.device)
+        return both[:, :z], width * both[:, z:]
 
     @torch.no_grad()
     def read(self, numbers: Int[Tensor, "n words"]) -> Words:

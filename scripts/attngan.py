@@ -10,6 +10,7 @@ pictures, or of words, of which a value is the mean.
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_float
+from t2ilab.files import write_csv
 from t2ilab.metrics import attention as of
 from t2ilab.metrics.consistency import caption_consistency
 from t2ilab.metrics.one_off import Question, judged, question, r_precision
@@ -227,11 +229,11 @@ def main() -> None:
     words.add_argument("--system", default="attngan-birds-64")
     words.add_argument("--damsm", default="damsm-birds-64")
     words.add_argument("--other", default="gan_int_cls-birds-64", help="beside it; '': none")
-    words.add_argument("--out", default=str(DATA / "results" / "attngan.csv"))
+    words.add_argument("--out", type=Path, default=DATA / "results" / "attngan.csv")
     given = words.parse_args()
     torch.manual_seed(0)
     table = Measured(given.n, given.world, given.system, given.damsm, given.other).all()
-    table.to_csv(given.out, index=False)
+    write_csv(given.out, table)
     print(table.to_string())
 
 

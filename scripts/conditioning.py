@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from wasserstein import updates
 
-from t2ilab import catalogue
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import to_uint8
 from t2ilab.files import add_row
-from t2ilab.fit import fit
 from t2ilab.metrics.evaluate import by_level, evaluate
 from t2ilab.models.augmentation import AugmentedGenerator
 from t2ilab.paths import DATA
@@ -48,19 +47,8 @@ CAPTIONS = (
     "a bird with yellow wings",
     "a bird",
 )
-SPARSE, FEW, TIMED = 3, 6, 15  # a level of captions; pictures of a caption; updates that are timed
+SPARSE, FEW = 3, 6  # a level of captions; pictures of a caption
 SHOWN = ("consistency_all", "consistency_all_unseen", "diversity", "fid", "variety_bare")
-
-
-def updates(options: dict, minutes: float) -> int:
-    """How many updates fit into so many minutes of processor time: some are made and timed."""
-    recipe = catalogue.recipe(options["system"])
-    built = recipe.build(recipe.Options(**options), None)
-    given = {"device": "cpu", "precision": built.precision, "show": False, "strips": 0}
-    fit(built.trainer, built.batches, steps=5, **given)
-    began = time.process_time()
-    fit(built.trainer, built.batches, steps=TIMED, **given)
-    return max(1, round(60 * minutes / (time.process_time() - began) * TIMED))
 
 
 class Still(TextToImage):
@@ -115,7 +103,7 @@ def measured(system: TextToImage, n: int, noises: int) -> dict:
 def one(name: str, seed: int, minutes: float, n: int, noises: int, **options) -> tuple:
     """Train and measure; a row of the table, and some pictures."""
     given = RUNS[name] | options | {"seed": seed, "device": "cpu"}
-    steps = updates(given, minutes)
+    steps = updates(minutes=minutes, **given)
     began = time.process_time()
     trained = train(given.pop("system"), show=False, steps=steps, **given)
     if trained.fitted.stopped == "signal":

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from t2ilab.data.grounded import GroundedPictures, Phrase
+from t2ilab.data.grounded import GroundedPictures, Phrase, area
 from t2ilab.data.paperworld import crowds
 from t2ilab.errors import UsageError
-from t2ilab.metrics.localisation import area, hits, iou, localise, merged, propose
+from t2ilab.metrics.localisation import hits, iou, localise, merged, propose
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

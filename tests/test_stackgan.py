@@ -18,9 +18,10 @@ from t2ilab.metrics.evaluate import drawn_for
 from t2ilab.metrics.maps import sharpness
 from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.auxiliary import AuxiliaryDiscriminator
+from t2ilab.models.pyramid import up
 from t2ilab.models.reader import AttributeReader
 from t2ilab.models.reed import Generator
-from t2ilab.models.stackgan import StageTwo, enlarged
+from t2ilab.models.stackgan import StageTwo
 from t2ilab.recipes import conditioned_gan, stackgan
 from t2ilab.recipes.train import train
 from t2ilab.systems import weights
@@ -85,7 +86,7 @@ def test_stage_two_draws_twice_the_side_and_begins_with_the_enlarged_picture():
     g, x = stage_two(), torch.rand(2, 3, 32, 32) * 2 - 1
     drawn = g(torch.randn(2, Z), torch.randn(2, C), x)
     assert drawn.shape == (2, 3, 64, 64)
-    assert torch.allclose(drawn, enlarged(x), atol=1e-6)
+    assert torch.allclose(drawn, up(x), atol=1e-6)
 
 
 def test_condition_noise_and_picture_bear_on_what_stage_two_draws():
@@ -129,7 +130,7 @@ def test_pictures_are_made_small_and_soft_by_their_softness():
 def test_restoring_begins_with_what_enlarging_misses():
     gan, x = make(), torch.rand(4, 3, 64, 64)
     softness = torch.rand(2, generator=torch.Generator().set_state(gan.rng.get_state()))
-    missed = (enlarged(softened(x[:2], softness)) - x[:2]).abs().mean()
+    missed = (up(softened(x[:2], softness)) - x[:2]).abs().mean()
     found = gan._restored(x, torch.randn(4, TEXT), torch.randn(4, Z)).detach()
     assert float(found) == pytest.approx(float(missed), rel=1e-4)
     fitted = fit(make(restore=1.0), batches(), steps=1, **PLAIN)
@@ -300,10 +301,7 @@ def test_detail_tells_an_enlarged_picture_from_a_large_one():
     reader = AttributeReader(attributes={"a": 2}, width=4, features=8).eval()
     real = torch.rand(100, 3, 128, 128) * 2 - 1
     small = torch.nn.functional.avg_pool2d(real, 2)
-    itself, soft = (
-        detail(reader, real[:50], real[50:]),
-        detail(reader, real[:50], enlarged(small[50:])),
-    )
+    itself, soft = (detail(reader, real[:50], real[50:]), detail(reader, real[:50], up(small[50:])))
     assert itself["sharpness"] == pytest.approx(1, abs=0.05) and soft["sharpness"] < 0.2
     assert soft["fid_detail"] > 5 * itself["fid_detail"]
     with pytest.raises(UsageError, match="at least 50 of each kind"):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from t2ilab.data import paperworld
+from t2ilab.data.grounded import agreement
 from t2ilab.data.paperworld import placed
 from t2ilab.errors import UsageError
 from t2ilab.metrics import placing as metric
@@ -25,7 +26,7 @@ from t2ilab.recipes.what_where import begin_with
 from t2ilab.systems.single import load_parts
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.systems.what_where import WhatWhere, box_at, see_boxes, some_boxes
-from t2ilab.trainers.what_where import AGREE, PlacedBatches, agreement, elsewhere
+from t2ilab.trainers.what_where import AGREE, PlacedBatches, elsewhere
 
 BOXES = torch.tensor([[0.1, 0.3, 0.5, 0.5], [0.4, 0.4, 0.9, 0.8]])
 

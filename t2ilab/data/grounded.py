@@ -11,11 +11,25 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
+from torch import Tensor
 
 from t2ilab.errors import UsageError, choose
 
 CUTS = ("square", "squash")
 ROOM = 1.1  # a square is so many times as wide as the longer side of its box
+
+
+def agreement(
+    a: Float[np.ndarray | Tensor, "*n 4"], b: Float[np.ndarray | Tensor, "*m 4"]
+) -> Float[np.ndarray | Tensor, "*k"]:
+    """Intersection over union of each box of `a` with its own of `b`; what is 1 is repeated."""
+    low, high = a[..., :2].clip(min=b[..., :2]), a[..., 2:].clip(max=b[..., 2:])
+    shared = (high - low).clip(min=0).prod(-1)
+    return shared / (area(a) + area(b) - shared)
+
+
+def area(boxes: Float[np.ndarray | Tensor, "*n 4"]) -> Float[np.ndarray | Tensor, "*n"]:
+    return (boxes[..., 2:] - boxes[..., :2]).prod(-1)
 
 
 class Phrase(NamedTuple):

@@ -3,9 +3,9 @@
 One digit in a corner ("the digit three is at the top left of the image"), or two, side by side or
 one above the other ("the digit three is on the left of the digit eight"): eight templates, as in
 the paper, which has MNIST on 60 x 60 pixels; here scikit-learn's digits. In each of the twelve
-slots of the templates one digit is kept out of training. Which ones is drawn once, from `SEED`, and
-written in `BANNED`'s place for ever: the authors draw them anew in every run and ban them from the
-test as well, so that nobody can measure what their network does with them.
+slots of the templates one digit is kept out of training; which ones, `SEED` says, so that they are
+always the same. The authors draw them anew in every run and ban them from the test as well, so that
+nobody can measure what their network does with them.
 """
 
 import numpy as np

@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
+from t2ilab.data.grounded import agreement
 from t2ilab.data.paperworld.world import World
 from t2ilab.explore.captions import read_back
 from t2ilab.explore.explorer import OTHER_NOISE, Explorer
 from t2ilab.explore.sheet import ticked, tile, titled
-from t2ilab.metrics.placing import agreement, found, squares
+from t2ilab.metrics.placing import found, squares
 from t2ilab.models.parts import PartFinder
 from t2ilab.models.reader import AttributeReader
 from t2ilab.plots import GREEN, RED, arranged

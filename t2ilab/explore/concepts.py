@@ -115,8 +115,9 @@ class ConceptsExplorer(Scrubber):
 
     def compose(self) -> None:
         """Draw what the composer says, some seconds, and show it; an error is shown instead."""
-        composer, title = self.composer, "drawing, some seconds …"
-        composer.button.disabled, self.status.value = True, f'<small role="status">{title}</small>'
+        composer = self.composer
+        composer.button.disabled = True
+        self.status.value = '<small role="status">drawing, some seconds …</small>'
         try:
             concept, name = composer.concept, composer.name
             if name not in self.films:

@@ -14,7 +14,7 @@ from PIL import Image
 from t2ilab.data.captioned import to_uint8
 from t2ilab.errors import UsageError
 from t2ilab.explore.explorer import OTHER_NOISE, Explorer
-from t2ilab.models.stackgan import enlarged
+from t2ilab.models.pyramid import up
 from t2ilab.plots import arranged, grid, label
 from t2ilab.systems.stackgan import StackGAN
 
@@ -37,7 +37,7 @@ def stages_image(system: StackGAN, caption: str, spread: float, seed: int) -> Im
     small, large = system.stages(phi, z)
     scale = max(1, 160 // system.size)
     rows = []
-    for words, pictures in (("stage I, enlarged", enlarged(small)), ("stage II", large)):
+    for words, pictures in (("stage I, enlarged", up(small)), ("stage II", large)):
         sheet = grid(to_uint8(pictures), columns=SHOWN, scale=scale)
         rows += [label(f"{words}, {pictures.shape[-1]} pixels", sheet.width), sheet]
     return arranged(rows)

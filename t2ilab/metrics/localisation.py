@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from t2ilab.data.grounded import ROOM, GroundedPictures, Phrase, cuts
+from t2ilab.data.grounded import ROOM, GroundedPictures, Phrase, agreement, area, cuts
 from t2ilab.errors import UsageError, choose
 
 PROTOCOLS = ("any", "merged")
@@ -50,14 +50,7 @@ class Localised(NamedTuple):
 
 def iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
     """Intersection over union of every box of `a` with every box of `b`."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = (high - low).clip(min=0).prod(-1)
-    return shared / (area(a)[:, None] + area(b)[None] - shared)
-
-
-def area(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
-    return (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return agreement(a[:, None], b[None])
 
 
 def merged(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "1 4"]:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from t2ilab.data.captioned import CaptionedImages, to_float
-from t2ilab.data.grounded import cut
+from t2ilab.data.grounded import agreement, cut
 from t2ilab.data.paperworld.placed import CONTENT
 from t2ilab.models.parts import SIDE, PartFinder
 from t2ilab.models.reader import AttributeReader
@@ -35,14 +35,6 @@ class Placing(NamedTuple):
     half: float
     mean_box: float
     mean_half: float
-
-
-def agreement(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
-    """Intersection over union of each box of `a` with its own of `b`."""
-    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
-    shared = (high - low).clip(min=0).prod(1)
-    areas = [(one[:, 2:] - one[:, :2]).prod(1) for one in (a, b)]
-    return shared / (areas[0] + areas[1] - shared)
 
 
 def found(finder: PartFinder, images: UInt8[np.ndarray, "n h w 3"]) -> Float[np.ndarray, "n 4"]:

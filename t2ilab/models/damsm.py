@@ -77,6 +77,13 @@ class RegionNetwork(nn.Module):
         return Parts(rearrange(self.of_region(h), "n d h w -> n (h w) d"), self.whole(h))
 
 
+def read(encoder: nn.Module, numbers: Int[Tensor, "m words"]) -> Words:
+    """Words and sentences of a recurrent encoder, given by the numbers of the words."""
+    states, real = encoder.states(numbers), numbers > 0
+    real[:, 0] = True  # a caption without a word that is known: its first pad stands for one
+    return Words(states, real, encoder.sentence(states, numbers))
+
+
 class Damsm(nn.Module):
     """Both sides.
 
@@ -95,9 +102,7 @@ class Damsm(nn.Module):
 
     def read(self, numbers: Int[Tensor, "m words"]) -> Words:
         """Captions, given by the numbers of their words."""
-        states, real = self.encoder.states(numbers), numbers > 0
-        real[:, 0] = True  # a caption without a word that is known: its first pad stands for one
-        return Words(states, real, self.encoder.sentence(states, numbers))
+        return read(self.encoder, numbers)
 
     def forward(
         self, images: Float[Tensor, "n 3 size size"], numbers: Int[Tensor, "m words"]

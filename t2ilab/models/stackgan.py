@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from t2ilab.errors import UsageError
 from t2ilab.models.gated import Scale
 from t2ilab.models.layers import init_dcgan
+from t2ilab.models.pyramid import up
 
 
 class Residual(nn.Module):
@@ -99,7 +100,7 @@ class StageTwo(nn.Module):
         h = self.residuals(F.leaky_relu(self.join(beside(h, c)), 0.2))
         h = self.up_1(h, z, c) + h_2
         h = self.up_2(h, z, c) + h_1
-        return enlarged(x) + self.correct(self.up_3(h, z, c))
+        return up(x) + self.correct(self.up_3(h, z, c))
 
 
 def beside(
@@ -107,8 +108,3 @@ def beside(
 ) -> Float[Tensor, "b l h w"]:
     """Features, and behind them the condition as channels, the same at every place."""
     return torch.cat([h, c[:, :, None, None].expand(-1, -1, *h.shape[2:])], 1)
-
-
-def enlarged(x: Float[Tensor, "b 3 half half"]) -> Float[Tensor, "b 3 size size"]:
-    """Twice the side, between pixels linearly: what stage II has to be better than."""
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

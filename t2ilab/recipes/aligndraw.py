@@ -20,7 +20,7 @@ from t2ilab.metrics.evaluate import evaluate
 from t2ilab.metrics.placed import placed_right
 from t2ilab.models.aligndraw import AlignDRAW
 from t2ilab.paths import user_path
-from t2ilab.recipes.data import load_data
+from t2ilab.recipes.data import load_data, word_numbers
 from t2ilab.recipes.draw import mean_canvas
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
@@ -121,14 +121,9 @@ def numbers_of(vocabulary: Vocabulary, data: CaptionedImages) -> Int[Tensor, "n 
 
     A caption of more than 60 words ends there; one that has none is a single unknown word.
     """
-    most = max(len(c) for c in data.captions)
-    rows = [c[k % len(c)] for c in data.captions for k in range(most)]
-    unique = sorted(set(rows))
-    numbers = vocabulary.numbers(unique)
-    numbers[:, 0].clamp_(min=1)
-    place = {caption: i for i, caption in enumerate(unique)}
-    index = torch.tensor([place[c] for c in rows])
-    return numbers[index].unflatten(0, (len(data), most))
+    numbers = word_numbers(vocabulary, data)
+    numbers[..., 0].clamp_(min=1)
+    return numbers
 
 
 def build(o: Options, prepare) -> Built:

@@ -12,7 +12,7 @@ from t2ilab.errors import UsageError
 from t2ilab.metrics.consistency import caption_consistency, diversity
 from t2ilab.metrics.evaluate import picture_scores, readable, style_of
 from t2ilab.models.attngan import FIRST, AttnGenerator, TwoAnswers
-from t2ilab.recipes.data import encode_all, load_data
+from t2ilab.recipes.data import encode_all, load_data, word_numbers
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
@@ -185,16 +185,12 @@ def _damsm(o: Options, size: int, prepare) -> DamsmSystem:
         return DamsmSystem.load(o.damsm)
     if o.world is not None and f"damsm-{o.world}-{size}" in weights.bundled():
         return DamsmSystem.load(f"damsm-{o.world}-{size}")
-    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
-    return prepare("damsm", profile=o.profile, size=size, **of)
+    return prepare("damsm", profile=o.profile, size=size, **o.origin)
 
 
 def numbers_of(encoder: CaptionEncoder, data: CaptionedImages) -> Int[Tensor, "n k words"]:
-    """The numbers of the words of every caption, small integers; pictures with fewer captions
-    repeat their own."""
-    most = max(len(c) for c in data.captions)
-    rows = [c[k % len(c)] for c in data.captions for k in range(most)]
-    return encoder.vocabulary.numbers(rows).to(torch.int16).unflatten(0, (len(data), most))
+    """`word_numbers` as small integers, for they are kept for all pictures."""
+    return word_numbers(encoder.vocabulary, data).to(torch.int16)
 
 
 def measure(system: AttnSystem, o: Options, n: int | None = None) -> dict:

@@ -15,9 +15,8 @@ from t2ilab.recipes import text_gan
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.recipes.stackgan import heads_of
-from t2ilab.recipes.text_gan import PLANS, RECIPES, encoder_of
+from t2ilab.recipes.text_gan import PLANS, RECIPES, encoder_of, encoder_option, named_encoder
 from t2ilab.recipes.train import Built, fingerprint
-from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.text_to_image import TextToImage
 from t2ilab.text.encoders import CaptionEncoder
 from t2ilab.trainers.conditioned_gan import ConditionedGAN, Parts
@@ -50,13 +49,7 @@ class Options(Pictures):
     generator: str = option("reed", f"{', '.join(GENERATORS)}.", choices=GENERATORS)
     width: int | None = option(None, "Channels of the networks.", kind=int, least=1, most=1024)
     batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
-    encoder: str | CaptionEncoder | None = option(
-        None,
-        "A trained caption encoder: DIR, FILE or NAME; default the world's own that ships, or one "
-        "that is trained first.",
-        path=True,
-        objects=[nn.Module],
-    )
+    encoder: str | CaptionEncoder | None = encoder_option()
 
 
 System = TextToImage
@@ -75,8 +68,7 @@ def build(o: Options, prepare) -> Built:
     data = load_data(
         world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
     )
-    encoder = load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
-    encoder = encoder or encoder_of(o, size, prepare)
+    encoder = named_encoder(o) or encoder_of(o, size, prepare)
     phi, width = encode_all(encoder, data), o.width or plan.width
     labels, head_loss = HEADS[_heads(o, data)]
     batches = LabelledBatches(

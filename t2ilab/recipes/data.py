@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from t2ilab.data import cifar10, digits, paperworld, photos, public, svhn
@@ -12,6 +12,7 @@ from t2ilab.errors import UsageError, choose
 from t2ilab.models.reader import AttributeReader
 from t2ilab.recipes.options import Pictures, option
 from t2ilab.text.encoders import CaptionEncoder
+from t2ilab.text.tokens import Vocabulary
 
 OWN = ("digits", "two_digits")  # need no folder
 DATASETS = (*public.DATASETS, *OWN, "mnist", "svhn", "cifar10", "folder")  # folder: any pictures
@@ -101,16 +102,30 @@ def encode_all(encoder: CaptionEncoder, data: CaptionedImages) -> Float[Tensor, 
 
     phi is 0 for a caption that says nothing to the encoder ("A."): data sets have such.
     """
+    unique, index = _each_once(data)
+    known = [i for i, caption in enumerate(unique) if usable(encoder, caption)]
+    phi = torch.zeros(len(unique), encoder.text, dtype=torch.float16)
+    at = torch.tensor(known, dtype=torch.long)
+    phi[at] = encoder.encode([unique[i] for i in known]).half().cpu()
+    return phi[index]
+
+
+def word_numbers(vocabulary: Vocabulary, data: CaptionedImages) -> Int[Tensor, "n k words"]:
+    """The word numbers of every caption, 0 at pads; pictures with fewer captions repeat their own.
+
+    A caption of more than 60 words ends there.
+    """
+    unique, index = _each_once(data)
+    return vocabulary.numbers(unique)[index]
+
+
+def _each_once(data: CaptionedImages) -> tuple[list[str], Int[Tensor, "n k"]]:
+    """Every sentence once, those of like length together; and which each caption is."""
     most = max(len(c) for c in data.captions)
     rows = [c[k % len(c)] for c in data.captions for k in range(most)]
-    unique = sorted(set(rows), key=len)  # each sentence once, those of like length together
-    known = [c for c in unique if usable(encoder, c)]
-    phi = torch.zeros(len(unique), encoder.text, dtype=torch.float16)
+    unique = sorted(set(rows), key=len)
     place = {caption: i for i, caption in enumerate(unique)}
-    at = torch.tensor([place[c] for c in known], dtype=torch.long)
-    phi[at] = encoder.encode(known).half().cpu()
-    index = torch.tensor([place[c] for c in rows])
-    return phi[index].view(len(data), most, encoder.text)
+    return unique, torch.tensor([place[c] for c in rows]).view(len(data), most)
 
 
 def usable(encoder: CaptionEncoder, caption: str) -> bool:

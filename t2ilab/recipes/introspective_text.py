@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from t2ilab.data import paperworld
 from t2ilab.data.captioned import CaptionedImages, to_float
@@ -14,10 +14,9 @@ from t2ilab.metrics.evaluate import evaluate
 from t2ilab.models.introspective_text import TextCritic
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
-from t2ilab.recipes.text_gan import Plan, encoder_of
+from t2ilab.recipes.text_gan import Plan, encoder_of, encoder_option, named_encoder
 from t2ilab.recipes.train import Built, fingerprint
 from t2ilab.systems import weights
-from t2ilab.systems.encoders import load_encoder
 from t2ilab.systems.introspective import IntrospectiveSystem
 from t2ilab.systems.introspective_text import IntrospectiveText
 from t2ilab.systems.single import has_reader, load_reader
@@ -45,13 +44,7 @@ class Options(Pictures):
         "world's own that ships, or one that is trained first.",
         path=True,
     )
-    encoder: str | CaptionEncoder | None = option(
-        None,
-        "A trained caption encoder: DIR, FILE or NAME; default the world's own that ships, or one "
-        "that is trained first.",
-        path=True,
-        objects=[nn.Module],
-    )
+    encoder: str | CaptionEncoder | None = encoder_option()
     width: int | None = option(
         None, "Channels of the network that s is read from.", kind=int, least=1, most=1024
     )
@@ -81,7 +74,7 @@ def build(o: Options, prepare) -> Built:
     data = load_data(
         world=o.world, data=o.data, root=o.root, size=base.size, n=plan.pictures, asides=True
     )
-    encoder = _encoder(o, base.size, prepare)
+    encoder = named_encoder(o) or encoder_of(o, base.size, prepare)
     phi = encode_all(encoder, data)
     torch.manual_seed(o.seed)
     critic = TextCritic(base.critic, width=o.width or plan.width, text=encoder.text)
@@ -156,15 +149,7 @@ def _base(o: Options, size: int, prepare) -> IntrospectiveSystem:
         return IntrospectiveSystem.load(o.start)
     if o.world is not None and f"winn-{o.world}-{size}" in weights.bundled():
         return IntrospectiveSystem.load(f"winn-{o.world}-{size}")
-    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
-    return prepare("winn", profile=o.profile, size=size, **of)
-
-
-def _encoder(o: Options, size: int, prepare) -> CaptionEncoder:
-    """The one named, the world's own, or one that is trained first."""
-    if o.encoder is None:
-        return encoder_of(o, size, prepare)
-    return load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
+    return prepare("winn", profile=o.profile, size=size, **o.origin)
 
 
 def measure(system: IntrospectiveText, o: Options, n: int | None = None) -> dict:

@@ -114,6 +114,11 @@ class Source(Options):
     )
     root: str | None = option(None, "Where its files are.", path=True, free=True)
 
+    @property
+    def origin(self) -> dict[str, str | None]:
+        """The options by which another recipe learns from the same: see `prepare`."""
+        return {"world": self.world} if self.world else {"data": self.data, "root": self.root}
+
     def __post_init__(self) -> None:
         if self.world is not None and (self.data is not None or self.root is not None):
             raise UsageError("give either --world or --data with --root, not both.")

@@ -111,8 +111,7 @@ def _base(o: Options, prepare) -> AlignDraw:
     """The one named, or one that is trained first."""
     if o.start is not None:
         return AlignDraw.load(o.start)
-    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
-    return prepare("aligndraw", profile=o.profile, size=o.size, **of)
+    return prepare("aligndraw", profile=o.profile, size=o.size, **o.origin)
 
 
 def _origin(base: AlignDraw) -> dict:

@@ -7,7 +7,7 @@ import torch
 
 from t2ilab.data import cluttered
 from t2ilab.data.batches import PictureBatches
-from t2ilab.metrics.placing import agreement
+from t2ilab.data.grounded import agreement
 from t2ilab.models.spatial_transformer import DigitNetwork
 from t2ilab.recipes.options import Options as Common
 from t2ilab.recipes.options import option

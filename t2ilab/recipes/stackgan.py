@@ -13,7 +13,8 @@ from t2ilab.metrics.detail import detail
 from t2ilab.metrics.evaluate import drawn_for, evaluate
 from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.auxiliary import AuxiliaryDiscriminator
-from t2ilab.models.stackgan import StageTwo, enlarged
+from t2ilab.models.pyramid import up
+from t2ilab.models.stackgan import StageTwo
 from t2ilab.paths import user_path
 from t2ilab.recipes.data import encode_all, load_data
 from t2ilab.recipes.options import Pictures, option
@@ -156,8 +157,7 @@ def _stage_one(o: Options, size: int, prepare) -> TextToImage:
     elif o.world is not None and f"gan_int_cls-{o.world}-{size}" in weights.bundled():
         first = TextToImage.load(f"gan_int_cls-{o.world}-{size}")
     else:
-        of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
-        first = prepare("stackgan_one", profile=o.profile, size=size, **of)
+        first = prepare("stackgan_one", profile=o.profile, size=size, **o.origin)
     return first.eval().requires_grad_(False)
 
 
@@ -172,7 +172,7 @@ def measure(system: StackGAN, o: Options, n: int | None = None) -> dict:
     found = evaluate(system, world, reader, **few)
     test = world.load("test", system.size, asides=True).subset(slice(few.get("n", 1000)))
     real, fake = to_float(test.images), drawn_for(system, test, 0)
-    small = enlarged(drawn_for(system.first, test, 0))
+    small = up(drawn_for(system.first, test, 0))
     of_second, of_first = (detail(reader, real, x) for x in (fake, small))
     found |= of_second | {f"{k}_stage_one": v for k, v in of_first.items()}
     found["fid_detail_share"] = of_first["fid_detail"] / of_second["fid_detail"]

@@ -93,6 +93,17 @@ PLANS = {
 }
 
 
+def encoder_option() -> str | CaptionEncoder | None:
+    """The field `encoder` of systems that read captions by one; see `named_encoder`."""
+    return option(
+        None,
+        "A trained caption encoder: DIR, FILE or NAME; default the world's own that ships, or one "
+        "that is trained first.",
+        path=True,
+        objects=[nn.Module],
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options(Pictures):
     """Of the four text-conditional GANs."""
@@ -104,13 +115,7 @@ class Options(Pictures):
         None, "Channels of the networks (ngf = ndf).", kind=int, least=1, most=1024
     )
     batch_size: int | None = option(None, "Pictures a step.", kind=int, least=2, most=65_536)
-    encoder: str | CaptionEncoder | None = option(
-        None,
-        "A trained caption encoder: DIR, FILE or NAME; default the world's own that ships, or one "
-        "that is trained first.",
-        path=True,
-        objects=[nn.Module],
-    )
+    encoder: str | CaptionEncoder | None = encoder_option()
     start: str | None = option(
         None, "Folder of another run, to begin with its networks: each layer that fits.", path=True
     )
@@ -124,7 +129,7 @@ def build(o: Options, prepare) -> Built:
     """Captions to vectors, once for all; generator, discriminator and their trainer."""
     plan, size = PLANS[o.profile], o.size or PLANS[o.profile].size
     recipe = o.recipe if isinstance(o.recipe, Recipe) else RECIPES[o.recipe]
-    encoder = load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
+    encoder = named_encoder(o)
     captioned = load_data(
         world=o.world, data=o.data, root=o.root, size=size, n=plan.pictures, asides=True
     )
@@ -218,12 +223,16 @@ def _count_from_the_end(old: dict[str, Tensor], own: dict[str, Tensor]) -> dict[
     return {place.sub(lambda m: f"fold.{int(m[1]) + shift}.{m[2]}", k): v for k, v in old.items()}
 
 
+def named_encoder(o: Pictures) -> CaptionEncoder | None:
+    """The encoder that `--encoder` names, or was given; None: neither."""
+    return load_encoder(o.encoder) if isinstance(o.encoder, str) else o.encoder
+
+
 def encoder_of(o: Pictures, size: int, prepare) -> CaptionEncoder:
     """The world's bundled encoder, or one that is trained first, on the same captions."""
     if o.world is not None and f"encoder-{o.world}" in weights.bundled():
         return load_encoder(f"encoder-{o.world}")
-    of = {"world": o.world} if o.world else {"data": o.data, "root": o.root}
-    found: TrainedEncoder = prepare("encoder", profile=o.profile, size=size, **of)
+    found: TrainedEncoder = prepare("encoder", profile=o.profile, size=size, **o.origin)
     return found.encoder
 
 

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from t2ilab.data.captioned import CaptionedImages
+from t2ilab.data.grounded import agreement
 from t2ilab.data.pairs import TextImageBatches
 from t2ilab.data.paperworld import placed
-from t2ilab.metrics.placing import agreement, changes, moved, placing, read_right, scaled
+from t2ilab.metrics.placing import changes, moved, placing, read_right, scaled
 from t2ilab.metrics.placing import found as boxes_found
 from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.parts import PartFinder

@@ -20,7 +20,7 @@ from t2ilab.models.aligndraw import AlignDRAW, trimmed
 from t2ilab.models.sharpener import Sharpener
 from t2ilab.systems.captioned import CaptionedSystem
 from t2ilab.systems.draw import Film, shown, windows
-from t2ilab.systems.system import checked_count
+from t2ilab.systems.system import checked_count, noise_of
 from t2ilab.text.tokens import MAX_WORDS, Vocabulary
 
 
@@ -98,9 +98,7 @@ class AlignDraw(CaptionedSystem):
 
     def noise(self, n: int, seed: int = 0) -> Float[Tensor, "n T latent"]:
         """Noise of n pictures, the same for the same seed; the first ones do not depend on n."""
-        rng = torch.Generator().manual_seed(int(seed))
-        shape = (self.network.glimpses, self.network.latent)
-        return torch.stack([torch.randn(shape, generator=rng) for _ in range(n)])
+        return noise_of(n, (self.network.glimpses, self.network.latent), seed)
 
     @torch.inference_mode()
     def draw_vectors(

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from t2ilab.data.captioned import to_uint8
 from t2ilab.models.attngan import AttnGenerator, Painted
-from t2ilab.models.damsm import Damsm, Words
+from t2ilab.models.damsm import Words
 from t2ilab.systems.captioned import CaptionedSystem
+from t2ilab.systems.damsm import read_captions
 from t2ilab.systems.encoders import describe_encoder, make_encoder
-from t2ilab.systems.system import checked_count
+from t2ilab.systems.system import checked_count, noise_of
 from t2ilab.text.encoders import CaptionEncoder
 
 AT_ONCE = 64  # pictures that are painted in one go
@@ -45,19 +46,11 @@ class AttnSystem(CaptionedSystem):
 
     def noise(self, n: int, seed: int = 0) -> Float[Tensor, "n z"]:
         """n noise vectors, the same for the same seed; the first ones do not depend on n."""
-        rng = torch.Generator().manual_seed(int(seed))
-        return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
+        return noise_of(n, self.generator.z, seed)
 
-    @torch.inference_mode()
     def read(self, captions: Sequence[str]) -> Words:
-        """Words and sentences.
-
-        Raises:
-            CaptionError: a caption is empty, too long, or made of unknown words only.
-        """
-        for caption in captions:
-            self.encoder.vocabulary.check(caption)
-        return Damsm.read(self, self.encoder.vocabulary.numbers(captions))
+        """Words and sentences; raises as `read_captions`."""
+        return read_captions(self.encoder, captions)
 
     def words(self, caption: str) -> list[str]:
         """The words of a caption, as its attention counts them."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from t2ilab.data.captioned import to_float
 from t2ilab.errors import UsageError, choose
 from t2ilab.losses.damsm import attend, sentence_scores, word_scores
-from t2ilab.models.damsm import SIDE, Damsm, Parts, RegionNetwork, Words
+from t2ilab.models.damsm import SIDE, Damsm, Parts, RegionNetwork, Words, read
 from t2ilab.systems.encoders import describe_encoder, make_encoder
 from t2ilab.systems.system import System
 from t2ilab.text.encoders import CaptionEncoder
@@ -70,14 +70,8 @@ class DamsmSystem(System):
 
     @torch.inference_mode()
     def read(self, captions: Sequence[str]) -> Words:
-        """Words and sentences.
-
-        Raises:
-            CaptionError: a caption is empty, too long, or made of unknown words only.
-        """
-        for caption in captions:
-            self.encoder.vocabulary.check(caption)
-        return self.model.read(self.encoder.vocabulary.numbers(captions))
+        """Words and sentences; raises as `read_captions`."""
+        return read_captions(self.encoder, captions)
 
     @torch.inference_mode()
     def look(self, images: UInt8[np.ndarray, "n s s 3"] | Float[Tensor, "n 3 s s"]) -> Parts:
@@ -122,3 +116,15 @@ class DamsmSystem(System):
             for v, e, real in zip(parts.regions, said.words, said.real, strict=True)
         ]
         return torch.stack(each).unflatten(2, (SIDE, SIDE))
+
+
+@torch.inference_mode()
+def read_captions(encoder: CaptionEncoder, captions: Sequence[str]) -> Words:
+    """Words and sentences, by a recurrent encoder.
+
+    Raises:
+        CaptionError: a caption is empty, too long, or made of unknown words only.
+    """
+    for caption in captions:
+        encoder.vocabulary.check(caption)
+    return read(encoder, encoder.vocabulary.numbers(captions))

@@ -153,13 +153,19 @@ class IntrospectiveText(CaptionedSystem):
         Raises:
             CaptionError: a phrase is empty, too long, or made of unknown words only.
         """
-        phrases, gamma = concept.phrases(), self.gamma if gamma is None else gamma
-        psi = self.psi(phrases)
+        return self._energy(self._joined(concept), self.gamma if gamma is None else gamma)
 
+    def _joined(self, concept: Concept) -> Callable[..., Float[Tensor, " b"]]:
+        """theta, gamma -> the energies of a concept's phrases, joined; they are read once."""
+        phrases, psi = concept.phrases(), self.psi(concept.phrases())
+        return lambda theta, gamma: concept.energy(
+            dict(zip(phrases, gamma * psi @ theta.T, strict=True))
+        )
+
+    def _energy(self, joined: Callable, gamma: float) -> Callable[..., Float[Tensor, " b"]]:
         def score(images: Float[Tensor, "b c size size"]) -> Float[Tensor, " b"]:
             f, theta = self.critic.parts(images, mixed=self.mixed)
-            of = dict(zip(phrases, gamma * psi @ theta.T, strict=True))
-            return f + concept.energy(of)
+            return f + joined(theta, gamma)
 
         return score
 
@@ -196,12 +202,9 @@ class IntrospectiveText(CaptionedSystem):
                 f"pictures of shape {list(start.shape)} to start from: this system changes "
                 f"pictures of {list(wanted)}, a batch of them. Resize them first."
             )
-        psi = dict(zip(concept.phrases(), self.psi(concept.phrases()), strict=True))
-
-        def fit(theta: Float[Tensor, "b space"]) -> Float[Tensor, " b"]:
-            return concept.energy({text: self.gamma * theta @ one for text, one in psi.items()})
-
-        climbed = partial(self.energy, concept)
+        joined = self._joined(concept)
+        fit = partial(joined, gamma=self.gamma)
+        climbed = partial(self._energy, joined)
         return self._climb(climbed, start, fit, candidates=k, steps=steps, frames=frames)
 
     def _climb(

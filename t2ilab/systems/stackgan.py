@@ -15,6 +15,7 @@ from t2ilab.errors import UsageError
 from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.stackgan import StageTwo
 from t2ilab.systems.captioned import CaptionedSystem
+from t2ilab.systems.system import noise_of
 from t2ilab.systems.text_to_image import TextToImage
 
 
@@ -56,8 +57,7 @@ class StackGAN(CaptionedSystem):
 
     def noise(self, n: int, seed: int = 0) -> Float[Tensor, "n z"]:
         """That of stage I with the same seed, and eps of the augmentation behind it."""
-        rng = torch.Generator().manual_seed(int(seed) + 2**31)
-        eps = torch.stack([torch.randn(self.augmentation.size, generator=rng) for _ in range(n)])
+        eps = noise_of(n, self.augmentation.size, seed + 2**31)
         return torch.cat([self.first.noise(n, seed), eps], dim=1)
 
     @torch.inference_mode()

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from t2ilab.errors import UsageError, WeightsError
@@ -13,6 +13,12 @@ from t2ilab.systems import weights
 
 S = TypeVar("S", bound="System")
 MOST = 1024  # pictures in one call of `draw`
+
+
+def noise_of(n: int, shape: int | tuple[int, ...], seed: int) -> Float[Tensor, "n ..."]:
+    """N(0, 1) for n pictures, the same for the same seed; the first ones do not depend on n."""
+    rng = torch.Generator().manual_seed(int(seed))
+    return torch.stack([torch.randn(shape, generator=rng) for _ in range(n)])
 
 
 def checked_count(n: int) -> int:

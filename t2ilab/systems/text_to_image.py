@@ -16,6 +16,7 @@ from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.reed import Generator
 from t2ilab.systems.captioned import CaptionedSystem
 from t2ilab.systems.encoders import describe_encoder, make_encoder
+from t2ilab.systems.system import noise_of
 from t2ilab.text.encoders import CaptionEncoder
 
 
@@ -54,8 +55,7 @@ class TextToImage(CaptionedSystem):
 
     def noise(self, n: int, seed: int = 0) -> Float[Tensor, "n z"]:
         """n noise vectors, the same for the same seed; the first ones do not depend on n."""
-        rng = torch.Generator().manual_seed(int(seed))
-        return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
+        return noise_of(n, self.generator.z, seed)
 
     @torch.inference_mode()
     def complete(

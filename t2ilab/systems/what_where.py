@@ -18,7 +18,7 @@ from t2ilab.models.prior import CompletingPrior
 from t2ilab.models.what_where import WhatWhereGenerator
 from t2ilab.systems.captioned import CaptionedSystem
 from t2ilab.systems.encoders import describe_encoder, make_encoder
-from t2ilab.systems.system import checked_count
+from t2ilab.systems.system import checked_count, noise_of
 from t2ilab.text.encoders import CaptionEncoder
 
 SIDES, SCALE = (0.56, 0.31), (0.5, 1.2)  # of a usual box at scale 1, and the scales that are drawn
@@ -52,8 +52,7 @@ class WhatWhere(CaptionedSystem):
 
     def noise(self, n: int, seed: int = 0) -> Float[Tensor, "n z"]:
         """n noise vectors, the same for the same seed; the first ones do not depend on n."""
-        rng = torch.Generator().manual_seed(int(seed))
-        return torch.stack([torch.randn(self.generator.z, generator=rng) for _ in range(n)])
+        return noise_of(n, self.generator.z, seed)
 
     @torch.inference_mode()
     def forward(

@@ -20,13 +20,11 @@ from torch import Tensor, nn
 from t2ilab.data.captioned import CaptionedImages, to_uint8
 from t2ilab.data.pairs import TextImageBatches
 from t2ilab.losses import adversarial as loss
-from t2ilab.losses.damsm import sentence_scores, word_scores
-from t2ilab.losses.matching import symmetric_matching
-from t2ilab.losses.variational import gaussian_kl
+from t2ilab.losses.auxiliary import conditioning_kl
 from t2ilab.models.attngan import AttnGenerator, Judged, Painted
 from t2ilab.models.damsm import Damsm, Words
-from t2ilab.trainers.damsm import Gammas
-from t2ilab.trainers.parts import bare, follow, linear_end, load_states, pictures, set_rate, states
+from t2ilab.trainers.damsm import Gammas, damsm_losses
+from t2ilab.trainers.parts import TextGame, bare, follow, pictures
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Critics(nn.Module):
         return [D(x, phi) for D, x in zip(self.each, images, strict=True)]
 
 
-class AttnTrainer:
+class AttnTrainer(TextGame):
     """One update of the critics and one of G.
 
     Args:
@@ -108,13 +106,9 @@ class AttnTrainer:
         self.progress = 0.0
 
     def setup(self, fabric) -> None:
-        last = dict(memory_format=torch.channels_last)
-        self.G, self.D = self.G.to(**last), self.D.to(**last)
-        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
-        self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
-        self.device = fabric.device
-        self.average = self.average.to(self.device, **last)
-        self.damsm = fabric.setup_module(self.damsm.to(**last), move_to_device=True)
+        super().setup(fabric)
+        damsm = self.damsm.to(memory_format=torch.channels_last)
+        self.damsm = fabric.setup_module(damsm, move_to_device=True)
         self.damsm.mark_forward_method("look")
 
     def noise(self, n: int) -> tuple[Float[Tensor, "n z"], Float[Tensor, "n c"]]:
@@ -145,7 +139,7 @@ class AttnTrainer:
         judged = self.D(drawn.pictures, said.sentence[:, None])
         please = sum(loss.generator_hinge(j.alone) + loss.generator_hinge(j.match) for j in judged)
         taught = self.taught(drawn.pictures[-1], said, wrong, batch["fits"].to(self.device))
-        kl = gaussian_kl(drawn.mu, drawn.logvar).mean()
+        kl = conditioning_kl(drawn.mu, drawn.logvar)
         total = please + self.recipe.teach * taught + self.recipe.kl * kl
         if self.recipe.varied:
             total = total + self.recipe.varied * self._sameness(drawn, said, z)
@@ -179,20 +173,10 @@ class AttnTrainer:
         that the critics see are candidates as well."""
         grain = torch.randn(x.shape, generator=self.rng).to(self.device)
         parts, gammas = self.damsm.look(x + self.recipe.blind * grain), self.recipe.gammas
-        how = dict(gamma1=gammas.gamma1, gamma2=gammas.gamma2)
-        by_words = word_scores(parts.regions, said.words, said.real, **how)
-        by_sentence = sentence_scores(parts.whole, said.sentence)
-        hard = F.cosine_similarity(parts.whole[:, None], wrong, dim=2)
-        own = by_sentence.diagonal()[:, None]
-        near = F.cross_entropy(
-            gammas.gamma3 * torch.cat([own, hard], 1),
-            torch.zeros(len(x), dtype=torch.long, device=x.device),
-        )
-        return (
-            symmetric_matching(gammas.gamma3 * by_words, fits)
-            + symmetric_matching(gammas.gamma3 * by_sentence, fits)
-            + near
-        )
+        own_first = torch.cat([said.sentence[:, None], wrong], 1)
+        scores = gammas.gamma3 * F.cosine_similarity(parts.whole[:, None], own_first, dim=2)
+        near = F.cross_entropy(scores, torch.zeros(len(x), dtype=torch.long, device=x.device))
+        return sum(damsm_losses(parts, said, fits, gammas).values()) + near
 
     def _sameness(self, drawn: Painted, said: Words, z: Tensor) -> Tensor:
         """Another picture where the noise is another; see `loss.sameness`."""
@@ -205,10 +189,10 @@ class AttnTrainer:
         )
 
     def _set_learning_rates(self) -> None:
-        left = linear_end(self.progress, self.recipe.decay)
+        super()._set_learning_rates()
         up = min(1.0, self.progress / self.recipe.rise) if self.recipe.rise else 1.0
-        set_rate(up * left * self.recipe.lr_g, self.opt_G)
-        set_rate(left * self.recipe.lr_d, self.opt_D)
+        for group in self.opt_G.param_groups:
+            group["lr"] *= up
 
     @torch.inference_mode()
     def strip(self) -> UInt8[np.ndarray, "n size size 3"]:
@@ -216,12 +200,6 @@ class AttnTrainer:
         said = self.read(self.shown)
         drawn = self.average(self.shown_z.to(self.device), said.sentence, said.words, said.real)
         return to_uint8(drawn.pictures[-1])
-
-    def state_dict(self) -> dict:
-        return states(self, "G", "D", "average", "opt_G", "opt_D")
-
-    def load_state_dict(self, state: dict) -> None:
-        load_states(self, state)
 
 
 class WordBatches(TextImageBatches):

@@ -23,7 +23,7 @@ from t2ilab.losses import adversarial as loss
 from t2ilab.losses.auxiliary import conditioning_kl, one_hot_bce, softmax_heads
 from t2ilab.models.augmentation import ConditioningAugmentation
 from t2ilab.models.auxiliary import AuxiliaryDiscriminator, Judged
-from t2ilab.trainers.parts import follow, linear_end, load_states, pictures, set_rate, states
+from t2ilab.trainers.parts import TextGame, follow, pictures
 from t2ilab.trainers.text_gan import Recipe
 
 HEAD_LOSSES = {"softmax": softmax_heads, "one_hot": one_hot_bce}
@@ -95,7 +95,7 @@ def softened(
     return torch.lerp(small, blurred, softness[:, None, None, None])
 
 
-class ConditionedGAN:
+class ConditionedGAN(TextGame):
     """`step` is one update of D, and one of G and A.
 
     Args:
@@ -132,12 +132,8 @@ class ConditionedGAN:
         self.progress, self.device = 0.0, torch.device("cpu")
 
     def setup(self, fabric) -> None:
-        self.G, self.D = (m.to(memory_format=torch.channels_last) for m in (self.G, self.D))
-        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
-        self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
-        self.average = self.average.to(fabric.device)
+        super().setup(fabric)
         self.first = None if self.first is None else self.first.to(fabric.device)
-        self.device = fabric.device
 
     def noise(self, n: int, size: int) -> Float[Tensor, "n size"]:
         return torch.randn(n, size, generator=self.rng).to(self.device)
@@ -232,20 +228,9 @@ class ConditionedGAN:
     def _heads(self, judged: Judged, labels: dict[str, Tensor]) -> Tensor:
         return HEAD_LOSSES[self.parts.head_loss](judged.heads, labels)
 
-    def _set_learning_rates(self) -> None:
-        left = linear_end(self.progress, self.recipe.decay)
-        set_rate(left * self.recipe.lr_g, self.opt_G)
-        set_rate(left * self.recipe.lr_d, self.opt_D)
-
     @torch.inference_mode()
     def strip(self) -> UInt8[np.ndarray, "n size size 3"]:
         """Pictures of the captions `shown`, from noise that is always the same; c is the mean."""
         z, phi = self.shown_z.to(self.device), self.shown.to(self.device)
         given = [] if self.first is None else [self.first(z, phi)]
         return to_uint8(self.average(z, phi, None, *given).pictures)
-
-    def state_dict(self) -> dict:
-        return states(self, "G", "D", "average", "opt_G", "opt_D")
-
-    def load_state_dict(self, state: dict) -> None:
-        load_states(self, state)

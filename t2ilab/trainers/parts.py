@@ -71,6 +71,35 @@ def load_states(trainer: object, state: dict[str, dict]) -> None:
         bare(getattr(trainer, name)).load_state_dict(one)
 
 
+class TextGame:
+    """What trainers of a text GAN share.
+
+    Each has `G`, `D`, `average` (of G), `opt_G`, `opt_D`, `z`, `rng`, `progress`, and a `recipe`
+    with `lr_g`, `lr_d` and `decay`.
+    """
+
+    def setup(self, fabric) -> None:
+        self.G, self.D = (m.to(memory_format=torch.channels_last) for m in (self.G, self.D))
+        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
+        self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
+        self.average = self.average.to(fabric.device, memory_format=torch.channels_last)
+        self.device = fabric.device
+
+    def draw_noise(self, n: int) -> Float[Tensor, "n z"]:
+        return torch.randn(n, self.z, generator=self.rng).to(self.device)
+
+    def _set_learning_rates(self) -> None:
+        left = linear_end(self.progress, self.recipe.decay)
+        set_rate(left * self.recipe.lr_g, self.opt_G)
+        set_rate(left * self.recipe.lr_d, self.opt_D)
+
+    def state_dict(self) -> dict:
+        return states(self, "G", "D", "average", "opt_G", "opt_D")
+
+    def load_state_dict(self, state: dict) -> None:
+        load_states(self, state)
+
+
 @torch.no_grad()
 def clip_weights(network: nn.Module, c: float) -> None:
     """w <- clip(w, -c, c), every parameter in place (Arjovsky et al. 2017, Algorithm 1).

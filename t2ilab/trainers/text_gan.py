@@ -19,7 +19,7 @@ from t2ilab.data.pairs import LEVEL_WEIGHTS
 from t2ilab.losses import adversarial as loss
 from t2ilab.models.gated import GatedGenerator
 from t2ilab.models.reed import Discriminator, Generator
-from t2ilab.trainers.parts import follow, linear_end, load_states, pictures, set_rate, states
+from t2ilab.trainers.parts import TextGame, follow, pictures
 
 SYSTEMS = {
     "text_gan": dict(cls=False, interpolate=False),
@@ -83,7 +83,7 @@ class Recipe:
     prior: bool = False
 
 
-class TextGAN:
+class TextGAN(TextGame):
     """The four systems. `step` is one update of D and one of G.
 
     Args:
@@ -117,16 +117,6 @@ class TextGAN:
         self.shown = torch.zeros(0, generator.text) if shown is None else shown
         self.shown_z = torch.randn(len(self.shown), generator.z, generator=self.rng)
         self.progress, self.device, self.z = 0.0, torch.device("cpu"), generator.z
-
-    def setup(self, fabric) -> None:
-        self.G, self.D = (m.to(memory_format=torch.channels_last) for m in (self.G, self.D))
-        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
-        self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
-        self.average = self.average.to(fabric.device, memory_format=torch.channels_last)
-        self.device = fabric.device
-
-    def draw_noise(self, n: int) -> Float[Tensor, "n z"]:
-        return torch.randn(n, self.z, generator=self.rng).to(self.device)
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update. `batch`: images uint8 [b, 3, h, w], phi [b, text], phi_wrong [b, k, text]."""
@@ -202,11 +192,6 @@ class TextGAN:
         beta, others = self.recipe.beta, phi.roll(min(count, len(phi) - 1), 0)
         return torch.cat([phi, beta * phi[:count] + (1 - beta) * others[:count]])
 
-    def _set_learning_rates(self) -> None:
-        left = linear_end(self.progress, self.recipe.decay)
-        set_rate(left * self.recipe.lr_g, self.opt_G)
-        set_rate(left * self.recipe.lr_d, self.opt_D)
-
     @torch.inference_mode()
     def sample(
         self, phi: Float[Tensor, "b text"], z: Float[Tensor, "b z"]
@@ -217,9 +202,3 @@ class TextGAN:
     def strip(self) -> UInt8[np.ndarray, "n size size 3"]:
         """Pictures of the captions `shown`, from noise that is always the same."""
         return to_uint8(self.sample(self.shown, self.shown_z))
-
-    def state_dict(self) -> dict:
-        return states(self, "G", "D", "average", "opt_G", "opt_D")
-
-    def load_state_dict(self, state: dict) -> None:
-        load_states(self, state)

@@ -16,11 +16,12 @@ from torch import Tensor
 from torch.nn.utils.parametrize import cached
 
 from t2ilab.data.captioned import to_uint8
+from t2ilab.data.grounded import agreement
 from t2ilab.data.pairs import TextImageBatches
 from t2ilab.losses import adversarial as loss
 from t2ilab.models.sampler import Boxes
 from t2ilab.models.what_where import WhatWhereDiscriminator, WhatWhereGenerator
-from t2ilab.trainers.parts import follow, linear_end, load_states, pictures, set_rate, states
+from t2ilab.trainers.parts import TextGame, follow, pictures
 
 AGREE = 0.6  # boxes that share more are not called wrong
 
@@ -53,7 +54,7 @@ class Recipe:
     near: int = 256
 
 
-class WhatWhereTrainer:
+class WhatWhereTrainer(TextGame):
     """`step` is one update of D and one of G.
 
     Args:
@@ -83,16 +84,6 @@ class WhatWhereTrainer:
         self.shown = shown
         self.shown_z = torch.randn(len(shown[0]), generator.z, generator=self.rng)
         self.progress, self.device, self.z = 0.0, torch.device("cpu"), generator.z
-
-    def setup(self, fabric) -> None:
-        self.G, self.D = (m.to(memory_format=torch.channels_last) for m in (self.G, self.D))
-        self.G, self.opt_G = fabric.setup(self.G, self.opt_G)
-        self.D, self.opt_D = fabric.setup(self.D, self.opt_D)
-        self.average = self.average.to(fabric.device, memory_format=torch.channels_last)
-        self.device = fabric.device
-
-    def draw_noise(self, n: int) -> Float[Tensor, "n z"]:
-        return torch.randn(n, self.z, generator=self.rng).to(self.device)
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update. `batch`: see `PlacedBatches`."""
@@ -137,9 +128,7 @@ class WhatWhereTrainer:
         return loss.sameness(fakes[:some], others, z[:some], z_other)
 
     def _set_learning_rates(self) -> None:
-        left = linear_end(self.progress, self.recipe.decay)
-        set_rate(left * self.recipe.lr_g, self.opt_G)
-        set_rate(left * self.recipe.lr_d, self.opt_D)
+        super()._set_learning_rates()
         known = self.recipe.known if self.progress >= self.recipe.hold else 0.0
         self.opt_G.param_groups[1]["lr"] *= known  # at 0 Adam leaves them as they are
 
@@ -148,12 +137,6 @@ class WhatWhereTrainer:
         """Pictures of the captions and boxes `shown`, from noise that is always the same."""
         phi, boxes = (one.to(self.device) for one in self.shown)
         return to_uint8(self.average(self.shown_z.to(self.device), phi, boxes))
-
-    def state_dict(self) -> dict:
-        return states(self, "G", "D", "average", "opt_G", "opt_D")
-
-    def load_state_dict(self, state: dict) -> None:
-        load_states(self, state)
 
 
 class PlacedBatches:
@@ -195,10 +178,3 @@ def elsewhere(boxes: Boxes, rng: torch.Generator, tries: int = 8) -> Boxes:
         tried = torch.cat([at - half, at + half], 1)
         found = torch.where((agreement(found, boxes) > AGREE)[:, None], tried, found)
     return found
-
-
-def agreement(a: Boxes, b: Boxes) -> Float[Tensor, " b"]:
-    """Intersection over union of each box of `a` with its own of `b`."""
-    low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
-    shared = (high - low).clamp(min=0).prod(1)
-    return shared / ((a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - shared)

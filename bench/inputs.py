@@ -75,7 +75,7 @@ def _from_text(sizes: Sizes, rng: torch.Generator) -> Iterator[Row]:
     n = min(48, sizes.pool)
     lr = system.sampler.last_lr
     yield _row(
-        "synthesis 32x32, from a caption",
+        "synthesis 32x32, a fixed number of steps from a caption",
         Climb(
             system.critic,
             system.score,

@@ -31,7 +31,7 @@ ASKED_FOR = (
     "lab.start",
     "peak memory",
     "synthesis 32x32, each",
-    "synthesis 32x32, from a caption",
+    "synthesis 32x32, a fixed number of steps from a caption",
     "training an RBM",
 )
 

@@ -90,6 +90,13 @@ def refusals(out, rank):
     return {"said": said}
 
 
+def untrained(name, **given):
+    """What another system needs, in place of what `prepare` would train."""
+    recipe = catalogue.recipe(name)
+    options = recipe.Options(system=name, device="cpu", **given)
+    return recipe.build(options, untrained).finish()
+
+
 def every_system(rank):
     """A few steps of each system of the catalogue, and of the two trainers that are in none."""
     seen, small = {}, {"text_gan": {"width": 2}, "introspective": {"width": 4}}
@@ -98,13 +105,13 @@ def every_system(rank):
         options = recipe.Options(
             system=name, profile="smoke", device="cpu", **small.get(entry.recipe, {})
         )
-        built = recipe.build(options, lambda *_, **__: None)
+        built = recipe.build(options, untrained)
         fit(built.trainer, built.batches, **OPTIONS | {"steps": 3})
         seen[name] = parameters(built.trainer)
     for loss in ("l1", "gan"):  # without D; D without y
         recipe = catalogue.recipe("pix2pix")
         options = recipe.Options(system="pix2pix", profile="smoke", device="cpu", loss=loss)
-        built = recipe.build(options, lambda *_, **__: None)
+        built = recipe.build(options, untrained)
         fit(built.trainer, built.batches, **OPTIONS | {"steps": 3})
         seen[f"pix2pix {loss}"] = parameters(built.trainer)
     pictures = paperworld.world("birds").load("train", 32, 64)

@@ -9,6 +9,7 @@ fit are neither. Symbols: x pictures, z noise, eps noise of the condition, s sen
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,9 +23,9 @@ from t2ilab.data.pairs import TextImageBatches
 from t2ilab.losses import adversarial as loss
 from t2ilab.losses.auxiliary import conditioning_kl
 from t2ilab.models.attngan import AttnGenerator, Judged, Painted
-from t2ilab.models.damsm import Damsm, Words
+from t2ilab.models.damsm import Damsm, Parts, Words
 from t2ilab.trainers.damsm import Gammas, damsm_losses
-from t2ilab.trainers.parts import TextGame, bare, follow, pictures
+from t2ilab.trainers.parts import TextGame, follow, pictures
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class AttnTrainer(TextGame):
         shown: Int[Tensor, "n words"],
     ):
         self.G, self.D, self.recipe = generator, critics, recipe
-        self.damsm = damsm.requires_grad_(False).eval()
+        self.damsm, self.autocast = damsm.requires_grad_(False).eval(), nullcontext
         self.average = copy.deepcopy(generator).requires_grad_(False).eval()
         learned = [p for p in generator.parameters() if p.requires_grad]
         self.opt_G = torch.optim.Adam(learned, recipe.lr_g, recipe.betas, fused=True)
@@ -107,9 +108,9 @@ class AttnTrainer(TextGame):
 
     def setup(self, fabric) -> None:
         super().setup(fabric)
-        damsm = self.damsm.to(memory_format=torch.channels_last)
-        self.damsm = fabric.setup_module(damsm, move_to_device=True)
-        self.damsm.mark_forward_method("look")
+        # Not by `fabric.setup`: of a frozen network several processes have nothing to share.
+        self.damsm = self.damsm.to(fabric.device, memory_format=torch.channels_last)
+        self.autocast = fabric.autocast
 
     def noise(self, n: int) -> tuple[Float[Tensor, "n z"], Float[Tensor, "n c"]]:
         """z, and eps of the condition, of any width up to the cloud's: pictures will be drawn with
@@ -123,7 +124,7 @@ class AttnTrainer(TextGame):
     def read(self, numbers: Int[Tensor, "n words"]) -> Words:
         """Words and sentences, in float32: recurrent cells are slow in bf16."""
         numbers = numbers[:, : max(1, int((numbers > 0).sum(1).max()))]
-        return bare(self.damsm).read(numbers.to(self.device))
+        return self.damsm.read(numbers.to(self.device))
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update. `batch`: see `WordBatches`."""
@@ -172,7 +173,10 @@ class AttnTrainer(TextGame):
         """L_DAMSM of drawn pictures: words and sentences must be found, and the mismatched captions
         that the critics see are candidates as well."""
         grain = torch.randn(x.shape, generator=self.rng).to(self.device)
-        parts, gammas = self.damsm.look(x + self.recipe.blind * grain), self.recipe.gammas
+        gammas = self.recipe.gammas
+        with self.autocast():
+            parts = self.damsm.look(x + self.recipe.blind * grain)
+        parts = Parts(*(one.float() for one in parts))
         own_first = torch.cat([said.sentence[:, None], wrong], 1)
         scores = gammas.gamma3 * F.cosine_similarity(parts.whole[:, None], own_first, dim=2)
         near = F.cross_entropy(scores, torch.zeros(len(x), dtype=torch.long, device=x.device))
